@@ -1,0 +1,36 @@
+include(GoogleTest)
+
+# margay_component(NAME DEPS target...)
+#
+# Makes the library margay_NAME from every .cpp of the calling folder (and its subfolders), the test
+# program margay_NAME_test from its *_test.cpp, and the benchmark margay_NAME_bench from its
+# *_bench.cpp. A file needs no mention in any list.
+function(margay_component name)
+  cmake_parse_arguments(ARG "" "" "DEPS;TEST_DEPS" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cpp)
+  set(tests ${sources})
+  set(benches ${sources})
+  list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
+  list(FILTER benches INCLUDE REGEX "_bench\\.cpp$")
+  list(FILTER sources EXCLUDE REGEX "_(test|bench)\\.cpp$")
+
+  if(sources)
+    add_library(margay_${name} STATIC ${sources})
+    target_link_libraries(margay_${name} PUBLIC ${ARG_DEPS})
+  else()
+    add_library(margay_${name} INTERFACE)
+    target_link_libraries(margay_${name} INTERFACE ${ARG_DEPS})
+  endif()
+  if(tests)
+    add_executable(margay_${name}_test ${tests})
+    target_link_libraries(margay_${name}_test PRIVATE margay_${name} ${ARG_TEST_DEPS} GTest::gmock
+                                                      GTest::gtest_main)
+    gtest_discover_tests(margay_${name}_test TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST
+                         PROPERTIES TIMEOUT 300)
+  endif()
+  if(benches)
+    add_executable(margay_${name}_bench ${benches})
+    target_link_libraries(margay_${name}_bench PRIVATE margay_${name} ${ARG_TEST_DEPS}
+                                                       benchmark::benchmark benchmark::benchmark_main)
+  endif()
+endfunction()
