@@ -1,0 +1,43 @@
+#pragma once
+
+// The policy graph: model changes in, deltas out, for one node.
+//
+// Single-threaded and incremental: the work is proportional to what changed. No I/O. Changes given
+// between two flushes are coalesced; what comes out is the minimal way from the last flushed state
+// to the present one, in dependency order (policy/program.h).
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "policy/program.h"
+
+namespace margay::policy {
+
+class Graph {
+ public:
+  // `node`: whose endpoints are local.
+  explicit Graph(std::string node);
+  ~Graph();
+
+  void on_change(const ModelChange& change);
+  // The snapshot is complete: the next flush ends with InSync. Call once.
+  void on_in_sync();
+
+  // Emits what has changed since the last flush. Before on_in_sync nothing is emitted: a data
+  // plane must never see half of the first state.
+  std::vector<Delta> flush();
+
+  struct Counts {
+    size_t local_endpoints = 0, active_policies = 0, active_sets = 0, policies = 0, profiles = 0,
+           workloads = 0, hosts = 0, host_endpoints = 0;
+  };
+  Counts counts() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace margay::policy

@@ -1,0 +1,51 @@
+#pragma once
+
+// Which selectors match which items, kept up to date as either changes.
+//
+// Items inherit labels from parents (an endpoint from its profiles): the item's own labels are
+// stronger than any parent's, an earlier parent's weaker than a later one's. The index reports
+// every start and end of a match exactly once, through callbacks made before the call returns.
+// The cost of a label change grows with the selectors that mention the changed labels, never with
+// the number of items or of other selectors.
+//
+// Not thread-safe: one owner.
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "selector/selector.h"
+
+namespace margay::selector {
+
+class LabelIndex {
+ public:
+  using ItemId = std::string;
+  using SelectorId = std::string;
+  struct Callbacks {
+    std::function<void(const SelectorId&, const ItemId&)> match_started;
+    std::function<void(const SelectorId&, const ItemId&)> match_stopped;
+  };
+
+  explicit LabelIndex(Callbacks callbacks);
+  ~LabelIndex();
+
+  void set_selector(const SelectorId& id, const Selector& selector);
+  void remove_selector(const SelectorId& id);
+  // `parents` need not exist yet; a missing parent gives no labels.
+  void set_item(const ItemId& id, const Labels& labels, const std::vector<std::string>& parents);
+  void remove_item(const ItemId& id);
+  void set_parent(const std::string& id, const Labels& labels);
+  void remove_parent(const std::string& id);
+
+  // The items `id` matches now, in no order.
+  std::vector<ItemId> matches(const SelectorId& id) const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace margay::selector

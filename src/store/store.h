@@ -1,0 +1,110 @@
+#pragma once
+
+// Where objects live. One interface over every backend (sqlite/, kubernetes/, later etcd/), with
+// the guarantees everything above relies on:
+//
+// * Every write gets a revision larger than any before it, in the whole store.
+// * A list is a consistent snapshot, and says the revision it was taken at.
+// * A watch from revision R delivers every later change, each once, in order of revision; or
+//   ends with `too_old` when history no longer reaches back to R: then list again.
+// * update and remove with an expected revision succeed only while that is the object's revision
+//   (compare-and-swap); else `conflict`.
+//
+// Calls block; they are safe from any thread. The value is the object's JSON text; the store does
+// not read it, except that the kubernetes backend sends and receives it.
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace margay::store {
+
+using Revision = int64_t;  // 0: none
+
+struct Key {
+  std::string resource;  // "networkpolicies.projectcalico.org": api::Kind::resource()
+  std::string ns;        // empty for cluster-scoped
+  std::string name;
+  auto operator<=>(const Key&) const = default;
+};
+
+struct Entry {
+  Key key;
+  std::string value;
+  Revision revision = 0;  // of the last write to this object
+};
+
+// What a list or watch is about: a resource, and optionally one namespace and one name of it.
+struct Scope {
+  std::string resource;
+  std::string ns = {};    // empty: all
+  std::string name = {};  // empty: all
+  bool contains(const Key& key) const {
+    return key.resource == resource && (ns.empty() || key.ns == ns) &&
+           (name.empty() || key.name == name);
+  }
+};
+
+struct ListOptions {
+  size_t limit = 0;            // 0: everything
+  std::string resume = {};     // `resume` of the page before: the same snapshot goes on
+};
+
+struct List {
+  std::vector<Entry> entries;  // by namespace, then name, as bytes
+  Revision revision = 0;
+  std::string resume;            // empty: that was all
+  std::optional<size_t> remaining;
+};
+
+struct Event {
+  enum class Type : uint8_t { created, updated, removed };
+  Type type = Type::created;
+  Entry entry;  // removed: the last value, with the revision of the removal
+};
+
+// Receives a watch. Calls come from the backend's thread, one at a time, and must not block for
+// long nor call back into the watch.
+class Watcher {
+ public:
+  virtual ~Watcher() = default;
+  virtual void on_events(std::span<const Event> events) = 0;
+  // There is nothing to deliver up to this revision: a later watch may start from it.
+  virtual void on_progress(Revision revision) { static_cast<void>(revision); }
+  // Ends the watch; nothing comes after. `too_old`, `unavailable`, ...
+  virtual void on_end(const base::Error& error) = 0;
+};
+
+// Stops the watch when destroyed: once the destructor has returned, no call is running or comes.
+class Watch {
+ public:
+  virtual ~Watch() = default;
+};
+
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  virtual base::Result<Entry> get(const Key& key) = 0;
+  virtual base::Result<List> list(const Scope& scope, const ListOptions& options = {}) = 0;
+
+  // `already_exists` when the key is taken. Returns the entry with its revision.
+  virtual base::Result<Entry> create(const Key& key, std::string value) = 0;
+  // `not_found`, or `conflict` when `expected` is given and is not the object's revision.
+  virtual base::Result<Entry> update(const Key& key, std::string value,
+                                     std::optional<Revision> expected) = 0;
+  // Returns the last value, with the revision of the removal.
+  virtual base::Result<Entry> remove(const Key& key, std::optional<Revision> expected) = 0;
+
+  // Delivers every change after `from`. The watcher must outlive the Watch.
+  virtual base::Result<std::unique_ptr<Watch>> watch(const Scope& scope, Revision from,
+                                                     Watcher& watcher) = 0;
+};
+
+}  // namespace margay::store
