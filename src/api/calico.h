@@ -257,7 +257,7 @@ struct AllocationAttribute {
 
 struct IPAMBlockSpec {
   std::string cidr;
-  std::optional<std::string> affinity;              // "host:<node>"
+  std::optional<std::string> affinity;  // "host:<node>"
   bool strict_affinity = false;
   std::vector<std::optional<int64_t>> allocations;  // by ordinal; index into attributes
   std::vector<int64_t> unallocated;                 // ordinals, next to be used first

@@ -19,19 +19,19 @@ class Schema;  // api/schema.h
 
 // A column of the server-side table (kubectl get) and of calicoctl's output.
 struct Column {
-  std::string name;         // "Order"
-  std::string type;         // OpenAPI type: string, integer, number, boolean, date
-  std::string json_path;    // ".spec.order"
+  std::string name;       // "Order"
+  std::string type;       // OpenAPI type: string, integer, number, boolean, date
+  std::string json_path;  // ".spec.order"
   std::string description;
-  int priority = 0;         // above 0: only with -o wide
+  int priority = 0;  // above 0: only with -o wide
 };
 
 struct Kind {
-  std::string group;        // "projectcalico.org"; empty for Kubernetes' core group
-  std::string version;      // "v3"
-  std::string name;         // "NetworkPolicy"
-  std::string plural;       // "networkpolicies": the resource in URLs
-  std::string singular;     // "networkpolicy"
+  std::string group;     // "projectcalico.org"; empty for Kubernetes' core group
+  std::string version;   // "v3"
+  std::string name;      // "NetworkPolicy"
+  std::string plural;    // "networkpolicies": the resource in URLs
+  std::string singular;  // "networkpolicy"
   std::vector<std::string> short_names;
   std::vector<std::string> categories;
   bool namespaced = false;

@@ -16,7 +16,8 @@ TEST(IPAddress, ReadsAndWritesCanonicalText) {
 }
 
 TEST(IPAddress, RefusesWhatIsNotAnAddress) {
-  for (const char* text : {"", "10.0.0", "010.0.0.1", "10.0.0.1 ", "10.0.0.256", "1::2::3", "fe80::1%eth0"})
+  for (const char* text :
+       {"", "10.0.0", "010.0.0.1", "10.0.0.1 ", "10.0.0.256", "1::2::3", "fe80::1%eth0"})
     EXPECT_FALSE(IPAddress::parse(text)) << text;
   EXPECT_FALSE(IPAddress::parse(std::string_view("10.0.0.1\0x", 10)));
 }
@@ -37,7 +38,8 @@ TEST(Prefix, MasksHostBits) {
 }
 
 TEST(Prefix, RefusesWhatIsNotAPrefix) {
-  for (const char* text : {"10.0.0/8", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1", "10.0.0.0/08", "::/129", "/8"})
+  for (const char* text :
+       {"10.0.0/8", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1", "10.0.0.0/08", "::/129", "/8"})
     EXPECT_FALSE(Prefix::parse(text)) << text;
 }
 

@@ -13,8 +13,8 @@ class Clock {
   using Wall = std::chrono::system_clock::time_point;
 
   virtual ~Clock() = default;
-  virtual Steady now() const = 0;       // never goes back; for durations and deadlines
-  virtual Wall wall_time() const = 0;   // may jump; for what users read
+  virtual Steady now() const = 0;      // never goes back; for durations and deadlines
+  virtual Wall wall_time() const = 0;  // may jump; for what users read
 };
 
 // The machine's clocks. Stateless; safe from any thread.

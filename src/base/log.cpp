@@ -10,9 +10,9 @@ namespace margay::base {
 
 Result<> set_up_log(std::string_view component, std::string_view level) {
   static const std::map<std::string, spdlog::level::level_enum, std::less<>> k_levels = {
-      {"trace", spdlog::level::trace},   {"debug", spdlog::level::debug},
-      {"info", spdlog::level::info},     {"warning", spdlog::level::warn},
-      {"warn", spdlog::level::warn},     {"error", spdlog::level::err},
+      {"trace", spdlog::level::trace},    {"debug", spdlog::level::debug},
+      {"info", spdlog::level::info},      {"warning", spdlog::level::warn},
+      {"warn", spdlog::level::warn},      {"error", spdlog::level::err},
       {"fatal", spdlog::level::critical}, {"panic", spdlog::level::critical},
       {"none", spdlog::level::off},
   };
@@ -24,8 +24,8 @@ Result<> set_up_log(std::string_view component, std::string_view level) {
                                         "\" is not one of trace, debug, info, warning, error, "
                                         "fatal, none");
   }
-  auto logger = std::make_shared<spdlog::logger>(
-      std::string(component), std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  auto logger = std::make_shared<spdlog::logger>(std::string(component),
+                                                 std::make_shared<spdlog::sinks::stderr_sink_mt>());
   logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %^%-5l%$ %n  %v", spdlog::pattern_time_type::utc);
   logger->set_level(found->second);
   spdlog::set_default_logger(std::move(logger));

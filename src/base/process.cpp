@@ -83,9 +83,9 @@ Result<pid_t> spawn(const Spawn& what) {
   const ssize_t got = read(report.read.get(), failure.data(), sizeof failure);
   if (got == sizeof failure) {
     waitpid(pid, nullptr, 0);
-    return fail_errno(failure[0] == 0 ? "enter network namespace for " + what.argv[0]
-                                      : "run " + what.argv[0],
-                      failure[1]);
+    return fail_errno(
+        failure[0] == 0 ? "enter network namespace for " + what.argv[0] : "run " + what.argv[0],
+        failure[1]);
   }
   return pid;
 }
@@ -116,9 +116,8 @@ Result<Output> run(const Command& command) {
   MARGAY_TRY(Pipe in, make_pipe());
   MARGAY_TRY(Pipe out, make_pipe());
   MARGAY_TRY(Pipe err, make_pipe());
-  MARGAY_TRY(const pid_t pid,
-             spawn({command.argv, command.environment, command.network_namespace, in.read.get(),
-                    out.write.get(), err.write.get(), false}));
+  MARGAY_TRY(const pid_t pid, spawn({command.argv, command.environment, command.network_namespace,
+                                     in.read.get(), out.write.get(), err.write.get(), false}));
   in.read.reset();
   out.write.reset();
   err.write.reset();

@@ -14,11 +14,12 @@
 namespace margay::base {
 
 struct Command {
-  std::vector<std::string> argv;                   // argv[0] is searched in PATH
-  std::string input;                               // given on standard input, then end of file
+  std::vector<std::string> argv;                        // argv[0] is searched in PATH
+  std::string input;                                    // given on standard input, then end of file
   std::optional<std::vector<std::string>> environment;  // "K=V"; unset: this process's
-  std::optional<int> network_namespace;            // an open namespace descriptor to run in; kept by the caller
-  std::chrono::milliseconds timeout{60'000};       // then the program is killed
+  std::optional<int>
+      network_namespace;  // an open namespace descriptor to run in; kept by the caller
+  std::chrono::milliseconds timeout{60'000};  // then the program is killed
 };
 
 struct Output {
@@ -41,8 +42,8 @@ class ChildProcess {
     std::vector<std::string> argv;
     std::optional<std::vector<std::string>> environment;
     std::optional<int> network_namespace;
-    std::string log_file;        // standard output and error are appended here; empty: discarded
-    bool own_session = true;     // its own session, so that the terminal's signals don't reach it
+    std::string log_file;     // standard output and error are appended here; empty: discarded
+    bool own_session = true;  // its own session, so that the terminal's signals don't reach it
   };
   static Result<ChildProcess> start(const Options& options);
 

@@ -80,12 +80,12 @@ std::unexpected<Error> fail_errno(std::string_view what, int error_number);
 // MARGAY_CHECK(expression): the same for a Result<void> (or a result nobody needs).
 #define MARGAY_CONCAT_(a, b) a##b
 #define MARGAY_CONCAT(a, b) MARGAY_CONCAT_(a, b)
-#define MARGAY_TRY_(temporary, declaration, ...)                                 \
-  auto temporary = (__VA_ARGS__);                                                \
-  if (!temporary) return std::unexpected(std::move(temporary).error());          \
+#define MARGAY_TRY_(temporary, declaration, ...)                        \
+  auto temporary = (__VA_ARGS__);                                       \
+  if (!temporary) return std::unexpected(std::move(temporary).error()); \
   declaration = *std::move(temporary)
 #define MARGAY_TRY(declaration, ...) \
   MARGAY_TRY_(MARGAY_CONCAT(margay_try_, __LINE__), declaration, __VA_ARGS__)
-#define MARGAY_CHECK(...)                                              \
-  if (auto margay_check_ = (__VA_ARGS__); !margay_check_)              \
+#define MARGAY_CHECK(...)                                 \
+  if (auto margay_check_ = (__VA_ARGS__); !margay_check_) \
   return std::unexpected(std::move(margay_check_).error())

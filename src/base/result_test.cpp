@@ -26,7 +26,8 @@ TEST(Error, WrapTellsItFromFurtherOut) {
 }
 
 TEST(FieldError, ReadsLikeKubernetes) {
-  const FieldError error{FieldError::Type::invalid, "spec.nets[1]", "\"10.0.0/8\"", "must be a CIDR"};
+  const FieldError error{FieldError::Type::invalid, "spec.nets[1]", "\"10.0.0/8\"",
+                         "must be a CIDR"};
   EXPECT_EQ(error.message(), "spec.nets[1]: Invalid value: \"10.0.0/8\": must be a CIDR");
   const FieldError missing{FieldError::Type::required, "metadata.name", "", ""};
   EXPECT_EQ(missing.message(), "metadata.name: Required value");

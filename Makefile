@@ -1,0 +1,59 @@
+# Margay's commands. CMake builds; this only names what people and CI call.
+PRESET ?= release
+BUILD := build/$(PRESET)
+JOBS ?= $(shell nproc)
+DATAPLANE ?= iptables
+CASES ?= 200
+PACKETS ?= 1000
+SEED ?= 1
+DURATION ?= 3600
+COUNT ?= 50
+
+.PHONY: help deps build demo test unit differential conformance fault bench asan tsan format lint clean
+
+help: ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 16
+
+deps: ## install everything the project needs (Debian 12)
+	@scripts/deps
+
+build: deps ## build all programs
+	@cmake --preset $(PRESET) >/dev/null
+	@cmake --build --preset $(PRESET) -j $(JOBS)
+
+demo: build ## the main job, on a lab cluster, with kubectl
+	@tests/demo/demo --margay $(BUILD)/bin/margay
+
+test: build ## everything that must hold on each change
+	@tests/run --build $(BUILD)
+
+unit: build ## only the unit tests
+	@ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
+
+differential: build ## a data plane's real verdicts against the reference evaluator
+	@$(BUILD)/bin/margay_differential --dataplane $(DATAPLANE) --cases $(CASES) --packets $(PACKETS) --seed $(SEED)
+
+conformance: build ## the Kubernetes NetworkPolicy matrix, on a lab cluster
+	@MARGAY=$(BUILD)/bin/margay /usr/bin/python3 -m pytest -q tests/conformance
+
+fault: build ## kill everything, many times, and look at what is left
+	@MARGAY=$(BUILD)/bin/margay FAULT_COUNT=$(COUNT) /usr/bin/python3 -m pytest -q tests/fault
+
+bench: build ## all benchmarks, as ratios to a baseline timed in the same run
+	@bench/run --build $(BUILD)
+
+asan: ## unit tests under AddressSanitizer and UBSan
+	@$(MAKE) --no-print-directory unit PRESET=asan
+
+tsan: ## unit tests under ThreadSanitizer
+	@$(MAKE) --no-print-directory unit PRESET=tsan
+
+format: ## format every source file
+	@git ls-files '*.h' '*.cpp' | xargs clang-format-19 -i
+
+lint: ## formatting, clang-tidy, floors
+	@cmake --preset $(PRESET) >/dev/null
+	@tests/lint/lint --build $(BUILD)
+
+clean: ## remove everything built
+	@rm -rf build
