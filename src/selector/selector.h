@@ -12,6 +12,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 
@@ -31,7 +32,7 @@ class Selector {
   // Errors are `invalid`, and say the position and what was expected there.
   static base::Result<Selector> parse(std::string_view text);
 
-  // Tests. `global()` is not evaluated: it is replaced by a conversion before it gets here.
+  // Values hold at most one of the two kinds of quotes, as everything the language can say does.
   static Selector has(std::string key);
   static Selector equals(std::string key, std::string value);
   static Selector in(std::string key, std::vector<std::string> values);
@@ -42,6 +43,7 @@ class Selector {
   // The same test on keys with `prefix` before them ("pcns.").
   Selector with_key_prefix(std::string_view prefix) const;
 
+  // `global()` matches nothing: conversions replace it by what it stands for in their place.
   bool matches(const Labels& labels) const;
   bool matches(const LabelLookup& labels) const;
   bool is_all() const;
@@ -49,7 +51,7 @@ class Selector {
 
   // The canonical form; equal selectors print alike whatever their spacing and quotes.
   const std::string& text() const;
-  // "s:" and the URL-safe base64 SHA-224 of text().
+  // "s:" and the URL-safe base64, without padding, of the SHA-224 of "s:" + text(): Calico's ids.
   const std::string& id() const;
   const Node& root() const;
 

@@ -1,0 +1,130 @@
+#include "selector/ast.h"
+
+#include <string_view>
+
+namespace margay::selector {
+namespace {
+
+template <typename Operation>
+NodePtr join(std::vector<NodePtr> operands) {
+  Operation joined;
+  for (NodePtr& operand : operands) {
+    if (const auto* same = std::get_if<Operation>(&operand->form)) {
+      joined.operands.insert(joined.operands.end(), same->operands.begin(), same->operands.end());
+    } else {
+      joined.operands.push_back(std::move(operand));
+    }
+  }
+  if (joined.operands.size() == 1) return joined.operands.front();
+  return make_node(std::move(joined));
+}
+
+void print_quoted(std::string& out, std::string_view value) {
+  const char quote = value.find('"') == value.npos ? '"' : '\'';
+  out += quote;
+  out += value;
+  out += quote;
+}
+
+std::string_view symbol(Comparison::Op op) {
+  switch (op) {
+    case Comparison::Op::equals:
+      return "==";
+    case Comparison::Op::not_equals:
+      return "!=";
+    case Comparison::Op::contains:
+      return "contains";
+    case Comparison::Op::starts_with:
+      return "starts with";
+    case Comparison::Op::ends_with:
+      return "ends with";
+  }
+  return "==";
+}
+
+void print_to(std::string& out, const Node& node);
+
+void print_operands(std::string& out, const std::vector<NodePtr>& operands,
+                    std::string_view separator) {
+  out += '(';
+  for (size_t i = 0; i < operands.size(); ++i) {
+    if (i > 0) out += separator;
+    print_to(out, *operands[i]);
+  }
+  out += ')';
+}
+
+void print_membership(std::string& out, const Membership& form) {
+  out += form.key + (form.negated ? " not in {" : " in {");
+  for (size_t i = 0; i < form.values.size(); ++i) {
+    if (i > 0) out += ", ";
+    print_quoted(out, form.values[i]);
+  }
+  out += '}';
+}
+
+void print_to(std::string& out, const Node& node) {
+  std::visit(Overloaded{
+                 [&](const All&) { out += "all()"; },
+                 [&](const Global&) { out += "global()"; },
+                 [&](const Has& form) { out += "has(" + form.key + ")"; },
+                 [&](const Comparison& form) {
+                   out += form.key;
+                   out += ' ';
+                   out += symbol(form.op);
+                   out += ' ';
+                   print_quoted(out, form.value);
+                 },
+                 [&](const Membership& form) { print_membership(out, form); },
+                 [&](const Negation& form) {
+                   out += '!';
+                   print_to(out, *form.operand);
+                 },
+                 [&](const Conjunction& form) { print_operands(out, form.operands, " && "); },
+                 [&](const Disjunction& form) { print_operands(out, form.operands, " || "); },
+             },
+             node.form);
+}
+
+}  // namespace
+
+NodePtr negate(NodePtr operand) {
+  if (const auto* negation = std::get_if<Negation>(&operand->form)) return negation->operand;
+  return make_node(Negation{std::move(operand)});
+}
+
+NodePtr conjoin(std::vector<NodePtr> operands) { return join<Conjunction>(std::move(operands)); }
+
+NodePtr disjoin(std::vector<NodePtr> operands) { return join<Disjunction>(std::move(operands)); }
+
+NodePtr with_key_prefix(const NodePtr& node, std::string_view prefix) {
+  const auto prefixed_all = [prefix](auto form) {
+    for (NodePtr& operand : form.operands) operand = with_key_prefix(operand, prefix);
+    return make_node(std::move(form));
+  };
+  const auto prefixed = [prefix](auto form) {
+    form.key.insert(0, prefix);
+    return make_node(std::move(form));
+  };
+  return std::visit(Overloaded{
+                        [&](const All&) { return node; },
+                        [&](const Global&) { return node; },
+                        [&](const Has& form) { return prefixed(form); },
+                        [&](const Comparison& form) { return prefixed(form); },
+                        [&](const Membership& form) { return prefixed(form); },
+                        [&](const Negation& form) {
+                          return make_node(Negation{with_key_prefix(form.operand, prefix)});
+                        },
+                        [&](const Conjunction& form) { return prefixed_all(form); },
+                        [&](const Disjunction& form) { return prefixed_all(form); },
+                    },
+                    node->form);
+}
+
+std::string print(const Node& node) {
+  std::string out;
+  print_to(out, node);
+  return out;
+}
+
+}  // namespace margay::selector

@@ -1,0 +1,74 @@
+#pragma once
+
+// The parsed form of a selector: an immutable tree, shared by the selectors built from it.
+
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace margay::selector {
+
+struct Node;
+using NodePtr = std::shared_ptr<const Node>;
+
+struct All {};
+struct Global {};
+
+struct Has {
+  std::string key;
+};
+
+struct Comparison {
+  enum class Op { equals, not_equals, contains, starts_with, ends_with };
+  std::string key;
+  Op op = Op::equals;
+  std::string value;
+};
+
+struct Membership {
+  std::string key;
+  bool negated = false;             // "not in"
+  std::vector<std::string> values;  // sorted, each once
+};
+
+struct Negation {
+  NodePtr operand;  // never itself a Negation
+};
+
+struct Conjunction {
+  std::vector<NodePtr> operands;  // two or more, none of them a Conjunction
+};
+
+struct Disjunction {
+  std::vector<NodePtr> operands;  // two or more, none of them a Disjunction
+};
+
+struct Node {
+  std::variant<All, Global, Has, Comparison, Membership, Negation, Conjunction, Disjunction> form;
+};
+
+template <typename Form>
+NodePtr make_node(Form form) {
+  return std::make_shared<const Node>(Node{std::move(form)});
+}
+
+// These keep the promises above: nested operations of one kind become one, and two negations none.
+// One operand alone is returned as it is.
+NodePtr negate(NodePtr operand);
+NodePtr conjoin(std::vector<NodePtr> operands);
+NodePtr disjoin(std::vector<NodePtr> operands);
+
+// The same tests on keys with `prefix` before them.
+NodePtr with_key_prefix(const NodePtr& node, std::string_view prefix);
+
+// The canonical text.
+std::string print(const Node& node);
+
+// For std::visit over a node's form.
+template <typename... Cases>
+struct Overloaded : Cases... {
+  using Cases::operator()...;
+};
+
+}  // namespace margay::selector
