@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -51,11 +52,11 @@ struct ICMPMatch {
 // One side of a rule. Every member that is set must match. Namespacing is already folded into the
 // selector (docs/policy.md, "When a rule matches"), so nothing here depends on the policy's place.
 struct EntityMatch {
-  std::vector<Prefix> nets;                  // in any of them; empty: not asked
-  std::vector<Prefix> not_nets;              // in none of them
-  std::optional<Selector> selector;          // belongs to an endpoint or set that satisfies it
-  std::optional<Selector> not_selector;      // belongs to none that satisfies it
-  std::vector<PortRange> ports;              // in any range, or a named port of the address
+  std::vector<Prefix> nets;              // in any of them; empty: not asked
+  std::vector<Prefix> not_nets;          // in none of them
+  std::optional<Selector> selector;      // belongs to an endpoint or set that satisfies it
+  std::optional<Selector> not_selector;  // belongs to none that satisfies it
+  std::vector<PortRange> ports;          // in any range, or a named port of the address
   std::vector<std::string> named_ports;
   std::vector<PortRange> not_ports;
   std::vector<std::string> not_named_ports;
@@ -141,8 +142,8 @@ struct WorkloadKey {
 struct WorkloadEndpoint {
   WorkloadKey key;
   std::string ns;
-  std::string interface_name;  // the host side's; empty while not yet known
-  std::string mac;             // the workload side's, if known
+  std::string interface_name;        // the host side's; empty while not yet known
+  std::string mac;                   // the workload side's, if known
   std::vector<IPAddress> addresses;  // empty once the workload is finished
   Labels labels;                     // its own; effective ones add those of its profiles
   std::vector<std::string> profiles;
@@ -209,8 +210,8 @@ struct Host {
 // A block of addresses that belongs to a node, and the single addresses in it that do not.
 struct Block {
   Prefix cidr;
-  std::string node;                              // empty: no affinity
-  std::map<IPAddress, std::string> borrowed;     // address -> the node that uses it
+  std::string node;                           // empty: no affinity
+  std::map<IPAddress, std::string> borrowed;  // address -> the node that uses it
   bool operator==(const Block&) const = default;
 };
 
@@ -241,6 +242,14 @@ struct Model {
   std::map<Prefix, Block> blocks;
 
   void apply(const ModelChange& change);
+  // The changes that make this model out of an empty one.
+  std::vector<ModelChange> changes() const;
 };
+
+// The profile `projectcalico-default-allow` exists whether or not the model has it; null for every
+// other name.
+const Profile* built_in_profile(std::string_view name);
+// The model's profile of this name, else the built-in one, else null.
+const Profile* find_profile(const Model& model, const std::string& name);
 
 }  // namespace margay::policy

@@ -18,9 +18,9 @@ namespace margay::policy {
 
 // Members are written as ipset and every other set implementation can take them.
 struct SetMember {
-  Prefix net;             // named ports: a single address
-  uint8_t protocol = 0;   // named ports only
-  uint16_t port = 0;      // named ports only
+  Prefix net;            // named ports: a single address
+  uint8_t protocol = 0;  // named ports only
+  uint16_t port = 0;     // named ports only
   auto operator<=>(const SetMember&) const = default;
 };
 
@@ -29,11 +29,13 @@ enum class SetType : uint8_t {
   named_ports,  // (address, protocol, port)
 };
 
-// A rule with every reference resolved to sets by id. All that is set must match.
+// A rule with every reference resolved to sets by id. All that is set must match. Its conditions
+// are explicit: `family` is set when nets or ICMP types imply it, and `never_matches` when no
+// packet of any data plane can match (policy/rule_scope.h).
 struct ProgramEntity {
   std::vector<Prefix> nets, not_nets;
-  std::vector<std::string> sets;       // address in every one of them
-  std::vector<std::string> not_sets;   // address in none of them
+  std::vector<std::string> sets;      // address in every one of them
+  std::vector<std::string> not_sets;  // address in none of them
   std::vector<PortRange> ports, not_ports;
   std::vector<std::string> port_sets;      // `ports` or any of these: (address, protocol, port)
   std::vector<std::string> not_port_sets;  // in none of these
@@ -59,7 +61,8 @@ struct ProgramRules {
 
 struct ProgramTier {
   std::string name;
-  std::vector<PolicyKey> ingress, egress;  // that apply, in order; a direction without any is open to the next tier
+  std::vector<PolicyKey> ingress,
+      egress;  // that apply, in order; a direction without any is open to the next tier
   bool operator==(const ProgramTier&) const = default;
 };
 
@@ -82,7 +85,7 @@ struct ProgramRoute {
     local_block,      // ours, but not in use: unreachable
     remote_workload,  // through `next_hop`, directly or in a tunnel
     remote_host,
-    pool,             // no route: tells NAT outgoing what is inside
+    pool,  // no route: tells NAT outgoing what is inside
   };
   Prefix destination;
   Kind kind = Kind::remote_workload;
@@ -170,9 +173,10 @@ struct HostRemove {
 };
 struct InSync {};
 
-using Delta = std::variant<SetUpdate, SetDelta, SetRemove, PolicyUpdate, PolicyRemove, ProfileUpdate,
-                           ProfileRemove, WorkloadUpdate, WorkloadRemove, HostEndpointUpdate,
-                           HostEndpointRemove, RouteUpdate, RouteRemove, TunnelUpdate, TunnelRemove,
-                           PoolUpdate, PoolRemove, HostUpdate, HostRemove, InSync>;
+using Delta =
+    std::variant<SetUpdate, SetDelta, SetRemove, PolicyUpdate, PolicyRemove, ProfileUpdate,
+                 ProfileRemove, WorkloadUpdate, WorkloadRemove, HostEndpointUpdate,
+                 HostEndpointRemove, RouteUpdate, RouteRemove, TunnelUpdate, TunnelRemove,
+                 PoolUpdate, PoolRemove, HostUpdate, HostRemove, InSync>;
 
 }  // namespace margay::policy

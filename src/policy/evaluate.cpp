@@ -1,0 +1,255 @@
+#include "policy/evaluate.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <span>
+#include <unordered_map>
+
+#include "policy/membership.h"
+#include "policy/order.h"
+#include "policy/rule_match.h"
+
+namespace margay::policy {
+namespace {
+
+const std::vector<Rule>& rules_of(const auto& source, Direction direction) {
+  return direction == Direction::ingress ? source.ingress : source.egress;
+}
+
+bool applies(const Policy& policy, Direction direction) {
+  return direction == Direction::ingress ? policy.applies_ingress : policy.applies_egress;
+}
+
+// Pass decides only inside a tier; a profile's Pass has nothing to leave, and denies.
+Verdict verdict_of(Action action) {
+  return action == Action::allow ? Verdict::allow : Verdict::deny;
+}
+
+std::string protocol_name(uint8_t protocol) {
+  switch (protocol) {
+    case k_icmp:
+      return "icmp";
+    case k_tcp:
+      return "tcp";
+    case k_udp:
+      return "udp";
+    case k_icmpv6:
+      return "icmpv6";
+    case k_sctp:
+      return "sctp";
+    case k_udplite:
+      return "udplite";
+    default:
+      return fmt::format("protocol {}", protocol);
+  }
+}
+
+}  // namespace
+
+std::string to_string(const Packet& packet) {
+  return fmt::format("{}:{} -> {}:{} {} type {} code {}", packet.source.to_string(),
+                     packet.source_port, packet.destination.to_string(), packet.destination_port,
+                     protocol_name(packet.protocol), packet.icmp_type, packet.icmp_code);
+}
+
+Labels effective_labels(const Model& model, const Labels& own,
+                        const std::vector<std::string>& profiles) {
+  Labels labels;
+  for (const std::string& name : profiles)
+    if (const Profile* profile = find_profile(model, name))
+      for (const auto& [key, value] : profile->labels_to_apply) labels.insert_or_assign(key, value);
+  for (const auto& [key, value] : own) labels.insert_or_assign(key, value);
+  return labels;
+}
+
+class Evaluator::Impl {
+ public:
+  explicit Impl(const Model& model) : model_(model) {}
+
+  Decision evaluate(const WorkloadEndpoint& endpoint, Direction direction, const Packet& packet,
+                    std::vector<Step>* trace);
+  std::string_view first_mismatch(const Rule& rule, const Packet& packet);
+  std::vector<const Policy*> applicable_policies(const WorkloadEndpoint& endpoint,
+                                                 Direction direction);
+  const WorkloadEndpoint* endpoint_of(const IPAddress& address);
+
+ private:
+  using Policies = std::vector<const Policy*>;
+
+  // The first rule but Log that matches. Adds a step for each rule looked at to the trace, as
+  // `step` with the rule filled in.
+  std::optional<size_t> deciding_rule(const std::vector<Rule>& rules, const Packet& packet,
+                                      const Step& step, std::vector<Step>* trace);
+  // Nothing when the tier passes.
+  std::optional<Decision> ask_tier(std::span<const Policy* const> policies, Direction direction,
+                                   const Packet& packet, std::vector<Step>* trace);
+  Decision ask_profiles(const WorkloadEndpoint& endpoint, Direction direction, const Packet& packet,
+                        std::vector<Step>* trace);
+  Policies remembered_policies(const WorkloadEndpoint& endpoint, Direction direction);
+  const Policies& policies_in_order();
+
+  const Model& model_;
+  std::optional<Membership> membership_;
+  std::optional<Policies> policies_;  // all that workloads can have, in order
+  std::map<std::pair<WorkloadKey, Direction>, Policies> applicable_;
+  std::optional<std::unordered_map<IPAddress, const WorkloadEndpoint*>> by_address_;
+};
+
+std::string_view Evaluator::Impl::first_mismatch(const Rule& rule, const Packet& packet) {
+  if (!membership_) membership_.emplace(model_);
+  return policy::first_mismatch(rule, packet, *membership_);
+}
+
+std::optional<size_t> Evaluator::Impl::deciding_rule(const std::vector<Rule>& rules,
+                                                     const Packet& packet, const Step& step,
+                                                     std::vector<Step>* trace) {
+  if (trace && rules.empty()) trace->push_back(step);
+  for (size_t i = 0; i < rules.size(); ++i) {
+    const std::string_view mismatch = first_mismatch(rules[i], packet);
+    if (trace) {
+      Step& looked_at = trace->emplace_back(step);
+      looked_at.rule = i;
+      looked_at.matched = mismatch.empty();
+      looked_at.action = rules[i].action;
+      looked_at.mismatch = mismatch;
+    }
+    if (mismatch.empty() && rules[i].action != Action::log) return i;
+  }
+  return std::nullopt;
+}
+
+Decision Evaluator::Impl::evaluate(const WorkloadEndpoint& endpoint, Direction direction,
+                                   const Packet& packet, std::vector<Step>* trace) {
+  if (!endpoint.admin_up) return {.verdict = Verdict::deny, .by = Decision::By::endpoint_down};
+  const Policies policies = remembered_policies(endpoint, direction);
+  // A tier's policies are neighbours in the order of consultation.
+  for (auto begin = policies.begin(); begin != policies.end();) {
+    const auto end = std::find_if(begin, policies.end(), [&](const Policy* policy) {
+      return policy->key.tier != (*begin)->key.tier;
+    });
+    if (const auto decision = ask_tier({begin, end}, direction, packet, trace)) return *decision;
+    begin = end;
+  }
+  return ask_profiles(endpoint, direction, packet, trace);
+}
+
+std::optional<Decision> Evaluator::Impl::ask_tier(std::span<const Policy* const> policies,
+                                                  Direction direction, const Packet& packet,
+                                                  std::vector<Step>* trace) {
+  const std::string& tier = policies.front()->key.tier;
+  for (const Policy* policy : policies) {
+    const std::vector<Rule>& rules = rules_of(*policy, direction);
+    const auto rule = deciding_rule(rules, packet, {.tier = tier, .policy = policy->key}, trace);
+    if (!rule) continue;
+    if (rules[*rule].action == Action::pass) return std::nullopt;
+    return Decision{.verdict = verdict_of(rules[*rule].action),
+                    .by = Decision::By::policy_rule,
+                    .tier = tier,
+                    .policy = policy->key,
+                    .rule = *rule};
+  }
+  return Decision{.by = Decision::By::end_of_tier, .tier = tier, .policy = policies.back()->key};
+}
+
+Decision Evaluator::Impl::ask_profiles(const WorkloadEndpoint& endpoint, Direction direction,
+                                       const Packet& packet, std::vector<Step>* trace) {
+  for (const std::string& name : endpoint.profiles) {
+    const Profile* profile = find_profile(model_, name);
+    if (profile == nullptr) continue;
+    const std::vector<Rule>& rules = rules_of(*profile, direction);
+    if (const auto rule = deciding_rule(rules, packet, Step{.profile = name}, trace))
+      return {.verdict = verdict_of(rules[*rule].action),
+              .by = Decision::By::profile_rule,
+              .profile = name,
+              .rule = *rule};
+  }
+  return {.verdict = Verdict::deny, .by = Decision::By::no_profile_matched};
+}
+
+const Evaluator::Impl::Policies& Evaluator::Impl::policies_in_order() {
+  if (policies_) return *policies_;
+  std::vector<std::tuple<Rank, Rank, const Policy*>> ranked;
+  for (const auto& [key, policy] : model_.policies)
+    if (!policy.do_not_track && !policy.pre_dnat)
+      ranked.emplace_back(rank_of_tier(model_.tiers, key.tier), rank_of(policy), &policy);
+  std::ranges::sort(ranked);
+  policies_.emplace();
+  for (const auto& entry : ranked) policies_->push_back(std::get<const Policy*>(entry));
+  return *policies_;
+}
+
+std::vector<const Policy*> Evaluator::Impl::applicable_policies(const WorkloadEndpoint& endpoint,
+                                                                Direction direction) {
+  const Labels labels = effective_labels(model_, endpoint.labels, endpoint.profiles);
+  Policies applicable;
+  for (const Policy* policy : policies_in_order())
+    if (applies(*policy, direction) && policy->selector.matches(labels))
+      applicable.push_back(policy);
+  return applicable;
+}
+
+Evaluator::Impl::Policies Evaluator::Impl::remembered_policies(const WorkloadEndpoint& endpoint,
+                                                               Direction direction) {
+  // Only the model's own endpoint is worth remembering: another may repeat its key.
+  const auto own = model_.workloads.find(endpoint.key);
+  if (own == model_.workloads.end() || &own->second != &endpoint)
+    return applicable_policies(endpoint, direction);
+  const auto [found, is_new] = applicable_.try_emplace({endpoint.key, direction});
+  if (is_new) found->second = applicable_policies(endpoint, direction);
+  return found->second;
+}
+
+const WorkloadEndpoint* Evaluator::Impl::endpoint_of(const IPAddress& address) {
+  if (!by_address_) {
+    by_address_.emplace();
+    for (const auto& [key, endpoint] : model_.workloads)
+      for (const IPAddress& own : endpoint.addresses) by_address_->try_emplace(own, &endpoint);
+  }
+  const auto found = by_address_->find(address);
+  return found == by_address_->end() ? nullptr : found->second;
+}
+
+Evaluator::Evaluator(const Model& model) : impl_(std::make_unique<Impl>(model)) {}
+Evaluator::~Evaluator() = default;
+Evaluator::Evaluator(Evaluator&&) noexcept = default;
+
+Decision Evaluator::evaluate(const WorkloadEndpoint& endpoint, Direction direction,
+                             const Packet& packet, std::vector<Step>* trace) const {
+  return impl_->evaluate(endpoint, direction, packet, trace);
+}
+
+bool Evaluator::matches(const Rule& rule, const Packet& packet, std::string* mismatch) const {
+  const std::string_view field = impl_->first_mismatch(rule, packet);
+  if (mismatch && !field.empty()) *mismatch = field;
+  return field.empty();
+}
+
+std::vector<const Policy*> Evaluator::applicable_policies(const WorkloadEndpoint& endpoint,
+                                                          Direction direction) const {
+  return impl_->applicable_policies(endpoint, direction);
+}
+
+const WorkloadEndpoint* Evaluator::endpoint_of(const IPAddress& address) const {
+  return impl_->endpoint_of(address);
+}
+
+Decision evaluate(const Model& model, const WorkloadEndpoint& endpoint, Direction direction,
+                  const Packet& packet, std::vector<Step>* trace) {
+  return Evaluator(model).evaluate(endpoint, direction, packet, trace);
+}
+
+bool matches(const Model& model, const Rule& rule, const Packet& packet, std::string* mismatch) {
+  return Evaluator(model).matches(rule, packet, mismatch);
+}
+
+std::vector<const Policy*> applicable_policies(const Model& model, const WorkloadEndpoint& endpoint,
+                                               Direction direction) {
+  return Evaluator(model).applicable_policies(endpoint, direction);
+}
+
+const WorkloadEndpoint* endpoint_of(const Model& model, const IPAddress& address) {
+  return Evaluator(model).endpoint_of(address);
+}
+
+}  // namespace margay::policy
