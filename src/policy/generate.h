@@ -1,0 +1,66 @@
+#pragma once
+
+// Random models, changes and packets for differential tests. The same seed gives the same
+// sequence on every machine.
+//
+// What comes out is what conversions can produce: rules that validation would refuse (ports without
+// a protocol that has them, nets of both families) come only marked `never_matches`. Every address
+// is unicast and global in scope, so that packets can be sent for real.
+
+#include <cstdint>
+#include <random>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "policy/evaluate.h"
+#include "policy/model.h"
+
+namespace margay::policy {
+
+struct GenerateOptions {
+  // Where local endpoints are; about half of all are. At least one workload is local, up, and has
+  // an address of each family asked for.
+  std::string node = "node-a";
+  size_t workloads = 12;
+  size_t policies = 10;
+  size_t network_sets = 4;
+  bool ipv6 = true;
+  bool host_endpoints = true;
+  bool log_rules = true;
+  bool extra_tiers = true;  // besides `default`
+  // Protocols that packets have, and that rules name among others.
+  std::vector<uint8_t> protocols = {k_tcp, k_udp, k_sctp, k_icmp, k_icmpv6, k_udplite, 47, 4};
+};
+
+class Generator {
+ public:
+  explicit Generator(uint64_t seed, GenerateOptions options = {});
+
+  Model model();
+
+  // A change that `model` could meet next: an object added, altered, moved or removed.
+  ModelChange change(const Model& model);
+
+  // A flow's first packet towards (ingress) or from (egress) this endpoint, in a family in which
+  // the endpoint has an address. The other side is chosen near the model's edges: addresses of
+  // endpoints, first and last addresses of nets and their neighbours, ports at the ends of ranges
+  // and beside them. The protocol belongs to the family (ICMP in IPv4, ICMPv6 in IPv6).
+  // The endpoint must have an address.
+  Packet packet(const Model& model, const WorkloadEndpoint& endpoint, Direction direction);
+
+ private:
+  // Uniform in [0, bound); bound > 0.
+  size_t below(size_t bound);
+  bool chance(unsigned percent) { return below(100) < percent; }
+  template <typename T>
+  const T& pick(const std::vector<T>& values) {
+    return values[below(values.size())];
+  }
+
+  GenerateOptions options_;
+  std::mt19937_64 random_;
+};
+
+}  // namespace margay::policy
