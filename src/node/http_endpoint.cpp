@@ -1,0 +1,132 @@
+#include "node/http_endpoint.h"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http.hpp>
+#include <thread>
+
+namespace margay::node {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+using boost::system::error_code;
+using tcp = asio::ip::tcp;
+
+constexpr auto k_client_timeout = std::chrono::seconds(10);
+constexpr size_t k_header_limit = 8192;
+
+// One connection: reads a request, answers it, and again until the client goes.
+class Session : public std::enable_shared_from_this<Session> {
+ public:
+  Session(tcp::socket socket, const HttpEndpoint::Handler& handler)
+      : stream_(std::move(socket)), handler_(handler) {}
+
+  void read() {
+    parser_.emplace();
+    parser_->header_limit(k_header_limit);
+    parser_->body_limit(0);
+    stream_.expires_after(k_client_timeout);
+    http::async_read(stream_, buffer_, *parser_,
+                     [self = shared_from_this()](const error_code& error, size_t) {
+                       if (!error) self->answer();
+                     });
+  }
+
+ private:
+  void answer() {
+    const auto& request = parser_->get();
+    const bool get = request.method() == http::verb::get || request.method() == http::verb::head;
+    const std::string_view target(request.target().data(), request.target().size());
+    HttpEndpoint::Reply reply =
+        get ? handler_(target.substr(0, target.find('?')))
+            : HttpEndpoint::Reply{405, "text/plain; charset=utf-8", "only GET is answered here\n"};
+
+    response_ = {};
+    response_.version(request.version());
+    response_.result(reply.status);
+    response_.set(http::field::content_type, reply.content_type);
+    response_.keep_alive(request.keep_alive());
+    response_.body() = request.method() == http::verb::head ? "" : std::move(reply.body);
+    response_.prepare_payload();
+    http::async_write(stream_, response_,
+                      [self = shared_from_this()](const error_code& error, size_t) {
+                        if (!error && self->response_.keep_alive()) self->read();
+                      });
+  }
+
+  beast::tcp_stream stream_;
+  const HttpEndpoint::Handler& handler_;
+  beast::flat_buffer buffer_;
+  std::optional<http::request_parser<http::empty_body>> parser_;
+  http::response<http::string_body> response_;
+};
+
+}  // namespace
+
+class HttpEndpoint::Impl {
+ public:
+  explicit Impl(Handler handler) : handler_(std::move(handler)) {}
+
+  ~Impl() {
+    context_.stop();
+    if (thread_.joinable()) thread_.join();
+  }
+
+  base::Result<> listen(const std::string& host, uint16_t port) {
+    error_code error;
+    tcp::endpoint where(tcp::v6(), port);
+    if (!host.empty()) {
+      const auto found = tcp::resolver(context_).resolve(host, std::to_string(port), error);
+      if (error) return refuse(host, port, error);
+      where = found.begin()->endpoint();
+    }
+    acceptor_.open(where.protocol(), error);
+    if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
+    if (!error && host.empty()) acceptor_.set_option(asio::ip::v6_only(false), error);
+    if (!error) acceptor_.bind(where, error);
+    if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
+    if (error) return refuse(host, port, error);
+    accept();
+    thread_ = std::thread([this] { context_.run(); });
+    return {};
+  }
+
+  uint16_t port() const { return acceptor_.local_endpoint().port(); }
+
+ private:
+  static std::unexpected<base::Error> refuse(const std::string& host, uint16_t port,
+                                             const error_code& error) {
+    return base::fail(base::ErrorCode::unavailable,
+                      "listen on " + host + ":" + std::to_string(port) + ": " + error.message());
+  }
+
+  void accept() {
+    acceptor_.async_accept([this](const error_code& error, tcp::socket socket) {
+      if (!error) std::make_shared<Session>(std::move(socket), handler_)->read();
+      if (acceptor_.is_open()) accept();
+    });
+  }
+
+  Handler handler_;
+  asio::io_context context_{1};
+  tcp::acceptor acceptor_{context_};
+  std::thread thread_;
+};
+
+HttpEndpoint::HttpEndpoint(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+HttpEndpoint::~HttpEndpoint() = default;
+
+base::Result<std::unique_ptr<HttpEndpoint>> HttpEndpoint::start(const std::string& host,
+                                                                uint16_t port, Handler handler) {
+  auto impl = std::make_unique<Impl>(std::move(handler));
+  MARGAY_CHECK(impl->listen(host, port));
+  return std::unique_ptr<HttpEndpoint>(new HttpEndpoint(std::move(impl)));
+}
+
+uint16_t HttpEndpoint::port() const { return impl_->port(); }
+
+}  // namespace margay::node

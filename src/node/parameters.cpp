@@ -1,0 +1,301 @@
+#include "node/parameters.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <charconv>
+#include <cmath>
+#include <fstream>
+#include <functional>
+#include <limits>
+#include <set>
+
+namespace margay::node {
+namespace {
+
+using base::ErrorCode;
+using base::fail;
+using base::Result;
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::ranges::transform(out, out.begin(), [](unsigned char c) { return std::tolower(c); });
+  return out;
+}
+
+std::string_view trim(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t\r\n");
+  if (first == text.npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
+}
+
+// ---- one parser for each type of value ------------------------------------------------------
+
+using Parser = std::function<Result<>(std::string_view text, Parameters& into)>;
+
+template <typename T>
+using Member = T Parameters::*;
+
+Parser boolean(Member<bool> member) {
+  return [member](std::string_view text, Parameters& into) -> Result<> {
+    static const std::set<std::string, std::less<>> k_true{"true", "1", "yes", "y", "t"};
+    static const std::set<std::string, std::less<>> k_false{"false", "0", "no", "n", "f"};
+    const std::string value = lower(text);
+    if (!k_true.contains(value) && !k_false.contains(value))
+      return fail(ErrorCode::invalid, "must be true or false");
+    into.*member = k_true.contains(value);
+    return {};
+  };
+}
+
+Result<int64_t> to_integer(std::string_view text, int64_t least, int64_t most) {
+  int base = 10;
+  std::string_view digits = text;
+  if (text.starts_with("0x") || text.starts_with("0X")) {
+    base = 16;
+    digits.remove_prefix(2);
+  }
+  int64_t value = 0;
+  const auto [end, error] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), value, base);
+  if (error != std::errc{} || end != digits.data() + digits.size() || value < least ||
+      value > most) {
+    return fail(ErrorCode::invalid, fmt::format("must be a number from {} to {}", least, most));
+  }
+  return value;
+}
+
+template <typename T>
+Parser integer(Member<T> member, int64_t least, int64_t most) {
+  return [=](std::string_view text, Parameters& into) -> Result<> {
+    MARGAY_TRY(const int64_t value, to_integer(text, least, most));
+    into.*member = static_cast<T>(value);
+    return {};
+  };
+}
+
+Parser text(Member<std::string> member) {
+  return [member](std::string_view value, Parameters& into) -> Result<> {
+    into.*member = value;
+    return {};
+  };
+}
+
+// Compared without letter case, stored as listed.
+template <typename T>
+Parser one_of(Member<T> member, std::vector<std::pair<std::string, T>> choices) {
+  return
+      [member, choices = std::move(choices)](std::string_view value, Parameters& into) -> Result<> {
+        std::string names;
+        for (const auto& [name, meaning] : choices) {
+          if (lower(name) == lower(value)) {
+            into.*member = meaning;
+            return {};
+          }
+          names += (names.empty() ? "" : ", ") + name;
+        }
+        return fail(ErrorCode::invalid, "must be one of " + names);
+      };
+}
+
+Parser one_of(Member<std::string> member, const std::vector<std::string>& names) {
+  std::vector<std::pair<std::string, std::string>> choices;
+  for (const auto& name : names) choices.emplace_back(name, name);
+  return one_of<std::string>(member, std::move(choices));
+}
+
+// "90" is seconds; FelixConfiguration writes Go durations ("1m30s", "500ms").
+Result<std::chrono::milliseconds> to_duration(std::string_view text) {
+  static const std::vector<std::pair<std::string_view, double>> k_units{
+      {"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}};
+  const auto bad = [] {
+    return fail(ErrorCode::invalid, "must be seconds (\"90\") or a duration (\"1m30s\")");
+  };
+  double total = 0;
+  if (text.empty()) return bad();
+  while (!text.empty()) {
+    double number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc{} || !(number >= 0)) return bad();
+    text.remove_prefix(static_cast<size_t>(end - text.data()));
+    const auto unit = std::ranges::find_if(
+        k_units, [&](const auto& candidate) { return text.starts_with(candidate.first); });
+    if (text.empty() && total == 0) return std::chrono::milliseconds(std::llround(number * 1000));
+    if (unit == k_units.end()) return bad();
+    total += number * unit->second;
+    text.remove_prefix(unit->first.size());
+  }
+  if (total > 1e15) return bad();
+  return std::chrono::milliseconds(std::llround(total));
+}
+
+Parser duration(Member<std::chrono::milliseconds> member) {
+  return [member](std::string_view value, Parameters& into) -> Result<> {
+    MARGAY_TRY(into.*member, to_duration(value));
+    return {};
+  };
+}
+
+Result<> parse_interface_prefixes(std::string_view value, Parameters& into) {
+  std::vector<std::string> prefixes;
+  for (size_t at = 0; at <= value.size();) {
+    const size_t comma = std::min(value.find(',', at), value.size());
+    const std::string_view name = trim(value.substr(at, comma - at));
+    const bool fits =
+        !name.empty() && name.size() <= 15 && std::ranges::all_of(name, [](unsigned char c) {
+          return std::isalnum(c) || c == '_' || c == '-' || c == '.';
+        });
+    if (!fits)
+      return fail(ErrorCode::invalid,
+                  "must be interface prefixes of at most 15 letters, digits, "
+                  "'-', '_' or '.', with commas between them");
+    prefixes.emplace_back(name);
+    at = comma + 1;
+  }
+  into.interface_prefixes = std::move(prefixes);
+  return {};
+}
+
+// The data plane needs five bits: accept, pass, two for scratch, and one for the endpoint.
+Result<> parse_mark_mask(std::string_view value, Parameters& into) {
+  MARGAY_TRY(const int64_t mask, to_integer(value, 0, std::numeric_limits<uint32_t>::max()));
+  if (std::popcount(static_cast<uint32_t>(mask)) < 5)
+    return fail(ErrorCode::invalid, "must have at least 5 bits set");
+  into.iptables_mark_mask = static_cast<uint32_t>(mask);
+  return {};
+}
+
+Result<> parse_nat_port_range(std::string_view value, Parameters& into) {
+  const size_t colon = value.find(':');
+  MARGAY_TRY(const int64_t first, to_integer(value.substr(0, colon), 0, 65535));
+  int64_t last = first;
+  if (colon != value.npos) {
+    MARGAY_TRY(last, to_integer(value.substr(colon + 1), 0, 65535));
+  }
+  if (first > last) return fail(ErrorCode::invalid, "the first port must not exceed the last");
+  into.nat_port_range = PortSpan{static_cast<uint16_t>(first), static_cast<uint16_t>(last)};
+  return {};
+}
+
+Result<> parse_nat_address(std::string_view value, Parameters& into) {
+  MARGAY_TRY(const auto address, base::IPAddress::parse(value));
+  if (!address.is_v4()) return fail(ErrorCode::invalid, "must be an IPv4 address");
+  into.nat_outgoing_address = address;
+  return {};
+}
+
+// ---- the table ------------------------------------------------------------------------------
+
+struct Parameter {
+  std::string name;
+  Parser parse;
+  bool guess_is_dangerous = false;
+};
+
+std::vector<Parameter> parameters() {
+  using P = Parameters;
+  return {
+      {"FelixHostname", text(&P::hostname)},
+      {"LogSeverityScreen",
+       one_of(&P::log_severity_screen, {"DEBUG", "INFO", "WARNING", "ERROR", "FATAL"})},
+      {"HealthEnabled", boolean(&P::health_enabled)},
+      {"HealthHost", text(&P::health_host)},
+      {"HealthPort", integer(&P::health_port, 0, 65535)},
+      {"PrometheusMetricsEnabled", boolean(&P::metrics_enabled)},
+      {"PrometheusMetricsHost", text(&P::metrics_host)},
+      {"PrometheusMetricsPort", integer(&P::metrics_port, 0, 65535)},
+      {"Ipv6Support", boolean(&P::ipv6_support)},
+      {"InterfacePrefix", parse_interface_prefixes, true},
+      {"ChainInsertMode", one_of(&P::chain_insert_mode, {"insert", "append"}), true},
+      {"IptablesBackend", one_of(&P::iptables_backend, {"auto", "nft", "legacy"})},
+      {"IptablesMarkMask", parse_mark_mask, true},
+      {"IptablesFilterAllowAction",
+       one_of<AllowAction>(&P::filter_allow_action, {{"ACCEPT", AllowAction::accept},
+                                                     {"RETURN", AllowAction::return_to_host}}),
+       true},
+      {"DefaultEndpointToHostAction",
+       one_of<EndpointToHostAction>(&P::endpoint_to_host_action,
+                                    {{"DROP", EndpointToHostAction::drop},
+                                     {"RETURN", EndpointToHostAction::return_to_host},
+                                     {"ACCEPT", EndpointToHostAction::accept}}),
+       true},
+      {"LogPrefix", text(&P::log_prefix)},
+      {"DisableConntrackInvalidCheck", boolean(&P::disable_conntrack_invalid_check)},
+      {"AllowVXLANPacketsFromWorkloads", boolean(&P::allow_vxlan_from_workloads)},
+      {"AllowIPIPPacketsFromWorkloads", boolean(&P::allow_ipip_from_workloads)},
+      {"VXLANEnabled", boolean(&P::vxlan_enabled)},
+      {"VXLANPort", integer(&P::vxlan_port, 1, 65535)},
+      {"VXLANVNI", integer(&P::vxlan_vni, 0, 0xffffff)},
+      {"VXLANMTU", integer(&P::vxlan_mtu, 0, 65535)},
+      {"NATPortRange", parse_nat_port_range},
+      {"NATOutgoingAddress", parse_nat_address},
+      {"IptablesNATOutgoingInterfaceFilter", text(&P::nat_outgoing_interface_filter)},
+      {"DeviceRouteProtocol", integer(&P::device_route_protocol, 0, 255)},
+      {"IptablesRefreshInterval", duration(&P::iptables_refresh_interval)},
+      {"RouteRefreshInterval", duration(&P::route_refresh_interval)},
+      {"IpsetsRefreshInterval", duration(&P::ipsets_refresh_interval)},
+  };
+}
+
+}  // namespace
+
+Settings settings_from_environment(const char* const* environment) {
+  constexpr std::string_view k_prefix = "FELIX_";
+  Settings settings;
+  for (; *environment != nullptr; ++environment) {
+    const std::string_view line = *environment;
+    const size_t equals = line.find('=');
+    if (line.starts_with(k_prefix) && equals != line.npos) {
+      settings.emplace(line.substr(k_prefix.size(), equals - k_prefix.size()),
+                       line.substr(equals + 1));
+    }
+  }
+  return settings;
+}
+
+base::Result<Settings> settings_from_file(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) return fail(ErrorCode::not_found, "cannot read " + path);
+  Settings settings;
+  std::string line;
+  for (int number = 1; std::getline(file, line); ++number) {
+    const std::string_view content = trim(line);
+    if (content.empty() || content[0] == '#' || content[0] == ';' || content[0] == '[') continue;
+    const size_t equals = content.find('=');
+    if (equals == content.npos) {
+      return fail(ErrorCode::invalid,
+                  fmt::format("{}:{}: expected \"Name = value\"", path, number));
+    }
+    settings[std::string(trim(content.substr(0, equals)))] = trim(content.substr(equals + 1));
+  }
+  return settings;
+}
+
+base::Result<Resolved> resolve(const std::vector<Settings>& sources) {
+  const std::vector<Parameter> table = parameters();
+  Resolved resolved;
+  std::set<std::string> decided;
+  for (const auto& settings : sources) {
+    for (const auto& [name, value] : settings) {
+      const auto parameter = std::ranges::find_if(
+          table, [&](const Parameter& p) { return lower(p.name) == lower(name); });
+      if (parameter == table.end()) {
+        resolved.warnings.push_back(name + ": this setting has no effect in this version");
+        continue;
+      }
+      // "none" and nothing at all mean the default, as if it were not set anywhere weaker either.
+      if (!decided.insert(parameter->name).second || value.empty() || lower(value) == "none")
+        continue;
+      const auto parsed = parameter->parse(trim(value), resolved.parameters);
+      if (parsed) continue;
+      const std::string problem =
+          fmt::format("{}: \"{}\": {}", parameter->name, value, parsed.error().message);
+      if (parameter->guess_is_dangerous) return fail(ErrorCode::invalid, problem);
+      resolved.warnings.push_back(problem + "; using the default");
+    }
+  }
+  return resolved;
+}
+
+}  // namespace margay::node

@@ -1,0 +1,105 @@
+#include "node/parameters.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace margay::node {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(Parameters, StartAtTheDocumentedDefaults) {
+  const auto resolved = resolve({});
+  ASSERT_TRUE(resolved);
+  EXPECT_EQ(resolved->parameters, Parameters{});
+  EXPECT_EQ(resolved->parameters.iptables_refresh_interval, 90s);
+  EXPECT_EQ(resolved->parameters.iptables_mark_mask, 0xffff0000);
+}
+
+TEST(Parameters, TheStrongestSourceWins) {
+  const auto resolved = resolve({{{"VXLANPORT", "1"}},
+                                 {{"VXLANPort", "2"}, {"VXLANVNI", "2"}},
+                                 {{"vxlanPort", "3"}, {"vxlanVNI", "3"}, {"vxlanMTU", "1400"}}});
+  ASSERT_TRUE(resolved);
+  EXPECT_EQ(resolved->parameters.vxlan_port, 1);
+  EXPECT_EQ(resolved->parameters.vxlan_vni, 2U);
+  EXPECT_EQ(resolved->parameters.vxlan_mtu, 1400U);
+  EXPECT_TRUE(resolved->warnings.empty());
+}
+
+TEST(Parameters, ReadsEveryType) {
+  const auto resolved = resolve({{{"HealthEnabled", "yes"},
+                                  {"IptablesMarkMask", "0xff000000"},
+                                  {"InterfacePrefix", "cali, tap"},
+                                  {"DefaultEndpointToHostAction", "accept"},
+                                  {"RouteRefreshInterval", "1m30s"},
+                                  {"IpsetsRefreshInterval", "500ms"},
+                                  {"IptablesRefreshInterval", "45"},
+                                  {"NATPortRange", "32768:65535"},
+                                  {"NATOutgoingAddress", "192.0.2.1"}}});
+  ASSERT_TRUE(resolved);
+  const Parameters& got = resolved->parameters;
+  EXPECT_TRUE(got.health_enabled);
+  EXPECT_EQ(got.iptables_mark_mask, 0xff000000);
+  EXPECT_EQ(got.interface_prefixes, (std::vector<std::string>{"cali", "tap"}));
+  EXPECT_EQ(got.endpoint_to_host_action, EndpointToHostAction::accept);
+  EXPECT_EQ(got.route_refresh_interval, 90s);
+  EXPECT_EQ(got.ipsets_refresh_interval, 500ms);
+  EXPECT_EQ(got.iptables_refresh_interval, 45s);
+  EXPECT_EQ(got.nat_port_range, (PortSpan{32768, 65535}));
+  EXPECT_EQ(got.nat_outgoing_address->to_string(), "192.0.2.1");
+}
+
+TEST(Parameters, ABadValueFallsBackWithAWarningThatNamesIt) {
+  for (const auto& [name, value] : Settings{{"HealthEnabled", "maybe"},
+                                            {"VXLANPort", "70000"},
+                                            {"RouteRefreshInterval", "soon"},
+                                            {"NATPortRange", "9:1"},
+                                            {"IptablesBackend", "ebpf"}}) {
+    const auto resolved = resolve({{{name, value}}});
+    ASSERT_TRUE(resolved) << name;
+    EXPECT_EQ(resolved->parameters, Parameters{}) << name;
+    ASSERT_EQ(resolved->warnings.size(), 1U) << name;
+    EXPECT_TRUE(resolved->warnings[0].starts_with(name + ": \"" + value + "\"")) << name;
+  }
+}
+
+TEST(Parameters, WhatMustNotBeGuessedIsAnError) {
+  for (const auto& [name, value] : Settings{{"InterfacePrefix", "cali,,tap"},
+                                            {"IptablesMarkMask", "0x3"},
+                                            {"DefaultEndpointToHostAction", "maybe"},
+                                            {"ChainInsertMode", "first"}}) {
+    EXPECT_FALSE(resolve({{{name, value}}})) << name;
+  }
+}
+
+TEST(Parameters, AnUnknownNameIsSaidAloud) {
+  const auto resolved = resolve({{{"NoSuchThing", "1"}}});
+  ASSERT_TRUE(resolved);
+  EXPECT_EQ(resolved->warnings.size(), 1U);
+}
+
+TEST(Parameters, NoneMeansTheDefaultWhateverWeakerSourcesSay) {
+  const auto resolved = resolve({{{"VXLANPort", "none"}}, {{"VXLANPort", "9"}}});
+  ASSERT_TRUE(resolved);
+  EXPECT_EQ(resolved->parameters.vxlan_port, 4789);
+}
+
+TEST(Settings, ComeFromTheEnvironmentAndFromAFile) {
+  const char* environment[] = {"PATH=/bin", "FELIX_VXLANPORT=1", "FELIX_LOGPREFIX=a=b", nullptr};
+  EXPECT_EQ(settings_from_environment(environment),
+            (Settings{{"VXLANPORT", "1"}, {"LOGPREFIX", "a=b"}}));
+
+  const auto path = std::filesystem::temp_directory_path() / "margay-parameters-test.cfg";
+  std::ofstream(path) << "[global]\n# comment\n VXLANPort = 2 \n";
+  EXPECT_EQ(settings_from_file(path), (Settings{{"VXLANPort", "2"}}));
+  std::ofstream(path) << "VXLANPort 2\n";
+  EXPECT_FALSE(settings_from_file(path));
+  std::filesystem::remove(path);
+  EXPECT_FALSE(settings_from_file(path));
+}
+
+}  // namespace
+}  // namespace margay::node
