@@ -4,7 +4,8 @@
 //
 // Items inherit labels from parents (an endpoint from its profiles): the item's own labels are
 // stronger than any parent's, an earlier parent's weaker than a later one's. The index reports
-// every start and end of a match exactly once, through callbacks made before the call returns.
+// every start and end of a match exactly once, through callbacks made before the call returns;
+// they must not call the index.
 // The cost of a label change grows with the selectors that mention the changed labels, never with
 // the number of items or of other selectors.
 //

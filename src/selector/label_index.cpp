@@ -1,0 +1,471 @@
+#include "selector/label_index.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "selector/expression.h"
+#include "selector/pattern_index.h"
+#include "selector/registry.h"
+
+namespace margay::selector {
+namespace {
+
+using LabelList = std::vector<LabelPattern>;  // sorted by key, each key once
+
+std::optional<Symbol> find(const LabelList& labels, Symbol key) {
+  const auto label = std::ranges::lower_bound(labels, key, {}, &LabelPattern::key);
+  if (label == labels.end() || label->key != key) return std::nullopt;
+  return label->value;
+}
+
+struct Item {
+  LabelList labels;             // its own
+  std::vector<Symbol> parents;  // each once, weakest first
+};
+
+struct Parent {
+  bool is_set = false;  // or only referred to
+  LabelList labels;
+  SymbolSet items;
+};
+
+struct ActiveSelector {
+  Selector selector;
+  Expression expression;
+  std::vector<LabelPattern> tested;   // the labels its tests are about
+  std::optional<Requirement> anchor;  // what a new item must have to be tried against it
+  SymbolSet items;                    // that match
+};
+
+// A key's effective value before and after a change.
+struct Transition {
+  Symbol key;
+  std::optional<Symbol> before, after;
+  bool operator==(const Transition&) const = default;
+};
+
+void sort_unique(std::vector<Symbol>& symbols) {
+  std::ranges::sort(symbols);
+  symbols.erase(std::ranges::unique(symbols).begin(), symbols.end());
+}
+
+std::vector<Symbol> keys_of(const LabelList& a, const LabelList& b) {
+  std::vector<Symbol> keys;
+  for (const LabelPattern& label : a) keys.push_back(label.key);
+  for (const LabelPattern& label : b) keys.push_back(label.key);
+  sort_unique(keys);
+  return keys;
+}
+
+std::vector<LabelPattern> tested_patterns(const Expression& expression) {
+  std::vector<LabelPattern> patterns;
+  for_each_test(expression, [&patterns](const Expression& test) {
+    if (test.form != Expression::Form::one_of) patterns.push_back({test.key, k_any_value});
+    for (const Symbol value : test.values) patterns.push_back({test.key, value});
+  });
+  return patterns;
+}
+
+}  // namespace
+
+// A new item is tried against the selectors anchored at a label it has: each selector is anchored
+// where it has the least company, so that a label everything carries does not gather them all. A
+// changed item is tried against the selectors with a test about a label that changed. A new
+// selector is tried against the items with the rarest label it requires.
+class LabelIndex::Impl {
+ public:
+  explicit Impl(Callbacks callbacks) : callbacks_(std::move(callbacks)) {}
+
+  void set_selector(const SelectorId& id, const Selector& selector);
+  void remove_selector(const SelectorId& id);
+  void set_item(const ItemId& id, const Labels& labels, const std::vector<std::string>& parents);
+  void remove_item(const ItemId& id);
+  void set_parent(const std::string& id, const Labels& labels);
+  void remove_parent(const std::string& id);
+  std::vector<ItemId> matches(const SelectorId& id) const;
+
+ private:
+  LabelList acquire_labels(const Labels& labels);
+  void release_labels(const LabelList& labels);
+  std::vector<Symbol> acquire_parents(const std::vector<std::string>& parents);
+
+  std::optional<Symbol> value_of(const Item& item, Symbol key) const;
+  std::optional<Transition> seen_by(const Item& item, Symbol parent,
+                                    const Transition& change) const;
+  bool holds_for(const ActiveSelector& selector, const Item& item) const;
+
+  void change_item(Symbol item, Item next);
+  void file(Symbol item);
+  void unfile(Symbol item);
+  void file_selector(Symbol selector, const Selector& definition);
+  void unfile_selector(Symbol selector);
+  void choose_anchor(ActiveSelector& selector) const;
+
+  size_t count_items(const Requirement& requirement) const;
+  template <typename Visit>
+  void for_each_item_with(LabelPattern pattern, const Visit& visit) const;
+  template <typename Visit>
+  void for_each_candidate_item(const ActiveSelector& selector, const Visit& visit) const;
+  template <typename Visit>
+  void for_each_candidate_selector(const Item& item, const Visit& visit) const;
+  std::vector<Symbol> selectors_about(const std::vector<Transition>& transitions) const;
+
+  void propagate(Symbol parent, const std::vector<Transition>& changes);
+  void reevaluate(Symbol item, const std::vector<Symbol>& selectors);
+  void start(Symbol selector, Symbol item);
+  void stop(Symbol selector, Symbol item);
+
+  Callbacks callbacks_;
+  SymbolTable symbols_;
+  Registry<Item> items_;
+  Registry<Parent> parents_;
+  Registry<ActiveSelector> selectors_;
+  PatternIndex items_by_label_;  // own labels
+  PatternIndex parents_by_label_;
+  PatternIndex selectors_by_anchor_;
+  PatternIndex selectors_by_test_;
+  SymbolSet unanchored_;
+};
+
+// ---- labels ---------------------------------------------------------------------------------
+
+LabelList LabelIndex::Impl::acquire_labels(const Labels& labels) {
+  LabelList list;
+  list.reserve(labels.size());
+  for (const auto& [key, value] : labels)
+    list.push_back({symbols_.acquire(key), symbols_.acquire(value)});
+  std::ranges::sort(list, {}, &LabelPattern::key);
+  return list;
+}
+
+void LabelIndex::Impl::release_labels(const LabelList& labels) {
+  for (const LabelPattern& label : labels) {
+    symbols_.release(label.key);
+    symbols_.release(label.value);
+  }
+}
+
+std::vector<Symbol> LabelIndex::Impl::acquire_parents(const std::vector<std::string>& parents) {
+  std::vector<Symbol> acquired;
+  for (const std::string& id : parents) {
+    const Symbol parent = parents_.acquire(id);
+    // Named twice, the later place counts.
+    if (std::erase(acquired, parent) > 0) parents_.release(parent);
+    acquired.push_back(parent);
+  }
+  return acquired;
+}
+
+std::optional<Symbol> LabelIndex::Impl::value_of(const Item& item, Symbol key) const {
+  if (const auto own = find(item.labels, key)) return own;
+  for (size_t i = item.parents.size(); i-- > 0;)
+    if (const auto inherited = find(parents_[item.parents[i]].labels, key)) return inherited;
+  return std::nullopt;
+}
+
+// What a change of one parent's label does to an item's effective value; nothing, when something
+// stronger hides it.
+std::optional<Transition> LabelIndex::Impl::seen_by(const Item& item, Symbol parent,
+                                                    const Transition& change) const {
+  if (find(item.labels, change.key)) return std::nullopt;
+  size_t i = item.parents.size();
+  while (item.parents[--i] != parent)
+    if (find(parents_[item.parents[i]].labels, change.key)) return std::nullopt;
+  std::optional<Symbol> weaker;
+  while (!weaker && i-- > 0) weaker = find(parents_[item.parents[i]].labels, change.key);
+
+  const Transition seen{change.key, change.before ? change.before : weaker,
+                        change.after ? change.after : weaker};
+  if (seen.before == seen.after) return std::nullopt;
+  return seen;
+}
+
+bool LabelIndex::Impl::holds_for(const ActiveSelector& selector, const Item& item) const {
+  return holds(selector.expression, [&](Symbol key) { return value_of(item, key); }, symbols_);
+}
+
+// ---- who may match whom -----------------------------------------------------------------------
+
+template <typename Visit>
+void LabelIndex::Impl::for_each_item_with(LabelPattern pattern, const Visit& visit) const {
+  items_by_label_.for_each_match(pattern, visit);
+  parents_by_label_.for_each_match(pattern, [&](const SymbolSet& parents) {
+    for (const Symbol parent : parents) visit(parents_[parent].items);
+  });
+}
+
+size_t LabelIndex::Impl::count_items(const Requirement& requirement) const {
+  size_t count = 0;
+  for (const LabelPattern& pattern : requirement)
+    for_each_item_with(pattern, [&count](const SymbolSet& items) { count += items.size(); });
+  return count;
+}
+
+template <typename Visit>
+void LabelIndex::Impl::for_each_candidate_item(const ActiveSelector& selector,
+                                               const Visit& visit) const {
+  const std::vector<Requirement> required = requirements(selector.expression);
+  if (required.empty()) return items_.for_each(visit);
+  const auto rarest = std::ranges::min_element(
+      required, {}, [this](const Requirement& each) { return count_items(each); });
+  for (const LabelPattern& pattern : *rarest)
+    for_each_item_with(pattern, [&visit](const SymbolSet& items) {
+      for (const Symbol item : items) visit(item);
+    });
+}
+
+template <typename Visit>
+void LabelIndex::Impl::for_each_candidate_selector(const Item& item, const Visit& visit) const {
+  for (const Symbol selector : unanchored_) visit(selector);
+  const auto visit_anchored = [&](const LabelList& labels) {
+    for (const LabelPattern& label : labels) {
+      for (const Symbol selector : selectors_by_anchor_.at(label)) visit(selector);
+      for (const Symbol selector : selectors_by_anchor_.at({label.key, k_any_value}))
+        visit(selector);
+    }
+  };
+  visit_anchored(item.labels);
+  for (const Symbol parent : item.parents) visit_anchored(parents_[parent].labels);
+}
+
+std::vector<Symbol> LabelIndex::Impl::selectors_about(
+    const std::vector<Transition>& transitions) const {
+  std::vector<Symbol> selectors;
+  const auto add = [&](Symbol key, Symbol value) {
+    const SymbolSet& about = selectors_by_test_.at({key, value});
+    selectors.insert(selectors.end(), about.begin(), about.end());
+  };
+  for (const Transition& change : transitions) {
+    if (change.before) add(change.key, *change.before);
+    if (change.after) add(change.key, *change.after);
+    add(change.key, k_any_value);
+  }
+  sort_unique(selectors);
+  return selectors;
+}
+
+// ---- matches ----------------------------------------------------------------------------------
+
+void LabelIndex::Impl::start(Symbol selector, Symbol item) {
+  if (selectors_[selector].items.insert(item).second)
+    callbacks_.match_started(selectors_.id(selector), items_.id(item));
+}
+
+void LabelIndex::Impl::stop(Symbol selector, Symbol item) {
+  if (selectors_[selector].items.erase(item) > 0)
+    callbacks_.match_stopped(selectors_.id(selector), items_.id(item));
+}
+
+void LabelIndex::Impl::reevaluate(Symbol item, const std::vector<Symbol>& selectors) {
+  for (const Symbol selector : selectors) {
+    if (holds_for(selectors_[selector], items_[item])) {
+      start(selector, item);
+    } else {
+      stop(selector, item);
+    }
+  }
+}
+
+std::vector<LabelIndex::ItemId> LabelIndex::Impl::matches(const SelectorId& id) const {
+  std::vector<ItemId> matching;
+  const auto selector = selectors_.find(id);
+  if (!selector) return matching;
+  for (const Symbol item : selectors_[*selector].items) matching.push_back(items_.id(item));
+  return matching;
+}
+
+// ---- items ------------------------------------------------------------------------------------
+
+void LabelIndex::Impl::file(Symbol symbol) {
+  const Item& item = items_[symbol];
+  for (const LabelPattern& label : item.labels) items_by_label_.add(label, symbol);
+  for (const Symbol parent : item.parents) parents_[parent].items.insert(symbol);
+}
+
+void LabelIndex::Impl::unfile(Symbol symbol) {
+  Item& item = items_[symbol];
+  for (const LabelPattern& label : item.labels) items_by_label_.remove(label, symbol);
+  release_labels(item.labels);
+  for (const Symbol parent : item.parents) {
+    parents_[parent].items.erase(symbol);
+    parents_.release(parent);
+  }
+}
+
+void LabelIndex::Impl::set_item(const ItemId& id, const Labels& labels,
+                                const std::vector<std::string>& parents) {
+  const auto known = items_.find(id);
+  // Acquired before the old ones are released, so that what stays keeps its symbols.
+  Item next{acquire_labels(labels), acquire_parents(parents)};
+  if (!known) {
+    const Symbol symbol = items_.acquire(id);
+    items_[symbol] = std::move(next);
+    file(symbol);
+    for_each_candidate_selector(items_[symbol], [&](Symbol selector) {
+      if (holds_for(selectors_[selector], items_[symbol])) start(selector, symbol);
+    });
+    return;
+  }
+  change_item(*known, std::move(next));
+}
+
+void LabelIndex::Impl::change_item(Symbol symbol, Item next) {
+  Item& item = items_[symbol];
+  std::vector<Symbol> keys = keys_of(item.labels, next.labels);
+  if (item.parents != next.parents) {
+    for (const Item* each : {&item, &next})
+      for (const Symbol parent : each->parents)
+        for (const LabelPattern& label : parents_[parent].labels) keys.push_back(label.key);
+    sort_unique(keys);
+  }
+  std::vector<Transition> transitions;
+  for (const Symbol key : keys) {
+    const Transition change{key, value_of(item, key), value_of(next, key)};
+    if (change.before != change.after) transitions.push_back(change);
+  }
+  const std::vector<Symbol> selectors = selectors_about(transitions);
+  unfile(symbol);
+  item = std::move(next);
+  file(symbol);
+  reevaluate(symbol, selectors);
+}
+
+void LabelIndex::Impl::remove_item(const ItemId& id) {
+  const auto known = items_.find(id);
+  if (!known) return;
+  for_each_candidate_selector(items_[*known], [&](Symbol selector) { stop(selector, *known); });
+  unfile(*known);
+  items_.release(*known);
+}
+
+// ---- parents ----------------------------------------------------------------------------------
+
+void LabelIndex::Impl::set_parent(const std::string& id, const Labels& labels) {
+  const Symbol symbol = parents_.acquire(id);
+  Parent& parent = parents_[symbol];
+  if (parent.is_set) parents_.release(symbol);  // one use for being set, however often
+  parent.is_set = true;
+
+  const LabelList before = std::exchange(parent.labels, acquire_labels(labels));
+  for (const LabelPattern& label : before) parents_by_label_.remove(label, symbol);
+  for (const LabelPattern& label : parent.labels) parents_by_label_.add(label, symbol);
+
+  std::vector<Transition> changes;
+  for (const Symbol key : keys_of(before, parent.labels)) {
+    const Transition change{key, find(before, key), find(parent.labels, key)};
+    if (change.before != change.after) changes.push_back(change);
+  }
+  if (!changes.empty()) propagate(symbol, changes);
+  release_labels(before);
+}
+
+void LabelIndex::Impl::propagate(Symbol parent, const std::vector<Transition>& changes) {
+  // Most items see the same of it: what is about that is looked up once.
+  std::vector<Transition> looked_up;
+  std::vector<Symbol> selectors;
+  for (const Symbol item : parents_[parent].items) {
+    std::vector<Transition> transitions;
+    for (const Transition& change : changes)
+      if (const auto seen = seen_by(items_[item], parent, change)) transitions.push_back(*seen);
+    if (transitions != looked_up) {
+      selectors = selectors_about(transitions);
+      looked_up = std::move(transitions);
+    }
+    reevaluate(item, selectors);
+  }
+}
+
+void LabelIndex::Impl::remove_parent(const std::string& id) {
+  const auto known = parents_.find(id);
+  if (!known || !parents_[*known].is_set) return;
+  set_parent(id, {});
+  parents_[*known].is_set = false;
+  parents_.release(*known);
+}
+
+// ---- selectors --------------------------------------------------------------------------------
+
+void LabelIndex::Impl::choose_anchor(ActiveSelector& selector) const {
+  std::vector<Requirement> required = requirements(selector.expression);
+  if (required.empty()) return;
+  const auto company = [this](const Requirement& requirement) {
+    size_t count = requirement.size();
+    for (const LabelPattern& pattern : requirement)
+      count += selectors_by_anchor_.at(pattern).size();
+    return count;
+  };
+  selector.anchor = std::move(*std::ranges::min_element(required, {}, company));
+}
+
+void LabelIndex::Impl::file_selector(Symbol symbol, const Selector& definition) {
+  ActiveSelector& selector = selectors_[symbol];
+  selector.selector = definition;
+  selector.expression = compile(definition.root(), symbols_);
+  selector.tested = tested_patterns(selector.expression);
+  for (const LabelPattern& pattern : selector.tested) selectors_by_test_.add(pattern, symbol);
+  choose_anchor(selector);
+  if (!selector.anchor) {
+    unanchored_.insert(symbol);
+  } else {
+    for (const LabelPattern& pattern : *selector.anchor) selectors_by_anchor_.add(pattern, symbol);
+  }
+}
+
+void LabelIndex::Impl::unfile_selector(Symbol symbol) {
+  ActiveSelector& selector = selectors_[symbol];
+  for (const LabelPattern& pattern : selector.tested) selectors_by_test_.remove(pattern, symbol);
+  unanchored_.erase(symbol);
+  if (const auto anchor = std::exchange(selector.anchor, std::nullopt)) {
+    for (const LabelPattern& pattern : *anchor) selectors_by_anchor_.remove(pattern, symbol);
+  }
+  release(selector.expression, symbols_);
+}
+
+void LabelIndex::Impl::set_selector(const SelectorId& id, const Selector& definition) {
+  const auto known = selectors_.find(id);
+  if (known && selectors_[*known].selector == definition) return;
+  if (known) unfile_selector(*known);
+  const Symbol symbol = known ? *known : selectors_.acquire(id);
+  file_selector(symbol, definition);
+
+  const ActiveSelector& selector = selectors_[symbol];
+  const std::vector<Symbol> before(selector.items.begin(), selector.items.end());
+  for (const Symbol item : before)
+    if (!holds_for(selector, items_[item])) stop(symbol, item);
+  for_each_candidate_item(selector, [&](Symbol item) {
+    if (holds_for(selector, items_[item])) start(symbol, item);
+  });
+}
+
+void LabelIndex::Impl::remove_selector(const SelectorId& id) {
+  const auto known = selectors_.find(id);
+  if (!known) return;
+  const SymbolSet& items = selectors_[*known].items;
+  for (const Symbol item : std::vector<Symbol>(items.begin(), items.end())) stop(*known, item);
+  unfile_selector(*known);
+  selectors_.release(*known);
+}
+
+// ---- the interface ------------------------------------------------------------------------------
+
+LabelIndex::LabelIndex(Callbacks callbacks) : impl_(std::make_unique<Impl>(std::move(callbacks))) {}
+LabelIndex::~LabelIndex() = default;
+
+void LabelIndex::set_selector(const SelectorId& id, const Selector& selector) {
+  impl_->set_selector(id, selector);
+}
+void LabelIndex::remove_selector(const SelectorId& id) { impl_->remove_selector(id); }
+void LabelIndex::set_item(const ItemId& id, const Labels& labels,
+                          const std::vector<std::string>& parents) {
+  impl_->set_item(id, labels, parents);
+}
+void LabelIndex::remove_item(const ItemId& id) { impl_->remove_item(id); }
+void LabelIndex::set_parent(const std::string& id, const Labels& labels) {
+  impl_->set_parent(id, labels);
+}
+void LabelIndex::remove_parent(const std::string& id) { impl_->remove_parent(id); }
+std::vector<LabelIndex::ItemId> LabelIndex::matches(const SelectorId& id) const {
+  return impl_->matches(id);
+}
+
+}  // namespace margay::selector

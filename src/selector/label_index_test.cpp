@@ -1,0 +1,227 @@
+#include "selector/label_index.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace margay::selector {
+namespace {
+
+using Match = std::pair<std::string, std::string>;  // selector, item
+
+// An index and the matches that its callbacks have added up to.
+class Observed {
+ public:
+  LabelIndex index{{
+      .match_started =
+          [this](const std::string& selector, const std::string& item) {
+            repeated_ |= !matches_.emplace(selector, item).second;
+          },
+      .match_stopped =
+          [this](const std::string& selector, const std::string& item) {
+            repeated_ |= matches_.erase({selector, item}) == 0;
+          },
+  }};
+
+  const std::set<Match>& matches() const { return matches_; }
+  // Whether a start or stop came that changed nothing.
+  bool repeated() const { return repeated_; }
+
+ private:
+  std::set<Match> matches_;
+  bool repeated_ = false;
+};
+
+Selector parsed(std::string_view text) { return *Selector::parse(text); }
+
+TEST(LabelIndex, ReportsStartsAndStopsAsLabelsChange) {
+  Observed observed;
+  observed.index.set_selector("a", parsed("app == 'a'"));
+  observed.index.set_item("pod", {{"app", "a"}}, {});
+  EXPECT_EQ(observed.matches(), (std::set<Match>{{"a", "pod"}}));
+  observed.index.set_item("pod", {{"app", "b"}}, {});
+  EXPECT_TRUE(observed.matches().empty());
+  observed.index.set_item("pod", {{"app", "a"}}, {});
+  observed.index.remove_item("pod");
+  EXPECT_TRUE(observed.matches().empty());
+  EXPECT_FALSE(observed.repeated());
+}
+
+TEST(LabelIndex, ReportsStartsAndStopsAsSelectorsChange) {
+  Observed observed;
+  observed.index.set_item("pod", {{"app", "a"}}, {});
+  observed.index.set_item("other", {{"app", "b"}}, {});
+  observed.index.set_selector("s", parsed("app == 'a'"));
+  EXPECT_EQ(observed.matches(), (std::set<Match>{{"s", "pod"}}));
+  observed.index.set_selector("s", parsed("has(app)"));
+  EXPECT_EQ(observed.matches(), (std::set<Match>{{"s", "pod"}, {"s", "other"}}));
+  observed.index.set_selector("s", parsed("app != 'a'"));
+  EXPECT_EQ(observed.matches(), (std::set<Match>{{"s", "other"}}));
+  EXPECT_EQ(observed.index.matches("s"), std::vector<std::string>{"other"});
+  observed.index.remove_selector("s");
+  EXPECT_TRUE(observed.matches().empty());
+  EXPECT_TRUE(observed.index.matches("s").empty());
+  EXPECT_FALSE(observed.repeated());
+}
+
+TEST(LabelIndex, ItemsInheritFromParentsTheLaterTheStronger) {
+  Observed observed;
+  for (const char* value : {"own", "late", "early"})
+    observed.index.set_selector(value, Selector::equals("k", value));
+  const auto matching = [&observed] {
+    return observed.matches().empty() ? "" : observed.matches().begin()->first;
+  };
+  observed.index.set_parent("1", {{"k", "early"}});
+  observed.index.set_item("pod", {{"k", "own"}}, {"1", "2"});
+  observed.index.set_parent("2", {{"k", "late"}});
+  EXPECT_EQ(matching(), "own");
+  observed.index.set_item("pod", {}, {"1", "2"});
+  EXPECT_EQ(matching(), "late");
+  observed.index.remove_parent("2");
+  EXPECT_EQ(matching(), "early");
+  observed.index.set_parent("1", {{"k", "own"}});
+  EXPECT_EQ(matching(), "own");
+  observed.index.set_parent("2", {{"k", "early"}});
+  EXPECT_EQ(matching(), "early");
+  observed.index.set_item("pod", {}, {"2", "1"});
+  EXPECT_EQ(matching(), "own");
+  observed.index.set_item("pod", {}, {});
+  EXPECT_EQ(matching(), "");
+  EXPECT_FALSE(observed.repeated());
+}
+
+// ---- the property: whatever happens, the index knows what brute force finds -------------------
+
+struct World {
+  std::map<std::string, Selector> selectors;
+  std::map<std::string, std::pair<Labels, std::vector<std::string>>> items;
+  std::map<std::string, Labels> parents;
+
+  std::set<Match> brute_force() const {
+    std::set<Match> matches;
+    for (const auto& [item, value] : items) {
+      Labels labels = value.first;
+      for (auto parent = value.second.rbegin(); parent != value.second.rend(); ++parent)
+        if (const auto known = parents.find(*parent); known != parents.end())
+          labels.insert(known->second.begin(), known->second.end());
+      for (const auto& [id, selector] : selectors)
+        if (selector.matches(labels)) matches.emplace(id, item);
+    }
+    return matches;
+  }
+};
+
+// Few keys and values, so that everything meets.
+std::string any_key() { return *rc::gen::element<std::string>("a", "b", "c", "d"); }
+std::string any_value() { return *rc::gen::element<std::string>("", "x", "y", "xy", "z"); }
+std::string any_id() { return *rc::gen::element<std::string>("1", "2", "3", "4", "5"); }
+
+Labels any_labels() {
+  Labels labels;
+  const int count = *rc::gen::inRange(0, 4);
+  for (int i = 0; i < count; ++i) labels[any_key()] = any_value();
+  return labels;
+}
+
+std::vector<std::string> any_parents() {
+  std::vector<std::string> parents;
+  const int count = *rc::gen::inRange(0, 4);
+  for (int i = 0; i < count; ++i) parents.push_back(any_id());
+  return parents;
+}
+
+std::string any_test() {
+  const std::string key = any_key(), a = any_value(), b = any_value();
+  switch (*rc::gen::inRange(0, 10)) {
+    case 0:
+      return "all()";
+    case 1:
+      return "has(" + key + ")";
+    case 2:
+      return key + " != '" + a + "'";
+    case 3:
+      return key + " in {'" + a + "', '" + b + "'}";
+    case 4:
+      return key + " not in {'" + a + "', '" + b + "'}";
+    case 5:
+      return key + " contains '" + a + "'";
+    case 6:
+      return key + " starts with '" + a + "'";
+    case 7:
+      return key + " ends with '" + a + "'";
+    case 8:
+      return key + " in {}";
+    default:
+      return key + " == '" + a + "'";
+  }
+}
+
+std::string any_selector(int depth = 3) {
+  if (depth == 0) return any_test();
+  switch (*rc::gen::inRange(0, 5)) {
+    case 0:
+      return "!(" + any_selector(depth - 1) + ")";
+    case 1:
+      return "(" + any_selector(depth - 1) + ") || (" + any_selector(depth - 1) + ")";
+    case 2:
+    case 3:
+      return "(" + any_selector(depth - 1) + ") && (" + any_selector(depth - 1) + ")";
+    default:
+      return any_test();
+  }
+}
+
+void step(World& world, LabelIndex& index) {
+  const std::string id = any_id();
+  switch (*rc::gen::inRange(0, 9)) {
+    case 0:
+    case 1: {
+      const Selector selector = parsed(any_selector());
+      world.selectors.insert_or_assign(id, selector);
+      return index.set_selector(id, selector);
+    }
+    case 2:
+      world.selectors.erase(id);
+      return index.remove_selector(id);
+    case 3:
+      world.items.erase(id);
+      return index.remove_item(id);
+    case 4:
+      world.parents.erase(id);
+      return index.remove_parent(id);
+    case 5:
+    case 6: {
+      const Labels labels = any_labels();
+      world.parents[id] = labels;
+      return index.set_parent(id, labels);
+    }
+    default: {
+      const Labels labels = any_labels();
+      const std::vector<std::string> parents = any_parents();
+      world.items[id] = {labels, parents};
+      return index.set_item(id, labels, parents);
+    }
+  }
+}
+
+RC_GTEST_PROP(LabelIndex, KnowsWhatBruteForceFinds, ()) {
+  World world;
+  Observed observed;
+  const int steps = *rc::gen::inRange(1, 60);
+  for (int i = 0; i < steps; ++i) {
+    step(world, observed.index);
+    RC_ASSERT(observed.matches() == world.brute_force());
+    RC_ASSERT(!observed.repeated());
+  }
+  std::set<Match> asked;
+  for (const auto& [selector, definition] : world.selectors)
+    for (const auto& item : observed.index.matches(selector)) asked.emplace(selector, item);
+  RC_ASSERT(asked == observed.matches());
+}
+
+}  // namespace
+}  // namespace margay::selector

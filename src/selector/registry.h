@@ -1,0 +1,44 @@
+#pragma once
+
+// Things found by their id, and known to each other by a number. A thing lives while its id is in
+// use. References stay valid while it does.
+
+#include <deque>
+#include <optional>
+#include <string_view>
+
+#include "selector/symbol_table.h"
+
+namespace margay::selector {
+
+template <typename T>
+class Registry {
+ public:
+  // One more use of the id; the first one makes the thing.
+  Symbol acquire(std::string_view id) {
+    const Symbol symbol = ids_.acquire(id);
+    if (symbol == things_.size()) things_.emplace_back();
+    return symbol;
+  }
+  void release(Symbol symbol) {
+    ids_.release(symbol);
+    if (!ids_.in_use(symbol)) things_[symbol] = T();
+  }
+
+  std::optional<Symbol> find(std::string_view id) const { return ids_.find(id); }
+  const std::string& id(Symbol symbol) const { return ids_.text(symbol); }
+  T& operator[](Symbol symbol) { return things_[symbol]; }
+  const T& operator[](Symbol symbol) const { return things_[symbol]; }
+
+  template <typename Visit>
+  void for_each(const Visit& visit) const {
+    for (Symbol symbol = 0; symbol < ids_.end(); ++symbol)
+      if (ids_.in_use(symbol)) visit(symbol);
+  }
+
+ private:
+  SymbolTable ids_;
+  std::deque<T> things_;
+};
+
+}  // namespace margay::selector
