@@ -8,14 +8,12 @@
 // is unicast and global in scope, so that packets can be sent for real.
 
 #include <cstdint>
-#include <random>
-#include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "policy/evaluate.h"
 #include "policy/model.h"
+#include "policy/random.h"
 
 namespace margay::policy {
 
@@ -30,8 +28,9 @@ struct GenerateOptions {
   bool host_endpoints = true;
   bool log_rules = true;
   bool extra_tiers = true;  // besides `default`
-  // Protocols that packets have, and that rules name among others.
-  std::vector<uint8_t> protocols = {k_tcp, k_udp, k_sctp, k_icmp, k_icmpv6, k_udplite, 47, 4};
+  // Protocols that packets have, and that rules name among others. None that the rules around
+  // policy treat apart (IPIP).
+  std::vector<uint8_t> protocols = {k_tcp, k_udp, k_sctp, k_icmp, k_icmpv6, k_udplite, 103, 253};
 };
 
 class Generator {
@@ -46,21 +45,13 @@ class Generator {
   // A flow's first packet towards (ingress) or from (egress) this endpoint, in a family in which
   // the endpoint has an address. The other side is chosen near the model's edges: addresses of
   // endpoints, first and last addresses of nets and their neighbours, ports at the ends of ranges
-  // and beside them. The protocol belongs to the family (ICMP in IPv4, ICMPv6 in IPv6).
-  // The endpoint must have an address.
+  // and beside them. The protocol belongs to the family (ICMP in IPv4, ICMPv6 in IPv6), ICMP is of
+  // types that open flows, and ports are neither 0 nor VXLAN's. The endpoint must have an address.
   Packet packet(const Model& model, const WorkloadEndpoint& endpoint, Direction direction);
 
  private:
-  // Uniform in [0, bound); bound > 0.
-  size_t below(size_t bound);
-  bool chance(unsigned percent) { return below(100) < percent; }
-  template <typename T>
-  const T& pick(const std::vector<T>& values) {
-    return values[below(values.size())];
-  }
-
   GenerateOptions options_;
-  std::mt19937_64 random_;
+  Random random_;
 };
 
 }  // namespace margay::policy

@@ -1,0 +1,226 @@
+#include "policy/generate.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "policy/generate_objects.h"
+
+namespace margay::policy {
+namespace {
+
+constexpr int k_vxlan_port = 4789;
+
+WorkloadKey workload_key(const std::string& node, size_t index) {
+  return {node, "k8s", fmt::format("ns/pod-{}", index), "eth0"};
+}
+
+PolicyKey random_policy_key(Random& random, const GenerateOptions& options, size_t index) {
+  return {.tier = options.extra_tiers ? random.pick({"default", "default", "security", "unknown"})
+                                      : "default",
+          .ns = random.pick({"", "red", "green", "blue"}),
+          .name = fmt::format("policy-{}", index)};
+}
+
+std::vector<Prefix> blocks() {
+  std::vector<Prefix> cidrs;
+  for (const char* text :
+       {"10.65.0.0/28", "10.65.0.16/28", "10.65.0.64/26", "fd00:65::/122", "fd00:65::40/122"})
+    cidrs.push_back(*Prefix::parse_strict(text));
+  return cidrs;
+}
+
+std::vector<Prefix> pools(const GenerateOptions& options) {
+  std::vector<Prefix> cidrs = {*Prefix::parse_strict("10.65.0.0/24")};
+  if (options.ipv6) cidrs.push_back(*Prefix::parse_strict("fd00:65::/64"));
+  return cidrs;
+}
+
+// Could a packet with this address be sent over a real network?
+bool is_global_unicast(const IPAddress& address) {
+  const uint8_t first = address.bytes()[0];
+  if (address.is_v6()) return (first >= 0x20 && first <= 0x3f) || first == 0xfd;
+  return first >= 1 && first <= 223 && first != 127 && !(first == 169 && address.bytes()[1] == 254);
+}
+
+void add_edges(std::vector<IPAddress>& addresses, const Prefix& net) {
+  addresses.push_back(net.address());
+  addresses.push_back(net.address().plus(1));
+  addresses.push_back(net.last());
+  addresses.push_back(net.last().plus(1));
+}
+
+// Addresses of everything in the model, and those beside the nets that rules name.
+std::vector<IPAddress> interesting_addresses(const Model& model, IPFamily family) {
+  std::vector<IPAddress> addresses;
+  for (const auto& [key, endpoint] : model.workloads)
+    addresses.insert(addresses.end(), endpoint.addresses.begin(), endpoint.addresses.end());
+  for (const auto& [key, endpoint] : model.host_endpoints)
+    addresses.insert(addresses.end(), endpoint.expected_addresses.begin(),
+                     endpoint.expected_addresses.end());
+  for (const auto& [key, set] : model.network_sets)
+    for (const Prefix& net : set.nets) add_edges(addresses, net);
+  for (const Prefix& net : vocabulary_nets()) add_edges(addresses, net);
+  for (const char* outside : {"203.0.113.77", "2001:db8:ffff::77"})
+    addresses.push_back(*IPAddress::parse(outside));
+  std::erase_if(addresses, [family](const IPAddress& address) {
+    return address.family() != family || !is_global_unicast(address);
+  });
+  return addresses;
+}
+
+uint16_t random_port(Random& random, const WorkloadEndpoint& endpoint) {
+  int port = static_cast<int>(1 + random.below(65535));
+  if (!endpoint.ports.empty() && random.chance(30)) {
+    port = random.pick(endpoint.ports).port;
+  } else if (random.chance(85)) {
+    const PortRange range = random.pick(vocabulary_ports());
+    port = random.pick({+range.first, +range.last, range.first - 1, range.last + 1, 53, 9090});
+  }
+  port = std::clamp(port, 1, 65535);
+  return static_cast<uint16_t>(port == k_vxlan_port ? port - 1 : port);
+}
+
+bool belongs(uint8_t protocol, IPFamily family) {
+  return protocol != (family == IPFamily::v4 ? k_icmpv6 : k_icmp);
+}
+
+}  // namespace
+
+Generator::Generator(uint64_t seed, GenerateOptions options)
+    : options_(std::move(options)), random_(seed) {}
+
+Model Generator::model() {
+  Model model;
+  const auto nodes = vocabulary_nodes(options_);
+  const auto put = [&model](auto& table, auto key, auto value) {
+    table.insert_or_assign(std::move(key), std::move(value));
+  };
+
+  put(model.tiers, std::string("default"), Tier{"default", 100.0});
+  if (options_.extra_tiers) put(model.tiers, std::string("security"), Tier{"security", 50.0});
+  for (const std::string& name : vocabulary_profiles())
+    if (name != "not-there") put(model.profiles, name, random_profile(random_, options_, name));
+  for (size_t i = 0; i < options_.policies; ++i) {
+    const PolicyKey key = random_policy_key(random_, options_, i);
+    put(model.policies, key, random_policy(random_, options_, key));
+  }
+  for (size_t i = 0; i < options_.workloads; ++i) {
+    const std::string node = i == 0 || random_.chance(40) ? options_.node : random_.pick(nodes);
+    const WorkloadKey key = workload_key(node, i);
+    WorkloadEndpoint endpoint = random_workload(random_, options_, key, i);
+    while (i == 0 &&
+           (endpoint.addresses.empty() || !endpoint.admin_up || endpoint.interface_name.empty()))
+      endpoint = random_workload(random_, options_, key, i);
+    put(model.workloads, key, std::move(endpoint));
+  }
+  for (size_t i = 0; i < options_.network_sets; ++i) {
+    const NetworkSetKey key{random_.pick({"", "red", "green"}), fmt::format("set-{}", i)};
+    put(model.network_sets, key, random_network_set(random_, options_, key));
+  }
+  for (size_t i = 0; options_.host_endpoints && i < 3; ++i) {
+    const HostEndpointKey key{random_.pick(nodes), fmt::format("host-{}", i)};
+    put(model.host_endpoints, key, random_host_endpoint(random_, key));
+  }
+  for (const Prefix& cidr : pools(options_)) {
+    const std::string name = cidr.family() == IPFamily::v4 ? "pool-v4" : "pool-v6";
+    put(model.pools, name, random_pool(random_, name, cidr));
+  }
+  for (size_t i = 0; i < nodes.size(); ++i)
+    put(model.hosts, nodes[i], random_host(random_, nodes[i], i));
+  for (const Prefix& cidr : blocks())
+    if (random_.chance(80)) put(model.blocks, cidr, random_block(random_, nodes, cidr));
+  return model;
+}
+
+ModelChange Generator::change(const Model& model) {
+  const auto nodes = vocabulary_nodes(options_);
+  const bool remove = random_.chance(25);
+  // An existing object half of the time, so that changes meet what is there.
+  const auto key_of = [this](const auto& table, auto fresh) {
+    if (table.empty() || random_.chance(50)) return fresh;
+    return std::next(table.begin(), static_cast<ptrdiff_t>(random_.below(table.size())))->first;
+  };
+  const auto changed = [remove](auto key, auto value) -> ModelChange {
+    using K = decltype(key);
+    using V = decltype(value);
+    if (remove) return Change<K, V>{std::move(key), std::nullopt};
+    return Change<K, V>{std::move(key), std::move(value)};
+  };
+
+  const size_t roll = random_.below(100);
+  if (roll < 25) {
+    const auto key = key_of(model.policies, random_policy_key(random_, options_, random_.below(6)));
+    return changed(key, random_policy(random_, options_, key));
+  }
+  if (roll < 35) {
+    const std::string name = random_.pick(vocabulary_profiles());
+    return changed(name, random_profile(random_, options_, name));
+  }
+  if (roll < 60) {
+    const auto key = key_of(model.workloads, workload_key(random_.pick(nodes), random_.below(6)));
+    return changed(key, random_workload(random_, options_, key, random_.below(8)));
+  }
+  if (roll < 70) {
+    const auto key = key_of(model.network_sets,
+                            NetworkSetKey{random_.pick({"", "red"}), random_.pick({"x", "y"})});
+    return changed(key, random_network_set(random_, options_, key));
+  }
+  if (roll < 76) {
+    const auto key = key_of(model.host_endpoints,
+                            HostEndpointKey{random_.pick(nodes), random_.pick({"a", "b"})});
+    return changed(key, random_host_endpoint(random_, key));
+  }
+  if (roll < 82) {
+    const Prefix cidr = random_.pick(pools(options_));
+    const std::string name = random_.pick({"pool-v4", "pool-v6", "other"});
+    return changed(name, random_pool(random_, name, cidr));
+  }
+  if (roll < 90) {
+    const size_t index = random_.below(nodes.size());
+    return changed(nodes[index], random_host(random_, nodes[index], index));
+  }
+  if (roll < 97) {
+    const Prefix cidr = random_.pick(blocks());
+    return changed(cidr, random_block(random_, nodes, cidr));
+  }
+  const std::string tier = random_.pick({"default", "security", "unknown"});
+  return changed(tier, Tier{tier, random_.pick({10.0, 100.0, 1000.0})});
+}
+
+Packet Generator::packet(const Model& model, const WorkloadEndpoint& endpoint,
+                         Direction direction) {
+  const IPAddress own = random_.pick(endpoint.addresses);
+  std::vector<IPAddress> others = interesting_addresses(model, own.family());
+  std::erase(others, own);
+  const IPAddress other = random_.pick(others);
+
+  Packet packet;
+  const bool ingress = direction == Direction::ingress;
+  packet.source = ingress ? other : own;
+  packet.destination = ingress ? own : other;
+  do packet.protocol = random_.pick(options_.protocols);
+  while (!belongs(packet.protocol, own.family()));
+  switch (packet.protocol) {
+    case k_tcp:
+    case k_udp:
+    case k_sctp:
+    case k_udplite:
+      packet.source_port = random_port(random_, endpoint);
+      packet.destination_port = random_port(random_, endpoint);
+      break;
+    case k_icmp:
+      packet.icmp_type = random_.pick<uint8_t>({8, 13});
+      packet.icmp_code = random_.pick<uint8_t>({0, 1, 2});
+      break;
+    case k_icmpv6:
+      packet.icmp_type = random_.pick<uint8_t>({128, 139});
+      packet.icmp_code = random_.pick<uint8_t>({0, 1, 2});
+      break;
+    default:
+      break;
+  }
+  return packet;
+}
+
+}  // namespace margay::policy
