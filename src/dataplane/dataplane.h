@@ -29,6 +29,9 @@ class DataPlane {
   virtual Capabilities capabilities() const = 0;
   // Remembers; programs nothing yet.
   virtual void on_delta(const policy::Delta& delta) = 0;
+  // An interface of this host came up, or went down or away. What could not be programmed for want
+  // of it is tried at the next apply().
+  virtual void on_interface_change(const std::string& name, bool up) = 0;
   // Brings the programmed state to the desired one. On error what could not be programmed stays
   // pending and as closed as it was: call again (the agent does, with back-off).
   virtual base::Result<> apply() = 0;
