@@ -41,7 +41,6 @@ struct ActiveSelector {
 struct Transition {
   Symbol key;
   std::optional<Symbol> before, after;
-  bool operator==(const Transition&) const = default;
 };
 
 void sort_unique(std::vector<Symbol>& symbols) {
@@ -70,8 +69,9 @@ std::vector<LabelPattern> tested_patterns(const Expression& expression) {
 
 // A new item is tried against the selectors anchored at a label it has: each selector is anchored
 // where it has the least company, so that a label everything carries does not gather them all. A
-// changed item is tried against the selectors with a test about a label that changed. A new
-// selector is tried against the items with the rarest label it requires.
+// changed item is tried against the selectors with a test about a label that changed, or those
+// anchored at a label it has or had, whichever are fewer. A new selector is tried against the items
+// with the rarest label it requires.
 class LabelIndex::Impl {
  public:
   explicit Impl(Callbacks callbacks) : callbacks_(std::move(callbacks)) {}
@@ -95,8 +95,9 @@ class LabelIndex::Impl {
   bool holds_for(const ActiveSelector& selector, const Item& item) const;
 
   void change_item(Symbol item, Item next);
-  void file(Symbol item);
-  void unfile(Symbol item);
+  void file(const Item& item, Symbol symbol);
+  void unfile(const Item& item, Symbol symbol);
+  void release_uses(const Item& item);
   void file_selector(Symbol selector, const Selector& definition);
   void unfile_selector(Symbol selector);
   void choose_anchor(ActiveSelector& selector) const;
@@ -107,11 +108,14 @@ class LabelIndex::Impl {
   template <typename Visit>
   void for_each_candidate_item(const ActiveSelector& selector, const Visit& visit) const;
   template <typename Visit>
-  void for_each_candidate_selector(const Item& item, const Visit& visit) const;
-  std::vector<Symbol> selectors_about(const std::vector<Transition>& transitions) const;
+  void for_each_anchored(const Item& item, const std::vector<Transition>& transitions,
+                         const Visit& visit) const;
+  template <typename Visit>
+  void for_each_about(const std::vector<Transition>& transitions, const Visit& visit) const;
 
   void propagate(Symbol parent, const std::vector<Transition>& changes);
-  void reevaluate(Symbol item, const std::vector<Symbol>& selectors);
+  void reevaluate(Symbol item, const std::vector<Transition>& transitions);
+  void try_match(Symbol selector, Symbol item);
   void start(Symbol selector, Symbol item);
   void stop(Symbol selector, Symbol item);
 
@@ -214,34 +218,34 @@ void LabelIndex::Impl::for_each_candidate_item(const ActiveSelector& selector,
     });
 }
 
+// Everything that matches the item, or did before the transitions, is in one of the sets.
 template <typename Visit>
-void LabelIndex::Impl::for_each_candidate_selector(const Item& item, const Visit& visit) const {
-  for (const Symbol selector : unanchored_) visit(selector);
-  const auto visit_anchored = [&](const LabelList& labels) {
-    for (const LabelPattern& label : labels) {
-      for (const Symbol selector : selectors_by_anchor_.at(label)) visit(selector);
-      for (const Symbol selector : selectors_by_anchor_.at({label.key, k_any_value}))
-        visit(selector);
-    }
+void LabelIndex::Impl::for_each_anchored(const Item& item,
+                                         const std::vector<Transition>& transitions,
+                                         const Visit& visit) const {
+  const auto visit_label = [&](Symbol key, Symbol value) {
+    visit(selectors_by_anchor_.at({key, value}));
+    visit(selectors_by_anchor_.at({key, k_any_value}));
   };
-  visit_anchored(item.labels);
-  for (const Symbol parent : item.parents) visit_anchored(parents_[parent].labels);
+  const auto visit_labels = [&](const LabelList& labels) {
+    for (const LabelPattern& label : labels) visit_label(label.key, label.value);
+  };
+  visit(unanchored_);
+  visit_labels(item.labels);
+  for (const Symbol parent : item.parents) visit_labels(parents_[parent].labels);
+  for (const Transition& change : transitions)
+    if (change.before) visit_label(change.key, *change.before);
 }
 
-std::vector<Symbol> LabelIndex::Impl::selectors_about(
-    const std::vector<Transition>& transitions) const {
-  std::vector<Symbol> selectors;
-  const auto add = [&](Symbol key, Symbol value) {
-    const SymbolSet& about = selectors_by_test_.at({key, value});
-    selectors.insert(selectors.end(), about.begin(), about.end());
-  };
+// Everything with a test that a transition may have changed is in one of the sets.
+template <typename Visit>
+void LabelIndex::Impl::for_each_about(const std::vector<Transition>& transitions,
+                                      const Visit& visit) const {
   for (const Transition& change : transitions) {
-    if (change.before) add(change.key, *change.before);
-    if (change.after) add(change.key, *change.after);
-    add(change.key, k_any_value);
+    if (change.before) visit(selectors_by_test_.at({change.key, *change.before}));
+    if (change.after) visit(selectors_by_test_.at({change.key, *change.after}));
+    visit(selectors_by_test_.at({change.key, k_any_value}));
   }
-  sort_unique(selectors);
-  return selectors;
 }
 
 // ---- matches ----------------------------------------------------------------------------------
@@ -256,13 +260,27 @@ void LabelIndex::Impl::stop(Symbol selector, Symbol item) {
     callbacks_.match_stopped(selectors_.id(selector), items_.id(item));
 }
 
-void LabelIndex::Impl::reevaluate(Symbol item, const std::vector<Symbol>& selectors) {
-  for (const Symbol selector : selectors) {
-    if (holds_for(selectors_[selector], items_[item])) {
-      start(selector, item);
-    } else {
-      stop(selector, item);
-    }
+void LabelIndex::Impl::try_match(Symbol selector, Symbol item) {
+  if (holds_for(selectors_[selector], items_[item])) {
+    start(selector, item);
+  } else {
+    stop(selector, item);
+  }
+}
+
+void LabelIndex::Impl::reevaluate(Symbol symbol, const std::vector<Transition>& transitions) {
+  const Item& item = items_[symbol];
+  size_t about = 0;
+  size_t anchored = 0;
+  for_each_about(transitions, [&](const SymbolSet& set) { about += set.size(); });
+  for_each_anchored(item, transitions, [&](const SymbolSet& set) { anchored += set.size(); });
+  const auto try_all = [&](const SymbolSet& selectors) {
+    for (const Symbol selector : selectors) try_match(selector, symbol);
+  };
+  if (about <= anchored) {
+    for_each_about(transitions, try_all);
+  } else {
+    for_each_anchored(item, transitions, try_all);
   }
 }
 
@@ -276,20 +294,19 @@ std::vector<LabelIndex::ItemId> LabelIndex::Impl::matches(const SelectorId& id) 
 
 // ---- items ------------------------------------------------------------------------------------
 
-void LabelIndex::Impl::file(Symbol symbol) {
-  const Item& item = items_[symbol];
+void LabelIndex::Impl::file(const Item& item, Symbol symbol) {
   for (const LabelPattern& label : item.labels) items_by_label_.add(label, symbol);
   for (const Symbol parent : item.parents) parents_[parent].items.insert(symbol);
 }
 
-void LabelIndex::Impl::unfile(Symbol symbol) {
-  Item& item = items_[symbol];
+void LabelIndex::Impl::unfile(const Item& item, Symbol symbol) {
   for (const LabelPattern& label : item.labels) items_by_label_.remove(label, symbol);
+  for (const Symbol parent : item.parents) parents_[parent].items.erase(symbol);
+}
+
+void LabelIndex::Impl::release_uses(const Item& item) {
   release_labels(item.labels);
-  for (const Symbol parent : item.parents) {
-    parents_[parent].items.erase(symbol);
-    parents_.release(parent);
-  }
+  for (const Symbol parent : item.parents) parents_.release(parent);
 }
 
 void LabelIndex::Impl::set_item(const ItemId& id, const Labels& labels,
@@ -300,9 +317,9 @@ void LabelIndex::Impl::set_item(const ItemId& id, const Labels& labels,
   if (!known) {
     const Symbol symbol = items_.acquire(id);
     items_[symbol] = std::move(next);
-    file(symbol);
-    for_each_candidate_selector(items_[symbol], [&](Symbol selector) {
-      if (holds_for(selectors_[selector], items_[symbol])) start(selector, symbol);
+    file(items_[symbol], symbol);
+    for_each_anchored(items_[symbol], {}, [&](const SymbolSet& selectors) {
+      for (const Symbol selector : selectors) try_match(selector, symbol);
     });
     return;
   }
@@ -323,18 +340,22 @@ void LabelIndex::Impl::change_item(Symbol symbol, Item next) {
     const Transition change{key, value_of(item, key), value_of(next, key)};
     if (change.before != change.after) transitions.push_back(change);
   }
-  const std::vector<Symbol> selectors = selectors_about(transitions);
-  unfile(symbol);
-  item = std::move(next);
-  file(symbol);
-  reevaluate(symbol, selectors);
+  const Item before = std::exchange(item, std::move(next));
+  unfile(before, symbol);
+  file(item, symbol);
+  reevaluate(symbol, transitions);
+  release_uses(before);  // not earlier: the transitions name its symbols
 }
 
 void LabelIndex::Impl::remove_item(const ItemId& id) {
   const auto known = items_.find(id);
   if (!known) return;
-  for_each_candidate_selector(items_[*known], [&](Symbol selector) { stop(selector, *known); });
-  unfile(*known);
+  for_each_anchored(items_[*known], {}, [&](const SymbolSet& selectors) {
+    for (const Symbol selector : selectors) stop(selector, *known);
+  });
+  const Item& item = items_[*known];
+  unfile(item, *known);
+  release_uses(item);
   items_.release(*known);
 }
 
@@ -360,18 +381,11 @@ void LabelIndex::Impl::set_parent(const std::string& id, const Labels& labels) {
 }
 
 void LabelIndex::Impl::propagate(Symbol parent, const std::vector<Transition>& changes) {
-  // Most items see the same of it: what is about that is looked up once.
-  std::vector<Transition> looked_up;
-  std::vector<Symbol> selectors;
   for (const Symbol item : parents_[parent].items) {
     std::vector<Transition> transitions;
     for (const Transition& change : changes)
       if (const auto seen = seen_by(items_[item], parent, change)) transitions.push_back(*seen);
-    if (transitions != looked_up) {
-      selectors = selectors_about(transitions);
-      looked_up = std::move(transitions);
-    }
-    reevaluate(item, selectors);
+    reevaluate(item, transitions);
   }
 }
 
