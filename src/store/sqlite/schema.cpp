@@ -1,0 +1,120 @@
+#include "store/sqlite/schema.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace margay::store::sqlite {
+namespace {
+
+using base::ErrorCode;
+using base::fail;
+using base::Result;
+
+constexpr int64_t k_application_id = 0x4d415247;  // "MARG", in the file's header
+constexpr int64_t k_schema_version = 1;
+
+constexpr const char* k_tables = R"(
+  BEGIN IMMEDIATE;
+  CREATE TABLE log (
+    revision INTEGER PRIMARY KEY,
+    resource TEXT NOT NULL,
+    ns       TEXT NOT NULL,
+    name     TEXT NOT NULL,
+    type     INTEGER NOT NULL,
+    previous INTEGER NOT NULL,
+    value    TEXT
+  );
+  CREATE TABLE object (
+    resource TEXT NOT NULL,
+    ns       TEXT NOT NULL,
+    name     TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    PRIMARY KEY (resource, ns, name)
+  ) WITHOUT ROWID;
+  CREATE TABLE meta (
+    name  TEXT PRIMARY KEY,
+    value INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  INSERT INTO meta VALUES ('compacted', 0);
+  PRAGMA application_id = 1296126535;
+  PRAGMA user_version = 1;
+  COMMIT;
+)";
+static_assert(k_application_id == 1296126535 && k_schema_version == 1);
+
+Event::Type event_type(int64_t type) {
+  switch (static_cast<RowType>(type)) {
+    case RowType::created:
+      return Event::Type::created;
+    case RowType::removed:
+      return Event::Type::removed;
+    case RowType::updated:
+      break;
+  }
+  return Event::Type::updated;
+}
+
+}  // namespace
+
+Result<> create_schema(Database& database) {
+  MARGAY_TRY(const auto application, database.query_integer("PRAGMA application_id"));
+  MARGAY_TRY(const auto version, database.query_integer("PRAGMA user_version"));
+  MARGAY_TRY(const auto tables, database.query_integer("SELECT count(*) FROM sqlite_schema"));
+  if (application == 0 && version == 0 && tables == 0) return database.execute(k_tables);
+  if (application != k_application_id)
+    return fail(ErrorCode::invalid, "the file is a database of another program");
+  if (version != k_schema_version)
+    return fail(ErrorCode::unsupported,
+                fmt::format("the file has schema version {}; this program knows {}", version,
+                            k_schema_version));
+  return {};
+}
+
+Result<Extent> read_extent(Database& database) {
+  MARGAY_TRY(const auto last, database.query_integer("SELECT max(revision) FROM log"));
+  MARGAY_TRY(const auto compacted,
+             database.query_integer("SELECT value FROM meta WHERE name = 'compacted'"));
+  // Compaction may have deleted the last row (a removal), but never goes past it.
+  return Extent{compacted, std::max({last, compacted, k_first_revision})};
+}
+
+Result<std::vector<Event>> read_log(Database& database, std::string_view resource, Revision after,
+                                    Revision up_to, int64_t limit) {
+  MARGAY_TRY(auto query, database.query(R"(
+    SELECT l.revision, l.resource, l.ns, l.name, l.type, coalesce(l.value, p.value)
+    FROM log l LEFT JOIN log p ON l.value IS NULL AND p.revision = l.previous
+    WHERE l.revision > ?1 AND l.revision <= ?2 AND (?3 = '' OR l.resource = ?3)
+    ORDER BY l.revision LIMIT ?4)"));
+  query.bind(1, after).bind(2, up_to).bind(3, resource).bind(4, limit);
+  std::vector<Event> events;
+  for (;;) {
+    MARGAY_TRY(const bool row, query.step());
+    if (!row) return events;
+    Entry entry{
+        {std::string(query.text(1)), std::string(query.text(2)), std::string(query.text(3))},
+        std::string(query.text(5)),
+        query.integer(0)};
+    events.push_back({event_type(query.integer(4)), std::move(entry)});
+  }
+}
+
+Result<> delete_history(Database& database, Revision compacted, Revision up_to) {
+  MARGAY_TRY(auto superseded, database.query(R"(
+    DELETE FROM log WHERE revision IN
+      (SELECT previous FROM log WHERE revision > ?1 AND revision <= ?2 AND previous > 0))"));
+  MARGAY_CHECK(superseded.bind(1, compacted).bind(2, up_to).run());
+  MARGAY_TRY(auto removals, database.query(R"(
+    DELETE FROM log WHERE revision > ?1 AND revision <= ?2 AND type = ?3)"));
+  removals.bind(1, compacted).bind(2, up_to).bind(3, static_cast<int64_t>(RowType::removed));
+  MARGAY_CHECK(removals.run());
+  MARGAY_TRY(auto mark, database.query("UPDATE meta SET value = ?1 WHERE name = 'compacted'"));
+  return mark.bind(1, up_to).run();
+}
+
+std::string describe(const Key& key) {
+  if (key.ns.empty()) return fmt::format("{} \"{}\"", key.resource, key.name);
+  return fmt::format("{} \"{}/{}\"", key.resource, key.ns, key.name);
+}
+
+}  // namespace margay::store::sqlite

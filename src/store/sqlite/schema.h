@@ -1,0 +1,49 @@
+#pragma once
+
+// The tables (docs/decisions/0002-sqlite-store.md):
+//
+//   log     every write, by revision; append-only but for compaction. `previous` is the revision
+//           this write replaced, 0 for a creation. A removal has no value: it is the previous
+//           one's.
+//   object  what exists now: key -> revision of its row in `log`.
+//   meta    `compacted`: history before this revision is gone.
+//
+// The state at an older revision R is therefore: the objects last written at or before R, and the
+// `previous` of each first write after R. Nothing but `previous` is needed to page through a
+// snapshot, nor to know what compaction may delete.
+
+#include <string>
+#include <vector>
+
+#include "store/sqlite/database.h"
+#include "store/store.h"
+
+namespace margay::store::sqlite {
+
+// An empty store is at this revision, so that 0 never means a state.
+inline constexpr Revision k_first_revision = 1;
+
+enum class RowType : int64_t { created = 0, updated = 1, removed = 2 };
+
+struct Extent {
+  Revision compacted = 0;  // states and changes from here on are complete
+  Revision head = k_first_revision;
+};
+
+// Makes the tables in a new file; refuses files of another program or a later version.
+base::Result<> create_schema(Database& database);
+
+// Within a transaction: of its snapshot.
+base::Result<Extent> read_extent(Database& database);
+
+// The changes in (after, up_to], at most `limit` of them, of one resource or (empty) all.
+base::Result<std::vector<Event>> read_log(Database& database, std::string_view resource,
+                                          Revision after, Revision up_to, int64_t limit);
+
+// Deletes what only states older than `up_to` need; `up_to` is past `compacted`.
+base::Result<> delete_history(Database& database, Revision compacted, Revision up_to);
+
+// "networkpolicies.projectcalico.org "default/web"", for messages.
+std::string describe(const Key& key);
+
+}  // namespace margay::store::sqlite

@@ -1,0 +1,134 @@
+#include "store/sqlite/sqlite_store.h"
+
+#include <fmt/format.h>
+
+#include "store/sqlite/dispatcher.h"
+#include "store/sqlite/file_lock.h"
+#include "store/sqlite/listing.h"
+#include "store/sqlite/reader_pool.h"
+#include "store/sqlite/writer.h"
+
+namespace margay::store::sqlite {
+namespace {
+
+using base::ErrorCode;
+using base::fail;
+using base::Result;
+
+constexpr size_t k_readers = 8;
+
+Result<Database> open_connection(const Options& options) {
+  MARGAY_TRY(auto database, Database::open(options.path));
+  MARGAY_CHECK(database.execute(R"(
+    PRAGMA journal_mode = WAL;
+    PRAGMA journal_size_limit = 67108864;
+    PRAGMA cache_size = -16384;
+    PRAGMA temp_store = MEMORY;)"));
+  MARGAY_CHECK(database.execute(options.durability == Durability::power_loss
+                                    ? "PRAGMA synchronous = FULL"
+                                    : "PRAGMA synchronous = NORMAL"));
+  return database;
+}
+
+}  // namespace
+
+// In the order they are made; destroyed the other way round.
+struct SqliteStore::Engine {
+  Engine(const Options& options, base::UniqueFd held, Database writing, Database dispatching,
+         Extent extent)
+      : lock(std::move(held)),
+        readers([options] { return open_connection(options); }, k_readers),
+        dispatcher(std::move(dispatching), extent.head, options.progress_interval),
+        writer(std::move(writing), extent,
+               {.compaction = options.compaction,
+                .on_commit = [this](Revision head) { dispatcher.committed(head); },
+                .dispatched = [this] { return dispatcher.dispatched(); }}) {}
+
+  base::UniqueFd lock;
+  ReaderPool readers;
+  Dispatcher dispatcher;
+  Writer writer;
+};
+
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const Options& options) {
+  MARGAY_TRY(auto lock, lock_file(options.path + ".lock"));
+  MARGAY_TRY(auto writing, open_connection(options));
+  if (auto made = create_schema(writing); !made)
+    return fail(std::move(made).error().wrap("store " + options.path));
+  MARGAY_TRY(const auto extent, read_extent(writing));
+  MARGAY_TRY(auto dispatching, open_connection(options));
+  return std::unique_ptr<SqliteStore>(new SqliteStore(std::make_unique<Engine>(
+      options, std::move(lock), std::move(writing), std::move(dispatching), extent)));
+}
+
+SqliteStore::SqliteStore(std::unique_ptr<Engine> engine) : engine_(std::move(engine)) {}
+SqliteStore::~SqliteStore() = default;
+
+Result<Entry> SqliteStore::get(const Key& key) {
+  MARGAY_TRY(auto reader, engine_->readers.take());
+  MARGAY_TRY(auto query, (*reader).query(R"(
+    SELECT v.revision, v.value FROM object o JOIN log v ON v.revision = o.revision
+    WHERE o.resource = ?1 AND o.ns = ?2 AND o.name = ?3)"));
+  MARGAY_TRY(const bool found,
+             query.bind(1, key.resource).bind(2, key.ns).bind(3, key.name).step());
+  if (!found) return fail(ErrorCode::not_found, describe(key) + " does not exist");
+  return Entry{key, std::string(query.text(1)), query.integer(0)};
+}
+
+Result<List> SqliteStore::list(const Scope& scope, const ListOptions& options) {
+  MARGAY_TRY(auto reader, engine_->readers.take());
+  MARGAY_TRY(auto snapshot, Transaction::begin(*reader, Transaction::Type::read));
+  return read_list(*reader, scope, options);
+}
+
+Result<Entry> SqliteStore::create(const Key& key, std::string value) {
+  return engine_->writer.submit(
+      {.type = Write::Type::create, .key = key, .value = std::move(value)});
+}
+
+Result<Entry> SqliteStore::update(const Key& key, std::string value,
+                                  std::optional<Revision> expected) {
+  return engine_->writer.submit(
+      {.type = Write::Type::update, .key = key, .value = std::move(value), .expected = expected});
+}
+
+Result<Entry> SqliteStore::remove(const Key& key, std::optional<Revision> expected) {
+  return engine_->writer.submit({.type = Write::Type::remove, .key = key, .expected = expected});
+}
+
+Result<std::unique_ptr<Watch>> SqliteStore::watch(const Scope& scope, Revision from,
+                                                  Watcher& watcher) {
+  MARGAY_TRY(auto reader, engine_->readers.take());
+  MARGAY_TRY(auto snapshot, Transaction::begin(*reader, Transaction::Type::read));
+  MARGAY_TRY(const auto extent, read_extent(*reader));
+  if (from < extent.compacted)
+    return fail(ErrorCode::too_old,
+                fmt::format("the changes after revision {} are compacted up to {}", from,
+                            extent.compacted));
+  if (from > extent.head)
+    return fail(
+        ErrorCode::too_old,
+        fmt::format("the store has not reached revision {}, it is at {}: the revision is of "
+                    "another store",
+                    from, extent.head));
+  return engine_->dispatcher.watch(scope, from, watcher);
+}
+
+Result<Revision> SqliteStore::head() {
+  MARGAY_TRY(auto reader, engine_->readers.take());
+  MARGAY_TRY(auto snapshot, Transaction::begin(*reader, Transaction::Type::read));
+  MARGAY_TRY(const auto extent, read_extent(*reader));
+  return extent.head;
+}
+
+Result<> SqliteStore::compact(Revision revision) {
+  MARGAY_TRY(const auto reached, head());
+  if (revision > reached)
+    return fail(ErrorCode::invalid, fmt::format("cannot compact to revision {}: the store is at {}",
+                                                revision, reached));
+  engine_->dispatcher.wait_until_dispatched(revision);
+  MARGAY_CHECK(engine_->writer.submit({.type = Write::Type::compact, .compact_to = revision}));
+  return {};
+}
+
+}  // namespace margay::store::sqlite

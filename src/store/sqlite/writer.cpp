@@ -1,0 +1,195 @@
+#include "store/sqlite/writer.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+namespace margay::store::sqlite {
+namespace {
+
+using base::ErrorCode;
+using base::fail;
+using base::Result;
+
+// Revisions compacted in one transaction: short enough that a write never waits long for it.
+constexpr Revision k_compaction_step = 1'000;
+
+std::optional<base::Error> refusal(const Write& write, Revision current) {
+  if (write.type == Write::Type::create) {
+    if (current == 0) return std::nullopt;
+    return base::Error{ErrorCode::already_exists, describe(write.key) + " already exists", {}};
+  }
+  if (current == 0)
+    return base::Error{ErrorCode::not_found, describe(write.key) + " does not exist", {}};
+  if (write.expected.value_or(current) == current) return std::nullopt;
+  return base::Error{ErrorCode::conflict,
+                     fmt::format("{} has changed: it is at revision {}, not {}",
+                                 describe(write.key), current, *write.expected),
+                     {}};
+}
+
+RowType row_type(Write::Type type) {
+  if (type == Write::Type::create) return RowType::created;
+  return type == Write::Type::update ? RowType::updated : RowType::removed;
+}
+
+}  // namespace
+
+Writer::Writer(Database database, Extent extent, Options options)
+    : database_(std::move(database)),
+      options_(std::move(options)),
+      schedule_(options_.compaction),
+      extent_(extent),
+      thread_([this] { run(); }) {}
+
+Writer::~Writer() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  work_.notify_one();
+  thread_.join();
+}
+
+Result<Entry> Writer::submit(Write write) {
+  Request request{
+      std::move(write), fail(ErrorCode::unavailable, "the store is closing"), false, {}};
+  std::unique_lock lock(mutex_);
+  if (stopping_) return std::move(request.result);
+  queue_.push_back(&request);
+  if (queue_.size() == 1) work_.notify_one();
+  request.wake.wait(lock, [&] { return request.done; });
+  return std::move(request.result);
+}
+
+void Writer::run() {
+  auto next_look = std::chrono::steady_clock::now();
+  for (;;) {
+    const auto batch = take_requests(next_look);
+    if (!batch.empty()) commit(batch);
+    if (const auto now = std::chrono::steady_clock::now(); now >= next_look) {
+      target_ = std::max(target_, schedule_.observe(now, extent_.head));
+      next_look = now + options_.compaction.interval;
+    }
+    compact_on_schedule();
+    const std::lock_guard lock(mutex_);
+    if (stopping_ && queue_.empty()) return;
+  }
+}
+
+std::vector<Writer::Request*> Writer::take_requests(CompactionSchedule::Time deadline) {
+  const bool busy = target_ > extent_.compacted;
+  std::unique_lock lock(mutex_);
+  if (!busy) work_.wait_until(lock, deadline, [this] { return stopping_ || !queue_.empty(); });
+  return std::exchange(queue_, {});
+}
+
+void Writer::commit(const std::vector<Request*>& batch) {
+  const Extent before = extent_;
+  if (auto committed = commit_transaction(batch); !committed) {
+    extent_ = before;
+    for (auto* request : batch) request->result = fail(committed.error());
+  }
+  // Watches first: whoever is answered and asks may find its change already delivered.
+  if (extent_.head != before.head) options_.on_commit(extent_.head);
+  answer(batch);
+}
+
+Result<> Writer::commit_transaction(const std::vector<Request*>& batch) {
+  MARGAY_TRY(auto transaction, Transaction::begin(database_, Transaction::Type::write));
+  for (auto* request : batch) MARGAY_CHECK(apply(*request));
+  return transaction.commit();
+}
+
+void Writer::answer(const std::vector<Request*>& batch) {
+  const std::lock_guard lock(mutex_);
+  for (auto* request : batch) {
+    request->done = true;
+    request->wake.notify_one();  // under the lock: the request is gone once its caller runs
+  }
+}
+
+Result<> Writer::apply(Request& request) {
+  Write& write = request.write;
+  if (write.type == Write::Type::compact) {
+    request.result = Entry{};
+    return compact(write.compact_to);
+  }
+  MARGAY_TRY(const Revision current, current_revision(write.key));
+  if (auto refused = refusal(write, current)) {
+    request.result = fail(std::move(*refused));
+    return {};
+  }
+  MARGAY_TRY(request.result, append(write, current));
+  return {};
+}
+
+Result<Revision> Writer::current_revision(const Key& key) {
+  MARGAY_TRY(auto query, database_.query(R"(
+    SELECT revision FROM object WHERE resource = ?1 AND ns = ?2 AND name = ?3)"));
+  MARGAY_TRY(const bool exists,
+             query.bind(1, key.resource).bind(2, key.ns).bind(3, key.name).step());
+  return exists ? query.integer(0) : 0;
+}
+
+Result<Entry> Writer::append(Write& write, Revision previous) {
+  const bool removal = write.type == Write::Type::remove;
+  if (removal) {
+    MARGAY_TRY(write.value, value_of(previous));
+  }
+  const Revision revision = ++extent_.head;
+  MARGAY_TRY(auto query, database_.query("INSERT INTO log VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"));
+  query.bind(1, revision).bind(2, write.key.resource).bind(3, write.key.ns).bind(4, write.key.name);
+  query.bind(5, static_cast<int64_t>(row_type(write.type))).bind(6, previous);
+  if (!removal) query.bind(7, write.value);
+  MARGAY_CHECK(query.run());
+  MARGAY_CHECK(point_object_at(write, revision));
+  return Entry{std::move(write.key), std::move(write.value), revision};
+}
+
+Result<std::string> Writer::value_of(Revision revision) {
+  MARGAY_TRY(auto query, database_.query("SELECT value FROM log WHERE revision = ?1"));
+  MARGAY_TRY(const bool found, query.bind(1, revision).step());
+  if (!found)
+    return fail(ErrorCode::internal,
+                fmt::format("the store is damaged: revision {} is missing", revision));
+  return std::string(query.text(0));
+}
+
+Result<> Writer::point_object_at(const Write& write, Revision revision) {
+  std::string_view sql =
+      "UPDATE object SET revision = ?4 WHERE resource = ?1 AND ns = ?2 AND name = ?3";
+  if (write.type == Write::Type::create) sql = "INSERT INTO object VALUES (?1, ?2, ?3, ?4)";
+  if (write.type == Write::Type::remove)
+    sql = "DELETE FROM object WHERE resource = ?1 AND ns = ?2 AND name = ?3";
+  MARGAY_TRY(auto query, database_.query(sql));
+  query.bind(1, write.key.resource).bind(2, write.key.ns).bind(3, write.key.name);
+  if (write.type != Write::Type::remove) query.bind(4, revision);
+  return query.run();
+}
+
+Result<> Writer::compact(Revision up_to) {
+  up_to = std::min(up_to, options_.dispatched());
+  if (up_to <= extent_.compacted) return {};
+  MARGAY_CHECK(delete_history(database_, extent_.compacted, up_to));
+  extent_.compacted = up_to;
+  return {};
+}
+
+void Writer::compact_on_schedule() {
+  if (target_ <= extent_.compacted) return;
+  const Extent before = extent_;
+  const auto step = [&]() -> Result<> {
+    MARGAY_TRY(auto transaction, Transaction::begin(database_, Transaction::Type::write));
+    MARGAY_CHECK(compact(std::min(target_, before.compacted + k_compaction_step)));
+    return transaction.commit();
+  };
+  if (const auto done = step(); !done) {
+    spdlog::warn("compaction is put off: {}", done.error().message);
+    extent_ = before;
+  }
+  if (extent_.compacted == before.compacted) target_ = 0;  // until the next look
+}
+
+}  // namespace margay::store::sqlite

@@ -1,0 +1,81 @@
+#pragma once
+
+// The one thread that writes. Callers hand in a write and wait; the thread takes everything that
+// waits, applies it in one transaction and answers all after its commit (group commit), so that
+// the cost of making a commit durable is shared by all who write at the same time.
+
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "store/sqlite/compaction.h"
+#include "store/sqlite/database.h"
+#include "store/sqlite/schema.h"
+
+namespace margay::store::sqlite {
+
+struct Write {
+  enum class Type { create, update, remove, compact };
+  Type type = Type::create;
+  Key key = {};
+  std::string value = {};
+  std::optional<Revision> expected = {};
+  Revision compact_to = 0;
+};
+
+class Writer {
+ public:
+  struct Options {
+    CompactionOptions compaction;
+    // Told the new head after each commit, on the writer's thread.
+    std::function<void(Revision head)> on_commit;
+    // Compaction never passes this: changes after it are still to be handed to watches.
+    std::function<Revision()> dispatched;
+  };
+
+  Writer(Database database, Extent extent, Options options);
+  // Finishes what has been submitted.
+  ~Writer();
+
+  // Any thread; blocks until the write is durable or refused. Nothing of a refused write is kept.
+  // An IO error fails every write of its transaction as `unavailable`.
+  base::Result<Entry> submit(Write write);
+
+ private:
+  struct Request {
+    Write write;
+    base::Result<Entry> result;
+    bool done = false;
+    std::condition_variable wake;
+  };
+
+  void run();
+  std::vector<Request*> take_requests(CompactionSchedule::Time deadline);
+  void commit(const std::vector<Request*>& batch);
+  base::Result<> commit_transaction(const std::vector<Request*>& batch);
+  void answer(const std::vector<Request*>& batch);
+  // Its error is of the storage and ends the transaction; a refused write only sets its result.
+  base::Result<> apply(Request& request);
+  base::Result<Revision> current_revision(const Key& key);
+  base::Result<Entry> append(Write& write, Revision previous);
+  base::Result<std::string> value_of(Revision revision);
+  base::Result<> point_object_at(const Write& write, Revision revision);
+  base::Result<> compact(Revision up_to);
+  void compact_on_schedule();
+
+  Database database_;
+  Options options_;
+  CompactionSchedule schedule_;
+  Extent extent_;        // of the transaction under way; the writer's thread only
+  Revision target_ = 0;  // where the schedule wants compaction to get to
+
+  std::mutex mutex_;
+  std::condition_variable work_;
+  std::vector<Request*> queue_;  // each lives on the stack of its waiting caller
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace margay::store::sqlite
