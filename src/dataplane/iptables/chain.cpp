@@ -1,0 +1,35 @@
+#include "dataplane/iptables/chain.h"
+
+#include "dataplane/iptables/names.h"
+
+namespace margay::dataplane::iptables {
+namespace {
+
+constexpr size_t k_hash_length = 16;
+constexpr size_t k_comment_length = 200;  // the kernel keeps 255
+
+std::string quoted(std::string_view comment) {
+  std::string out = "\"";
+  for (const char c : comment.substr(0, k_comment_length))
+    if (c != '"' && c != '\\' && c >= ' ' && c <= '~') out += c;
+  return out + "\"";
+}
+
+}  // namespace
+
+std::vector<HashedRule> hashed(const Chain& chain) {
+  std::vector<HashedRule> out;
+  out.reserve(chain.rules.size());
+  std::string previous = chain.name;
+  for (const auto& rule : chain.rules) {
+    std::string body = rule.match;
+    if (!rule.comment.empty()) body += " -m comment --comment " + quoted(rule.comment);
+    body += " " + rule.target;
+    previous = digest(previous + "\n" + body).substr(0, k_hash_length);
+    out.push_back({previous, "-m comment --comment \"" + std::string(k_hash_comment) + previous +
+                                 "\" " + body});
+  }
+  return out;
+}
+
+}  // namespace margay::dataplane::iptables

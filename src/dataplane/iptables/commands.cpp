@@ -1,0 +1,91 @@
+#include "dataplane/iptables/commands.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "base/process.h"
+
+namespace margay::dataplane::iptables {
+namespace {
+
+using base::Result;
+using policy::IPFamily;
+
+std::string program(IPFamily family, std::string_view backend, std::string_view verb) {
+  return fmt::format("{}-{}-{}", family == IPFamily::v4 ? "iptables" : "ip6tables", backend, verb);
+}
+
+class SystemCommands final : public Commands {
+ public:
+  SystemCommands(std::string backend, std::chrono::seconds lock_timeout)
+      : backend_(std::move(backend)), lock_timeout_(lock_timeout) {}
+
+  Result<std::string> save(IPFamily family, const std::string& table) override {
+    return base::run_checked({.argv = {program(family, backend_, "save"), "-t", table}});
+  }
+
+  Result<> restore(IPFamily family, const std::string& input) override {
+    base::Command command{.argv = {program(family, backend_, "restore"), "--noflush"}};
+    if (lock_timeout_.count() > 0) {
+      command.argv.push_back("--wait");
+      command.argv.push_back(std::to_string(lock_timeout_.count()));
+    }
+    command.input = input;
+    MARGAY_CHECK(base::run_checked(command));
+    return {};
+  }
+
+  Result<std::string> save_sets() override {
+    return base::run_checked({.argv = {"ipset", "save"}});
+  }
+
+  Result<> restore_sets(const std::string& input) override {
+    MARGAY_CHECK(base::run_checked({.argv = {"ipset", "restore", "-exist"}, .input = input}));
+    return {};
+  }
+
+ private:
+  std::string backend_;
+  std::chrono::seconds lock_timeout_;
+};
+
+struct InUse {
+  bool hint = false;  // kubelet's mark: the backend that the cluster's components use
+  size_t rules = 0;
+};
+
+InUse tables_in_use(std::string_view backend) {
+  InUse in_use;
+  for (const auto family : {IPFamily::v4, IPFamily::v6}) {
+    const auto saved = base::run({.argv = {program(family, backend, "save")}});
+    if (!saved || saved->status != 0) continue;
+    in_use.hint |= saved->out.contains("\n:KUBE-IPTABLES-HINT ") ||
+                   saved->out.contains("\n:KUBE-KUBELET-CANARY ");
+    for (size_t at = 0; (at = saved->out.find("\n-A ", at)) != std::string::npos; ++at)
+      ++in_use.rules;
+  }
+  return in_use;
+}
+
+Result<std::string> detect_backend() {
+  const InUse nft = tables_in_use("nft"), legacy = tables_in_use("legacy");
+  if (nft.hint != legacy.hint) return nft.hint ? "nft" : "legacy";
+  if (nft.rules != legacy.rules) return nft.rules > legacy.rules ? "nft" : "legacy";
+  MARGAY_TRY(const std::string version, base::run_checked({.argv = {"iptables", "--version"}}));
+  return version.contains("nf_tables") ? "nft" : "legacy";
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Commands>> system_commands(Backend backend,
+                                                  std::chrono::seconds lock_timeout) {
+  std::string name = backend == Backend::nft ? "nft" : "legacy";
+  if (backend == Backend::automatic) {
+    MARGAY_TRY(name, detect_backend());
+    spdlog::info("iptables backend: {} (detected)", name);
+  }
+  return std::make_unique<SystemCommands>(std::move(name), lock_timeout);
+}
+
+}  // namespace margay::dataplane::iptables

@@ -1,0 +1,34 @@
+#pragma once
+
+// The programs that reach the kernel's tables and sets. A seam: tests give answers of their own
+// and see what would have been written.
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "dataplane/iptables/config.h"
+
+namespace margay::dataplane::iptables {
+
+class Commands {
+ public:
+  virtual ~Commands() = default;
+  // What iptables-save prints of one table.
+  virtual base::Result<std::string> save(policy::IPFamily family, const std::string& table) = 0;
+  // iptables-restore --noflush: atomic for each table in `input`.
+  virtual base::Result<> restore(policy::IPFamily family, const std::string& input) = 0;
+  // What ipset save prints: every set of both families.
+  virtual base::Result<std::string> save_sets() = 0;
+  // ipset restore: line by line; an error leaves the lines before it done.
+  virtual base::Result<> restore_sets(const std::string& input) = 0;
+};
+
+// The installed programs, in the calling thread's network namespace. `backend` decides between
+// iptables-nft-* and iptables-legacy-*; `automatic` takes the one whose tables Kubernetes or other
+// programs already use, and the system's default when neither has rules.
+base::Result<std::unique_ptr<Commands>> system_commands(Backend backend,
+                                                        std::chrono::seconds lock_timeout);
+
+}  // namespace margay::dataplane::iptables

@@ -1,0 +1,50 @@
+#pragma once
+
+// What an operator decides about this data plane. Plain values, named after the FelixConfiguration
+// parameter that sets them where there is one.
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "policy/model.h"
+
+namespace margay::dataplane::iptables {
+
+enum class Backend : uint8_t { automatic, nft, legacy };              // iptablesBackend
+enum class EndpointToHostAction : uint8_t { drop, pass_on, accept };  // Drop, Return, Accept
+enum class AllowAction : uint8_t { accept, pass_on };                 // Accept, Return
+
+struct Config {
+  std::string node;
+
+  // interfacePrefix: host-side interfaces whose names begin so belong to workloads. An interface
+  // of that kind without an endpoint passes nothing.
+  std::vector<std::string> interface_prefixes{"cali"};
+  Backend backend = Backend::automatic;
+  uint32_t mark_mask = 0xffff0000;        // iptablesMarkMask: at least two bits
+  std::chrono::seconds lock_timeout{10};  // iptablesLockTimeout: 0 does not wait
+  bool ipv6 = true;                       // ipv6Support
+
+  EndpointToHostAction endpoint_to_host =
+      EndpointToHostAction::drop;                  // defaultEndpointToHostAction
+  AllowAction filter_allow = AllowAction::accept;  // iptablesFilterAllowAction
+  bool reject = false;                      // deny by an ICMP error or TCP reset instead of silence
+  bool drop_invalid = true;                 // !disableConntrackInvalidCheck
+  bool allow_vxlan_from_workloads = false;  // allowVXLANPacketsFromWorkloads
+  bool allow_ipip_from_workloads = false;   // allowIPIPPacketsFromWorkloads
+  std::string log_prefix = "calico-packet";  // logPrefix
+
+  std::optional<policy::PortRange> nat_ports;             // natPortRange
+  std::optional<policy::IPAddress> nat_outgoing_address;  // natOutgoingAddress (IPv4)
+  std::string nat_outgoing_interface;                     // iptablesNATOutgoingInterfaceFilter
+
+  uint32_t vxlan_vni = 4096;
+  uint16_t vxlan_port = 4789;
+  int vxlan_mtu = 1450;
+  uint8_t route_protocol = 80;  // deviceRouteProtocol
+};
+
+}  // namespace margay::dataplane::iptables

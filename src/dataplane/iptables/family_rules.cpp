@@ -1,0 +1,308 @@
+#include "dataplane/iptables/family_rules.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "dataplane/iptables/dispatch_chains.h"
+#include "dataplane/iptables/names.h"
+
+namespace margay::dataplane::iptables {
+namespace {
+
+using base::Result;
+using policy::Direction;
+using policy::IPFamily;
+using policy::Prefix;
+using policy::SetMember;
+using policy::SetType;
+
+std::set<SetMember> as_members(const auto& nets) {
+  std::set<SetMember> members;
+  for (const auto& net : nets) members.insert({.net = Prefix(net)});
+  return members;
+}
+
+// A profile has no tier to leave: its Pass denies.
+std::vector<policy::ProgramRule> without_pass(std::vector<policy::ProgramRule> rules) {
+  for (auto& rule : rules)
+    if (rule.action == policy::Action::pass) rule.action = policy::Action::deny;
+  return rules;
+}
+
+}  // namespace
+
+FamilyRules::FamilyRules(const Config& config, IPFamily family, Marks marks, Commands& commands)
+    : config_(config),
+      family_(family),
+      marks_(marks),
+      render_options_{.family = family,
+                      .marks = marks,
+                      .log_prefix = config.log_prefix,
+                      .deny_target = deny_target(config)},
+      commands_(commands),
+      filter_(family, "filter", commands),
+      nat_(family, "nat", commands),
+      raw_(family, "raw", commands),
+      sets_(family, commands) {}
+
+void FamilyRules::on_delta(const policy::Delta& delta) {
+  std::visit([this](const auto& update) { on(update); }, delta);
+}
+
+void FamilyRules::on(const policy::SetUpdate& update) {
+  sets_.set(update.id, update.type, update.members);
+}
+void FamilyRules::on(const policy::SetDelta& update) {
+  sets_.change(update.id, update.added, update.removed);
+}
+void FamilyRules::on(const policy::SetRemove& update) { sets_.remove(update.id); }
+
+void FamilyRules::on(const policy::PolicyUpdate& update) {
+  set_rules_chain(policy_chain(Direction::ingress, update.key), update.rules->ingress);
+  set_rules_chain(policy_chain(Direction::egress, update.key), update.rules->egress);
+}
+void FamilyRules::on(const policy::PolicyRemove& update) {
+  remove_rules_chain(policy_chain(Direction::ingress, update.key));
+  remove_rules_chain(policy_chain(Direction::egress, update.key));
+}
+void FamilyRules::on(const policy::ProfileUpdate& update) {
+  set_rules_chain(profile_chain(Direction::ingress, update.name),
+                  without_pass(update.rules->ingress));
+  set_rules_chain(profile_chain(Direction::egress, update.name),
+                  without_pass(update.rules->egress));
+}
+void FamilyRules::on(const policy::ProfileRemove& update) {
+  remove_rules_chain(profile_chain(Direction::ingress, update.name));
+  remove_rules_chain(profile_chain(Direction::egress, update.name));
+}
+
+void FamilyRules::set_rules_chain(const std::string& name,
+                                  std::span<const policy::ProgramRule> rules) {
+  auto rendered = render(rules, render_options_);
+  hold(rendered.net_sets);
+  auto& held = held_sets_[name];
+  release(held);
+  held.clear();
+  for (const auto& [id, nets] : rendered.net_sets) held.push_back(id);
+  filter_.set_chain({name, std::move(rendered.rules)});
+}
+
+void FamilyRules::remove_rules_chain(const std::string& name) {
+  if (const auto held = held_sets_.find(name); held != held_sets_.end()) {
+    release(held->second);
+    held_sets_.erase(held);
+  }
+  filter_.remove_chain(name);
+}
+
+void FamilyRules::hold(const NetSets& sets) {
+  for (const auto& [id, nets] : sets)
+    if (set_holders_[id]++ == 0) sets_.set(id, SetType::nets, as_members(nets));
+}
+
+void FamilyRules::release(const std::vector<std::string>& ids) {
+  for (const auto& id : ids) {
+    if (--set_holders_[id] > 0) continue;
+    set_holders_.erase(id);
+    sets_.remove(id);
+  }
+}
+
+void FamilyRules::on(const policy::WorkloadUpdate& update) {
+  const auto& endpoint = update.workload.endpoint;
+  forget_workload(endpoint.key);
+  workloads_[endpoint.key] = update.workload;
+  if (endpoint.interface_name.empty()) return;
+  auto& owners = interfaces_[endpoint.interface_name];
+  owners.insert(endpoint.key);
+  if (owners.size() > 1)
+    spdlog::warn("interface {} is claimed by {} endpoints; the policy of {} holds",
+                 endpoint.interface_name, owners.size(), owners.begin()->id());
+  changed_interfaces_.insert(endpoint.interface_name);
+  nat_changed_ |= !endpoint.floating_ips.empty();
+}
+void FamilyRules::on(const policy::WorkloadRemove& update) { forget_workload(update.key); }
+
+void FamilyRules::forget_workload(const policy::WorkloadKey& key) {
+  const auto found = workloads_.find(key);
+  if (found == workloads_.end()) return;
+  const auto& endpoint = found->second.endpoint;
+  nat_changed_ |= !endpoint.floating_ips.empty();
+  if (const auto owned = interfaces_.find(endpoint.interface_name); owned != interfaces_.end()) {
+    owned->second.erase(key);
+    changed_interfaces_.insert(endpoint.interface_name);
+  }
+  workloads_.erase(found);
+}
+
+void FamilyRules::on(const policy::PoolUpdate& update) {
+  if (update.pool.cidr.family() != family_) return;
+  pools_[update.pool.name] = update.pool;
+  static_changed_ = nat_changed_ = address_sets_changed_ = true;
+}
+void FamilyRules::on(const policy::PoolRemove& update) {
+  if (pools_.erase(update.name) > 0) static_changed_ = nat_changed_ = address_sets_changed_ = true;
+}
+void FamilyRules::on(const policy::HostUpdate& update) {
+  const auto& address = family_ == IPFamily::v4 ? update.host.v4 : update.host.v6;
+  if (!address) return on(policy::HostRemove{update.host.name});
+  hosts_[update.host.name] = *address;
+  address_sets_changed_ = true;
+}
+void FamilyRules::on(const policy::HostRemove& update) {
+  if (hosts_.erase(update.name) > 0) address_sets_changed_ = true;
+}
+void FamilyRules::on(const policy::TunnelUpdate& update) {
+  if (update.tunnel.tunnel_address.family() != family_) return;
+  tunnel_ends_[update.tunnel.node] = update.tunnel.node_address;
+  address_sets_changed_ = true;
+}
+void FamilyRules::on(const policy::TunnelRemove& update) {
+  if (update.family == family_ && tunnel_ends_.erase(update.node) > 0) address_sets_changed_ = true;
+}
+
+Encapsulations FamilyRules::encapsulations() const {
+  Encapsulations used;
+  for (const auto& [name, pool] : pools_) {
+    used.vxlan |= pool.vxlan != policy::Encapsulation::never;
+    used.ipip |= pool.ipip != policy::Encapsulation::never;
+  }
+  return used;
+}
+
+void FamilyRules::render_pending() {
+  if (static_changed_) render_static();
+  render_endpoints();
+  if (dispatch_changed_) render_dispatch();
+  if (nat_changed_) render_nat();
+  if (address_sets_changed_) render_address_sets();
+  static_changed_ = dispatch_changed_ = nat_changed_ = address_sets_changed_ = false;
+}
+
+void FamilyRules::render_static() {
+  const ChainContext context{config_, family_, marks_};
+  for (const auto& chain : filter_chains(context, encapsulations())) filter_.set_chain(chain);
+  for (const auto& chain : raw_chains(context)) raw_.set_chain(chain);
+  for (const char* hook : {"INPUT", "FORWARD", "OUTPUT"}) filter_.set_insertions(insertion(hook));
+  raw_.set_insertions(insertion("PREROUTING"));
+  for (const char* hook : {"PREROUTING", "POSTROUTING", "OUTPUT"})
+    nat_.set_insertions(insertion(hook));
+}
+
+void FamilyRules::render_endpoints() {
+  const ChainContext context{config_, family_, marks_};
+  for (const auto& name : changed_interfaces_) {
+    const auto& owners = interfaces_[name];
+    if (owners.empty()) {
+      filter_.remove_chain(to_workload_chain(name));
+      filter_.remove_chain(from_workload_chain(name));
+      interfaces_.erase(name);
+      dispatch_changed_ |= dispatched_.erase(name) > 0;
+      continue;
+    }
+    for (const auto& chain : endpoint_chains(context, workloads_.at(*owners.begin())))
+      filter_.set_chain(chain);
+    dispatch_changed_ |= dispatched_.insert(name).second;
+  }
+  changed_interfaces_.clear();
+}
+
+void FamilyRules::render_dispatch() {
+  for (const Dispatch& dispatch :
+       {Dispatch{std::string(k_from_workload_dispatch), "-i", from_workload_chain},
+        Dispatch{std::string(k_to_workload_dispatch), "-o", to_workload_chain}}) {
+    std::set<std::string> fresh;
+    for (const auto& chain : dispatch_chains(dispatch, dispatched_, config_.interface_prefixes)) {
+      filter_.set_chain(chain);
+      fresh.insert(chain.name);
+    }
+    auto& before = dispatch_names_[dispatch.chain];
+    for (const auto& name : before)
+      if (!fresh.contains(name)) filter_.remove_chain(name);
+    before = std::move(fresh);
+  }
+}
+
+void FamilyRules::render_nat() {
+  FloatingIPs floating_ips;
+  for (const auto& [key, workload] : workloads_)
+    floating_ips.insert(workload.endpoint.floating_ips.begin(),
+                        workload.endpoint.floating_ips.end());
+  for (const auto& chain : nat_chains({config_, family_, marks_}, floating_ips, encapsulations()))
+    nat_.set_chain(chain);
+}
+
+void FamilyRules::render_address_sets() {
+  std::set<SetMember> all, masquerade;
+  for (const auto& [name, pool] : pools_) {
+    all.insert({.net = pool.cidr});
+    if (pool.nat_outgoing) masquerade.insert({.net = pool.cidr});
+  }
+  const auto addresses = [](const std::map<std::string, policy::IPAddress>& by_node) {
+    std::vector<policy::IPAddress> out;
+    for (const auto& [node, address] : by_node) out.push_back(address);
+    return as_members(out);
+  };
+  sets_.set(k_all_pools, SetType::nets, all);
+  sets_.set(k_masquerade_pools, SetType::nets, masquerade);
+  sets_.set(k_ipip_hosts, SetType::nets, addresses(hosts_));
+  sets_.set(k_vxlan_hosts, SetType::nets, addresses(tunnel_ends_));
+}
+
+std::vector<Table*> FamilyRules::tables() { return {&raw_, &filter_, &nat_}; }
+
+Result<> FamilyRules::apply() {
+  render_pending();
+  MARGAY_CHECK(sets_.apply_updates());
+  for (auto* table : tables()) MARGAY_CHECK(table->apply());
+  return sets_.apply_removals();
+}
+
+Result<> FamilyRules::apply_closed_start() {
+  MARGAY_TRY(const bool enforcing, filter_.has_chain("cali-FORWARD"));
+  if (enforcing) return {};
+  Table raw(family_, "raw", commands_), filter(family_, "filter", commands_);
+  const ChainContext context{config_, family_, marks_};
+  for (const auto& chain : raw_chains(context)) raw.set_chain(chain);
+  raw.set_insertions(insertion("PREROUTING"));
+  for (const auto& chain : filter_chains(context, {})) filter.set_chain(chain);
+  for (const auto dispatch : {k_from_workload_dispatch, k_to_workload_dispatch})
+    for (const auto& chain : dispatch_chains({std::string(dispatch), "-i", from_workload_chain}, {},
+                                             config_.interface_prefixes))
+      filter.set_chain(chain);
+  for (const char* hook : {"INPUT", "FORWARD", "OUTPUT"}) filter.set_insertions(insertion(hook));
+  resync();
+  MARGAY_CHECK(raw.apply());
+  return filter.apply();
+}
+
+void FamilyRules::resync() {
+  for (auto* table : tables()) table->resync();
+  sets_.resync();
+}
+
+Result<> FamilyRules::clean_up() {
+  for (auto* table : tables()) table->resync();
+  for (const char* name : {"raw", "filter", "nat"})
+    MARGAY_CHECK(Table(family_, name, commands_).apply());
+  // The kernel lets go of a set a moment after the last rule that named it.
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  IPSets none(family_, commands_);
+  MARGAY_CHECK(none.apply_updates());
+  MARGAY_CHECK(none.apply_removals());
+  while (none.has_removals() && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    MARGAY_CHECK(none.apply_removals());
+  }
+  sets_.resync();
+  if (none.has_removals())
+    return base::fail(base::ErrorCode::conflict,
+                      "sets named cali* are still used by rules of another program");
+  return {};
+}
+
+}  // namespace margay::dataplane::iptables

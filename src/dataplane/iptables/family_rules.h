@@ -1,0 +1,96 @@
+#pragma once
+
+// Everything of one IP family that iptables and ipset hold: turns deltas into chains and sets, and
+// applies them in the order that never opens: sets, then rules, then what no rule names any more.
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "dataplane/iptables/config.h"
+#include "dataplane/iptables/filter_chains.h"
+#include "dataplane/iptables/ip_sets.h"
+#include "dataplane/iptables/marks.h"
+#include "dataplane/iptables/rule_renderer.h"
+#include "dataplane/iptables/table.h"
+
+namespace margay::dataplane::iptables {
+
+class FamilyRules {
+ public:
+  // `config` and `commands` outlive this.
+  FamilyRules(const Config& config, policy::IPFamily family, Marks marks, Commands& commands);
+
+  void on_delta(const policy::Delta& delta);
+
+  // The whole desired state.
+  base::Result<> apply();
+  // For the time before the first complete state: if no run before has left chains that enforce,
+  // programs those that drop everything from and to workloads. Removes and opens nothing.
+  base::Result<> apply_closed_start();
+  void resync();
+  base::Result<> clean_up();
+  bool has_leftovers() const { return sets_.has_removals(); }
+
+ private:
+  using NetSets = std::map<std::string, std::vector<policy::Prefix>>;
+  using Owners = std::set<policy::WorkloadKey>;
+
+  void on(const policy::SetUpdate& update);
+  void on(const policy::SetDelta& update);
+  void on(const policy::SetRemove& update);
+  void on(const policy::PolicyUpdate& update);
+  void on(const policy::PolicyRemove& update);
+  void on(const policy::ProfileUpdate& update);
+  void on(const policy::ProfileRemove& update);
+  void on(const policy::WorkloadUpdate& update);
+  void on(const policy::WorkloadRemove& update);
+  void on(const policy::PoolUpdate& update);
+  void on(const policy::PoolRemove& update);
+  void on(const policy::HostUpdate& update);
+  void on(const policy::HostRemove& update);
+  void on(const policy::TunnelUpdate& update);
+  void on(const policy::TunnelRemove& update);
+  template <typename Other>
+  void on(const Other&) {}  // routes and host endpoints are not of these tables
+
+  void set_rules_chain(const std::string& name, std::span<const policy::ProgramRule> rules);
+  void remove_rules_chain(const std::string& name);
+  void hold(const NetSets& sets);
+  void release(const std::vector<std::string>& ids);
+  void forget_workload(const policy::WorkloadKey& key);
+
+  void render_pending();
+  void render_static();
+  void render_endpoints();
+  void render_dispatch();
+  void render_nat();
+  void render_address_sets();
+  Encapsulations encapsulations() const;
+  std::vector<Table*> tables();
+
+  const Config& config_;
+  policy::IPFamily family_;
+  Marks marks_;
+  RenderOptions render_options_;
+  Commands& commands_;
+  Table filter_, nat_, raw_;
+  IPSets sets_;
+
+  std::map<policy::WorkloadKey, policy::ProgramWorkload> workloads_;
+  std::map<std::string, Owners> interfaces_;
+  std::set<std::string> changed_interfaces_;
+  std::set<std::string> dispatched_;  // interfaces that the dispatch chains know
+  std::map<std::string, std::vector<std::string>> held_sets_;  // rules chain -> net sets it names
+  std::map<std::string, size_t> set_holders_;
+  std::map<std::string, policy::IPPool> pools_;
+  std::map<std::string, policy::IPAddress> hosts_;        // this family's address of each node
+  std::map<std::string, policy::IPAddress> tunnel_ends_;  // node -> outer address
+  std::map<std::string, std::set<std::string>> dispatch_names_;  // dispatch -> chains it has now
+  bool static_changed_ = true, dispatch_changed_ = true, nat_changed_ = true,
+       address_sets_changed_ = true;
+};
+
+}  // namespace margay::dataplane::iptables

@@ -1,0 +1,54 @@
+#pragma once
+
+// The chains of the filter, raw and nat tables, as pure functions from desired state to values.
+// Their layout is Felix's: docs/dataplane-iptables.md shows it as a picture.
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "dataplane/iptables/chain.h"
+#include "dataplane/iptables/config.h"
+#include "dataplane/iptables/marks.h"
+#include "policy/program.h"
+
+namespace margay::dataplane::iptables {
+
+// What all of them need to know.
+struct ChainContext {
+  const Config& config;
+  policy::IPFamily family;
+  Marks marks;
+};
+
+// Whether any pool asks for a kind of encapsulation: decides about rules for tunnel packets.
+struct Encapsulations {
+  bool vxlan = false;
+  bool ipip = false;
+  bool operator==(const Encapsulations&) const = default;
+};
+
+// The target that denies in filter.
+std::string deny_target(const Config& config);
+
+// cali-fw-<interface> (what the workload sends) and cali-tw-<interface> (what it receives).
+std::vector<Chain> endpoint_chains(const ChainContext& context,
+                                   const policy::ProgramWorkload& workload);
+
+// cali-FORWARD, cali-INPUT, cali-OUTPUT, cali-wl-to-host.
+std::vector<Chain> filter_chains(const ChainContext& context, Encapsulations encapsulations);
+
+// cali-PREROUTING of raw: the strict reverse-path check on workload interfaces.
+std::vector<Chain> raw_chains(const ChainContext& context);
+
+// One external address is mapped to one workload's.
+using FloatingIPs = std::set<policy::FloatingIP>;
+// cali-PREROUTING, cali-POSTROUTING, cali-OUTPUT, cali-nat-outgoing, cali-fip-dnat, cali-fip-snat.
+std::vector<Chain> nat_chains(const ChainContext& context, const FloatingIPs& floating_ips,
+                              Encapsulations encapsulations);
+
+// The rule that stands first in the kernel's chain `hook` and jumps to "cali-<hook>".
+Chain insertion(const std::string& hook);
+
+}  // namespace margay::dataplane::iptables

@@ -1,0 +1,242 @@
+#include "dataplane/iptables/ip_sets.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <bit>
+#include <charconv>
+
+#include "dataplane/iptables/names.h"
+
+namespace margay::dataplane::iptables {
+namespace {
+
+using base::Result;
+using policy::IPFamily;
+using policy::SetMember;
+using policy::SetType;
+
+constexpr size_t k_least_capacity = 1'048'576;  // maxIpsetSize
+
+const char* type_name(SetType type) { return type == SetType::nets ? "hash:net" : "hash:ip,port"; }
+
+size_t capacity_for(size_t members) { return std::max(k_least_capacity, std::bit_ceil(members)); }
+
+std::string_view word(std::string_view text, size_t index) {
+  for (; index > 0; --index) {
+    const size_t space = text.find(' ');
+    if (space == std::string_view::npos) return {};
+    text.remove_prefix(space + 1);
+  }
+  return text.substr(0, text.find(' '));
+}
+
+size_t number_after(std::string_view text, std::string_view label) {
+  const size_t at = text.find(label);
+  size_t number = 0;
+  if (at != std::string_view::npos)
+    std::from_chars(text.data() + at + label.size(), text.data() + text.size(), number);
+  return number;
+}
+
+// Whether the kernel must have `member` (as it holds it), given what is desired.
+bool wanted(const std::set<SetMember>& desired, const SetMember& member) {
+  if (desired.contains(member)) return true;
+  if (member.net.length() != 1) return false;
+  SetMember everything = member;
+  everything.net = policy::Prefix::all(member.net.family());
+  return desired.contains(everything);
+}
+
+}  // namespace
+
+IPSets::IPSets(IPFamily family, Commands& commands) : family_(family), commands_(commands) {}
+
+void IPSets::set(std::string_view id, SetType type, const std::set<SetMember>& members) {
+  Set fresh{.type = type};
+  for (const auto& member : members)
+    if (member.net.family() == family_) fresh.members.insert(fresh.members.end(), member);
+  const std::string name = set_name(family_, id);
+  const auto [existing, is_new] = desired_.try_emplace(name);
+  auto& old = existing->second;
+  if (!is_new && old.type == type) {
+    std::vector<SetMember> added, removed;
+    std::ranges::set_difference(fresh.members, old.members, std::back_inserter(added));
+    std::ranges::set_difference(old.members, fresh.members, std::back_inserter(removed));
+    // Adds alone or removes alone are never half of something else.
+    if (added.empty() || removed.empty()) return change(id, added, removed);
+  }
+  old = std::move(fresh);
+  pending_[name] = {.rewrite = true};
+}
+
+void IPSets::change(std::string_view id, const std::vector<SetMember>& added,
+                    const std::vector<SetMember>& removed) {
+  const std::string name = set_name(family_, id);
+  const auto set = desired_.find(name);
+  if (set == desired_.end()) {
+    spdlog::error("members given for the unknown set {}", id);
+    return;
+  }
+  auto& members = set->second.members;
+  auto& pending = pending_[name];
+  for (const auto& member : removed) {
+    if (members.erase(member) == 0) continue;
+    for (const auto& kernel_member : as_kernel_members(member)) {
+      if (wanted(members, kernel_member)) continue;
+      pending.added.erase(kernel_member);
+      pending.removed.insert(kernel_member);
+    }
+  }
+  for (const auto& member : added) {
+    if (member.net.family() != family_ || !members.insert(member).second) continue;
+    for (const auto& kernel_member : as_kernel_members(member)) {
+      pending.removed.erase(kernel_member);
+      pending.added.insert(kernel_member);
+    }
+  }
+}
+
+void IPSets::remove(std::string_view id) {
+  const std::string name = set_name(family_, id);
+  desired_.erase(name);
+  pending_.erase(name);
+}
+
+Result<> IPSets::apply_updates() {
+  if (!kernel_) MARGAY_CHECK(load());
+  const std::string input = difference();
+  if (!input.empty()) {
+    auto written = commands_.restore_sets(input);
+    if (!written) {
+      resync();  // how far it came is not known
+      return written;
+    }
+  }
+  std::erase_if(*kernel_, [&](const auto& entry) {
+    return entry.first.starts_with(temporary_set_prefix(family_));
+  });
+  for (const auto& [name, pending] : pending_) {
+    const auto& set = desired_.at(name);
+    auto& header = (*kernel_)[name];
+    header = {.type = set.type,
+              .capacity = std::max(header.capacity, capacity_for(set.members.size()))};
+  }
+  pending_.clear();
+  return {};
+}
+
+// Replaces all that is pending by the difference between what is read and what is desired.
+Result<> IPSets::load() {
+  MARGAY_TRY(const std::string saved, commands_.save_sets());
+  std::map<std::string, Header> kernel;
+  std::map<std::string, Members> members;
+  const std::string owned = set_prefix(family_), temporary = temporary_set_prefix(family_);
+  for (size_t at = 0; at < saved.size();) {
+    const size_t end = std::min(saved.find('\n', at), saved.size());
+    const std::string_view line(saved.data() + at, end - at);
+    at = end + 1;
+    const std::string_view name = word(line, 1);
+    if (!name.starts_with(owned) && !name.starts_with(temporary)) continue;
+    if (line.starts_with("create ")) {
+      kernel[std::string(name)] = {
+          .type = word(line, 2) == "hash:net" ? SetType::nets : SetType::named_ports,
+          .capacity = number_after(line, " maxelem ")};
+    } else if (line.starts_with("add ")) {
+      const std::string key(name);
+      MARGAY_TRY(auto member, parse_member(kernel[key].type, word(line, 2)));
+      members[key].insert(std::move(member));
+    }
+  }
+  pending_.clear();
+  for (const auto& [name, set] : desired_) {
+    const auto header = kernel.find(name);
+    auto& pending = pending_[name];
+    pending.rewrite = header == kernel.end() || header->second.type != set.type;
+    if (pending.rewrite) continue;
+    auto& there = members[name];
+    for (const auto& member : set.members)
+      for (const auto& kernel_member : as_kernel_members(member))
+        if (!there.contains(kernel_member)) pending.added.insert(kernel_member);
+    for (const auto& member : there)
+      if (!wanted(set.members, member)) pending.removed.insert(member);
+  }
+  kernel_ = std::move(kernel);
+  return {};
+}
+
+std::string IPSets::difference() const {
+  std::string input;
+  // Left by a run that ended in the middle of a swap; no rule ever names one.
+  for (const auto& [name, header] : *kernel_)
+    if (name.starts_with(temporary_set_prefix(family_))) input += fmt::format("destroy {}\n", name);
+  for (const auto& [name, pending] : pending_) add_difference(name, pending, input);
+  return input;
+}
+
+void IPSets::add_difference(const std::string& name, const Pending& pending,
+                            std::string& input) const {
+  const Set& set = desired_.at(name);
+  const auto header = kernel_->find(name);
+  if (header == kernel_->end()) {
+    add_filled(name, set, input);
+    return;
+  }
+  if (header->second.type != set.type) {  // works only while no rule names it, and says so
+    input += fmt::format("destroy {}\n", name);
+    add_filled(name, set, input);
+    return;
+  }
+  if (pending.rewrite || header->second.capacity < set.members.size()) {
+    const std::string beside = temporary_set_prefix(family_) + "0";
+    add_filled(beside, set, input);
+    input += fmt::format("swap {} {}\ndestroy {}\n", beside, name, beside);
+    return;
+  }
+  for (const auto& member : pending.added)
+    input += fmt::format("add {} {}\n", name, to_text(set.type, member));
+  for (const auto& member : pending.removed)
+    input += fmt::format("del {} {}\n", name, to_text(set.type, member));
+}
+
+void IPSets::add_filled(const std::string& name, const Set& set, std::string& input) const {
+  input +=
+      fmt::format("create {} {} family {} maxelem {}\n", name, type_name(set.type),
+                  family_ == IPFamily::v4 ? "inet" : "inet6", capacity_for(set.members.size()));
+  for (const auto& member : set.members)
+    for (const auto& kernel_member : as_kernel_members(member))
+      input += fmt::format("add {} {}\n", name, to_text(set.type, kernel_member));
+}
+
+bool IPSets::has_removals() const {
+  return kernel_ && std::ranges::any_of(*kernel_, [&](const auto& entry) {
+           return !desired_.contains(entry.first);
+         });
+}
+
+Result<> IPSets::apply_removals() {
+  if (!kernel_) return {};
+  std::vector<std::string> names;
+  for (const auto& [name, header] : *kernel_)
+    if (!desired_.contains(name)) names.push_back(name);
+  while (!names.empty()) {
+    std::string input;
+    for (const auto& name : names) input += fmt::format("destroy {}\n", name);
+    const auto written = commands_.restore_sets(input);
+    // Line N could not be destroyed; those before it are gone, those after it not yet tried.
+    const size_t line = written ? names.size() + 1 : number_after(written.error().message, "line ");
+    if (line == 0 || (!written && line > names.size())) {
+      resync();
+      return written;
+    }
+    for (size_t i = 0; i + 1 < line; ++i) kernel_->erase(names[i]);
+    if (!written)
+      spdlog::debug("set {} stays for now: {}", names[line - 1], written.error().message);
+    names.erase(names.begin(),
+                names.begin() + static_cast<ptrdiff_t>(std::min(line, names.size())));
+  }
+  return {};
+}
+
+}  // namespace margay::dataplane::iptables

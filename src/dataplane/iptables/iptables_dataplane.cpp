@@ -1,0 +1,98 @@
+#include "dataplane/iptables/iptables_dataplane.h"
+
+#include <spdlog/spdlog.h>
+
+#include <optional>
+
+#include "dataplane/iptables/family_rules.h"
+#include "dataplane/iptables/node_routes.h"
+
+namespace margay::dataplane::iptables {
+
+using base::Result;
+using policy::IPFamily;
+
+namespace {
+
+Result<> validate(const Config& config) {
+  const auto invalid = [](const char* message) {
+    return base::fail(base::ErrorCode::invalid, message);
+  };
+  if (config.interface_prefixes.empty())
+    return invalid("interfacePrefix: must name at least one prefix");
+  for (const auto& prefix : config.interface_prefixes)
+    if (prefix.empty() || prefix.size() > 14)
+      return invalid("interfacePrefix: must have 1 to 14 characters");
+  MARGAY_CHECK(Marks::from_mask(config.mark_mask));
+  return {};
+}
+
+// All are tried whatever becomes of the others; the first error is told.
+void keep_first(Result<>& first, Result<> next) {
+  if (first && !next) first = std::move(next);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<IptablesDataPlane>> IptablesDataPlane::create(Config config) {
+  MARGAY_TRY(auto commands, system_commands(config.backend, config.lock_timeout));
+  return create(std::move(config), std::move(commands), true);
+}
+
+Result<std::unique_ptr<IptablesDataPlane>> IptablesDataPlane::create(
+    Config config, std::unique_ptr<Commands> commands, bool routes) {
+  MARGAY_CHECK(validate(config));
+  std::unique_ptr<IptablesDataPlane> made(
+      new IptablesDataPlane(std::move(config), std::move(commands)));
+  if (routes) {
+    MARGAY_TRY(made->routes_, NodeRoutes::create(made->config_));
+  }
+  return made;
+}
+
+IptablesDataPlane::IptablesDataPlane(Config config, std::unique_ptr<Commands> commands)
+    : config_(std::move(config)), commands_(std::move(commands)) {
+  const Marks marks = *Marks::from_mask(config_.mark_mask);
+  families_.push_back(std::make_unique<FamilyRules>(config_, IPFamily::v4, marks, *commands_));
+  if (config_.ipv6)
+    families_.push_back(std::make_unique<FamilyRules>(config_, IPFamily::v6, marks, *commands_));
+}
+
+IptablesDataPlane::~IptablesDataPlane() = default;
+
+Capabilities IptablesDataPlane::capabilities() const { return {.name = "iptables"}; }
+
+void IptablesDataPlane::on_delta(const policy::Delta& delta) {
+  if (std::holds_alternative<policy::InSync>(delta)) in_sync_ = true;
+  if (const auto* host = std::get_if<policy::HostEndpointUpdate>(&delta))
+    spdlog::warn("host endpoint {} is not enforced: the iptables data plane has no host endpoints",
+                 host->endpoint.endpoint.key.id());
+  for (auto& family : families_) family->on_delta(delta);
+  if (routes_) routes_->on_delta(delta);
+}
+
+Result<> IptablesDataPlane::apply() {
+  Result<> result;
+  for (auto& family : families_)
+    keep_first(result, in_sync_ ? family->apply() : family->apply_closed_start());
+  if (!result || !in_sync_ || !routes_) return result;
+  return routes_->apply();
+}
+
+void IptablesDataPlane::resync() {
+  for (auto& family : families_) family->resync();
+  if (routes_) routes_->resync();
+}
+
+Result<> IptablesDataPlane::clean_up() {
+  Result<> result;
+  if (routes_) keep_first(result, routes_->clean_up());
+  for (auto& family : families_) keep_first(result, family->clean_up());
+  return result;
+}
+
+void IptablesDataPlane::on_interface_change(const std::string& name, bool up) {
+  if (routes_) routes_->on_interface_change(name, up);
+}
+
+}  // namespace margay::dataplane::iptables

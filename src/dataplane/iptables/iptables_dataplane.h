@@ -1,0 +1,52 @@
+#pragma once
+
+// The data plane of Linux nodes without eBPF: iptables and ipset decide, the kernel's routes carry.
+//
+//   deltas --> FamilyRules (IPv4, IPv6): sets -> rules -> sets no longer named
+//          \-> NodeRoutes: interfaces, routes, neighbours, tunnel devices
+//
+// apply() goes in that order, so that an endpoint has its policy before it has a route, and an
+// interface without an endpoint's chains is dropped by the dispatch. Control thread only; works in
+// the calling thread's network namespace.
+
+#include <memory>
+#include <vector>
+
+#include "dataplane/dataplane.h"
+#include "dataplane/iptables/commands.h"
+#include "dataplane/iptables/config.h"
+
+namespace margay::dataplane::iptables {
+
+class FamilyRules;
+class NodeRoutes;
+
+class IptablesDataPlane final : public DataPlane {
+ public:
+  // `invalid`: the configuration contradicts itself. `unavailable`: no iptables to run.
+  static base::Result<std::unique_ptr<IptablesDataPlane>> create(Config config);
+  // The same with other programs in place of the installed ones; without `routes` only rules and
+  // sets are programmed.
+  static base::Result<std::unique_ptr<IptablesDataPlane>> create(Config config,
+                                                                 std::unique_ptr<Commands> commands,
+                                                                 bool routes);
+  ~IptablesDataPlane() override;
+
+  Capabilities capabilities() const override;
+  void on_delta(const policy::Delta& delta) override;
+  base::Result<> apply() override;
+  void resync() override;
+  base::Result<> clean_up() override;
+  void on_interface_change(const std::string& name, bool up) override;
+
+ private:
+  IptablesDataPlane(Config config, std::unique_ptr<Commands> commands);
+
+  const Config config_;
+  std::unique_ptr<Commands> commands_;
+  std::vector<std::unique_ptr<FamilyRules>> families_;
+  std::unique_ptr<NodeRoutes> routes_;  // null: not asked for
+  bool in_sync_ = false;
+};
+
+}  // namespace margay::dataplane::iptables

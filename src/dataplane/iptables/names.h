@@ -1,0 +1,45 @@
+#pragma once
+
+// The names of everything this data plane owns in the kernel: those of Felix, so that an upgrade
+// in place recognises what is there and operators find what they know.
+// Chains: at most 28 characters, all begin with "cali-". Sets: at most 31, all begin with "cali".
+
+#include <string>
+#include <string_view>
+
+#include "policy/program.h"
+
+namespace margay::dataplane::iptables {
+
+using policy::Direction;
+using policy::IPFamily;
+
+inline constexpr std::string_view k_chain_prefix = "cali-";
+inline constexpr std::string_view k_hash_comment = "cali:";
+
+inline constexpr std::string_view k_from_workload_dispatch = "cali-from-wl-dispatch";
+inline constexpr std::string_view k_to_workload_dispatch = "cali-to-wl-dispatch";
+inline constexpr std::string_view k_workload_to_host = "cali-wl-to-host";
+
+// Set ids that are not made from selectors; set_name() turns them into kernel names.
+inline constexpr std::string_view k_all_pools = "all-ipam-pools";
+inline constexpr std::string_view k_masquerade_pools = "masq-ipam-pools";
+inline constexpr std::string_view k_vxlan_hosts = "all-vxlan-net";
+inline constexpr std::string_view k_ipip_hosts = "all-hosts-net";
+
+// URL-safe base64 of SHA-224, without padding: 38 characters.
+std::string digest(std::string_view text);
+
+std::string policy_chain(Direction direction, const policy::PolicyKey& key);  // cali-pi-, cali-po-
+std::string profile_chain(Direction direction, std::string_view profile);  // cali-pri-, cali-pro-
+std::string from_workload_chain(std::string_view interface_name);          // cali-fw-
+std::string to_workload_chain(std::string_view interface_name);            // cali-tw-
+
+// A branch of a dispatch chain: "<dispatch>-<characters>".
+std::string branch_chain(std::string_view dispatch, std::string_view characters);
+
+std::string set_prefix(IPFamily family);            // "cali40", "cali60"
+std::string temporary_set_prefix(IPFamily family);  // "cali4t", "cali6t"
+std::string set_name(IPFamily family, std::string_view id);
+
+}  // namespace margay::dataplane::iptables

@@ -1,0 +1,54 @@
+#include "dataplane/iptables/saved_table.h"
+
+#include "dataplane/iptables/names.h"
+
+namespace margay::dataplane::iptables {
+namespace {
+
+std::string_view next_word(std::string_view& text) {
+  const size_t end = std::min(text.find(' '), text.size());
+  const std::string_view word = text.substr(0, end);
+  text.remove_prefix(std::min(end + 1, text.size()));
+  return word;
+}
+
+std::string hash_of(std::string_view rule) {
+  for (const std::string_view opening : {"--comment \"cali:", "--comment cali:"}) {
+    const size_t at = rule.find(opening);
+    if (at == std::string_view::npos) continue;
+    const std::string_view rest = rule.substr(at + opening.size());
+    return std::string(rest.substr(0, rest.find_first_of("\" ")));
+  }
+  return "";
+}
+
+SavedRule parse_rule(std::string_view text, bool keep_text) {
+  SavedRule rule;
+  rule.hash = hash_of(text);
+  rule.jumps_to_ours = text.contains("-j cali-") || text.contains("-g cali-");
+  if (keep_text) rule.text = text;
+  return rule;
+}
+
+}  // namespace
+
+SavedTable parse_saved_table(std::string_view text) {
+  SavedTable table;
+  while (!text.empty()) {
+    const size_t end = std::min(text.find('\n'), text.size());
+    std::string_view line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (line.starts_with(':')) {
+      line.remove_prefix(1);
+      table.chains[std::string(next_word(line))];
+    } else if (line.starts_with("-A ")) {
+      line.remove_prefix(3);
+      const std::string_view chain = next_word(line);
+      table.chains[std::string(chain)].push_back(
+          parse_rule(line, !chain.starts_with(k_chain_prefix)));
+    }
+  }
+  return table;
+}
+
+}  // namespace margay::dataplane::iptables

@@ -1,0 +1,166 @@
+#include "dataplane/iptables/vxlan_device.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <set>
+
+#include "net/interface_address.h"
+#include "net/neighbour.h"
+
+namespace margay::dataplane::iptables {
+
+using base::Result;
+using net::MacAddress;
+using net::NetlinkSocket;
+using policy::IPAddress;
+using policy::IPFamily;
+
+namespace {
+
+// What is gone already needs no removal.
+Result<> unless_missing(Result<> result) {
+  if (!result && result.error().code == base::ErrorCode::not_found) return {};
+  return result;
+}
+
+}  // namespace
+
+VxlanDevice::VxlanDevice(const Config& config, IPFamily family)
+    : config_(config),
+      family_(family),
+      name_(family == IPFamily::v4 ? "vxlan.calico" : "vxlan-v6.calico") {}
+
+void VxlanDevice::set_pool(const policy::IPPool& pool) {
+  if (pool.cidr.family() != family_ || pool.vxlan == policy::Encapsulation::never)
+    return remove_pool(pool.name);
+  pools_[pool.name] = pool;
+  touch();
+}
+
+void VxlanDevice::remove_pool(const std::string& name) {
+  if (pools_.erase(name) > 0) touch();
+}
+
+void VxlanDevice::set_host(const policy::Host& host) {
+  if (host.name != config_.node) return;
+  const bool v4 = family_ == IPFamily::v4;
+  outer_ = v4 ? host.v4 : host.v6;
+  inner_ = v4 ? host.vxlan_v4 : host.vxlan_v6;
+  mac_ = v4 ? host.vxlan_mac : host.vxlan_mac_v6;
+  touch();
+}
+
+void VxlanDevice::set_tunnel(const policy::ProgramTunnel& tunnel) {
+  if (tunnel.tunnel_address.family() != family_) return;
+  tunnels_[tunnel.node] = tunnel;
+  touch();
+}
+
+void VxlanDevice::remove_tunnel(const std::string& node) {
+  if (tunnels_.erase(node) > 0) touch();
+}
+
+std::optional<IPAddress> VxlanDevice::gateway(const std::string& node) const {
+  const auto found = tunnels_.find(node);
+  if (found == tunnels_.end()) return std::nullopt;
+  return found->second.tunnel_address;
+}
+
+bool VxlanDevice::wanted() const { return !pools_.empty() && outer_ && inner_; }
+
+Result<> VxlanDevice::apply(NetlinkSocket& socket) {
+  if (!changed_) return {};
+  if (!wanted()) {
+    MARGAY_CHECK(remove(socket));
+    changed_ = false;
+    return {};
+  }
+  MARGAY_TRY(const net::Link device, make_device(socket));
+  MARGAY_CHECK(set_address(socket, device.index));
+  MARGAY_CHECK(set_forwarding(socket, device.index));
+  MARGAY_CHECK(set_neighbours(socket, device.index));
+  link_ = device.index;
+  changed_ = false;
+  return {};
+}
+
+Result<> VxlanDevice::remove(NetlinkSocket& socket) {
+  link_.reset();
+  return unless_missing(net::delete_link(socket, name_));
+}
+
+Result<net::VxlanOptions> VxlanDevice::options(NetlinkSocket& socket) const {
+  net::VxlanOptions options{.vni = config_.vxlan_vni, .port = config_.vxlan_port, .local = outer_};
+  MARGAY_TRY(const auto addresses, net::list_addresses(socket));
+  for (const auto& address : addresses)
+    if (address.address == outer_) options.parent = address.link;
+  return options;
+}
+
+Result<net::Link> VxlanDevice::make_device(NetlinkSocket& socket) {
+  MARGAY_TRY(const auto wanted_options, options(socket));
+  auto there = net::get_link(socket, name_);
+  if (!there && there.error().code != base::ErrorCode::not_found) return base::fail(there.error());
+  if (there && there->vxlan != wanted_options) {
+    spdlog::info("{}: made again, its settings have changed", name_);
+    MARGAY_CHECK(remove(socket));
+    there = base::fail(base::ErrorCode::not_found, "");
+  }
+  std::optional<MacAddress> mac;
+  if (!mac_.empty()) {
+    MARGAY_TRY(mac, MacAddress::parse(mac_));
+  }
+  if (!there) MARGAY_CHECK(net::create_vxlan(socket, name_, wanted_options, mac));
+  MARGAY_CHECK(net::change_link(
+      socket, name_, {.up = true, .mtu = static_cast<uint32_t>(config_.vxlan_mtu), .mac = mac}));
+  return net::get_link(socket, name_);
+}
+
+Result<> VxlanDevice::set_address(NetlinkSocket& socket, int link) const {
+  const net::InterfaceAddress own{.link = link,
+                                  .address = *inner_,
+                                  .prefix_length = inner_->bits(),
+                                  .no_duplicate_detection = true};
+  MARGAY_TRY(const auto addresses, net::list_addresses(socket, link));
+  for (const auto& address : addresses)
+    if (address.address.family() == family_ && address.address != own.address &&
+        !address.link_scope)
+      MARGAY_CHECK(unless_missing(net::delete_address(socket, address)));
+  return net::add_address(socket, own);
+}
+
+Result<> VxlanDevice::set_neighbours(NetlinkSocket& socket, int link) const {
+  std::set<net::Neighbour> want;
+  for (const auto& [node, tunnel] : tunnels_) {
+    MARGAY_TRY(const auto mac, MacAddress::parse(tunnel.tunnel_mac));
+    want.insert({.link = link, .address = tunnel.tunnel_address, .mac = mac});
+  }
+  MARGAY_TRY(const auto there, net::list_neighbours(socket, link));
+  for (const auto& neighbour : there)
+    if (neighbour.permanent && neighbour.address.family() == family_ && !want.contains(neighbour))
+      MARGAY_CHECK(unless_missing(net::delete_neighbour(socket, link, neighbour.address)));
+  for (const auto& neighbour : want)
+    if (std::ranges::find(there, neighbour) == there.end())
+      MARGAY_CHECK(net::replace_neighbour(socket, neighbour));
+  return {};
+}
+
+Result<> VxlanDevice::set_forwarding(NetlinkSocket& socket, int link) const {
+  std::set<net::ForwardingEntry> want;
+  for (const auto& [node, tunnel] : tunnels_) {
+    MARGAY_TRY(const auto mac, MacAddress::parse(tunnel.tunnel_mac));
+    want.insert({.link = link, .mac = mac, .remote = tunnel.node_address});
+  }
+  MARGAY_TRY(const auto listed, net::list_forwarding_entries(socket, link));
+  const std::set<net::ForwardingEntry> there(listed.begin(), listed.end());
+  for (const auto& entry : there)
+    if (!want.contains(entry))
+      MARGAY_CHECK(unless_missing(net::delete_forwarding_entry(socket, entry)));
+  for (const auto& entry : want)
+    if (!there.contains(entry)) MARGAY_CHECK(net::replace_forwarding_entry(socket, entry));
+  return {};
+}
+
+}  // namespace margay::dataplane::iptables
