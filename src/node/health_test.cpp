@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <boost/asio/ip/tcp.hpp>
+#include <sstream>
+
 #include "node/http_endpoint.h"
 
 namespace margay::node {
@@ -38,6 +41,26 @@ TEST_F(HealthTest, APartThatGoesSilentIsNeitherLiveNorReady) {
   EXPECT_FALSE(health.ready().good);
   health.report("graph", true);
   EXPECT_TRUE(health.live().good);
+}
+
+std::string get(uint16_t port, const std::string& request) {
+  boost::asio::ip::tcp::iostream stream("127.0.0.1", std::to_string(port));
+  stream << request << std::flush;
+  std::ostringstream answer;
+  answer << stream.rdbuf();
+  return answer.str();
+}
+
+TEST(HttpEndpointTest, AnswersGetByPathAndRefusesTheRest) {
+  const auto endpoint = HttpEndpoint::start("127.0.0.1", 0, [](std::string_view path) {
+    return HttpEndpoint::Reply{path == "/known" ? 200U : 404U, "text/plain", "x\n"};
+  });
+  ASSERT_TRUE(endpoint);
+  const uint16_t port = (*endpoint)->port();
+  const std::string end = "Host: x\r\nConnection: close\r\n\r\n";
+  EXPECT_TRUE(get(port, "GET /known?verbose HTTP/1.1\r\n" + end).starts_with("HTTP/1.1 200"));
+  EXPECT_TRUE(get(port, "GET /other HTTP/1.1\r\n" + end).starts_with("HTTP/1.1 404"));
+  EXPECT_TRUE(get(port, "DELETE /known HTTP/1.1\r\n" + end).starts_with("HTTP/1.1 405"));
 }
 
 TEST(HttpEndpointTest, RefusesAPortThatIsTaken) {

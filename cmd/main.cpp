@@ -1,0 +1,46 @@
+// The one program: `margay <command>`; the CNI plugins when called by their names.
+
+#include <CLI/CLI.hpp>
+#include <exception>
+#include <filesystem>
+#include <iostream>
+
+#include "apiserver/command.h"
+#include "cni/plugin.h"
+#include "ctl/commands.h"
+#include "lab/command.h"
+#include "node/command.h"
+
+namespace {
+
+int run_commands(int argc, char** argv) {
+  CLI::App app{"Kubernetes networking and network security"};
+  app.name("margay");
+  app.set_version_flag("--version", std::string("margay ") + MARGAY_VERSION);
+  app.require_subcommand(1);
+  int status = 0;
+  margay::apiserver::add_command(app, status);
+  margay::node::add_command(app, status);
+  margay::lab::add_command(app, status);
+  margay::ctl::add_command(app, status);
+  try {
+    app.parse(argc, argv);
+    return status;
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    const std::string name = argc > 0 ? std::filesystem::path(argv[0]).filename().string() : "";
+    if (name == "calico") return margay::cni::run_plugin();
+    if (name == "calico-ipam") return margay::cni::run_ipam_plugin();
+    return run_commands(argc, argv);
+  } catch (const std::exception& bug) {
+    std::cerr << "margay: bug: " << bug.what() << '\n';
+    return 70;  // EX_SOFTWARE
+  }
+}

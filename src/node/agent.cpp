@@ -1,0 +1,196 @@
+#include "node/agent.h"
+
+#include <spdlog/spdlog.h>
+
+#include <boost/asio/steady_timer.hpp>
+#include <map>
+#include <optional>
+
+#include "api/calico.h"
+#include "api/codec.h"
+#include "k8s/objects.h"
+#include "policy/graph.h"
+#include "store/syncer.h"
+
+namespace margay::node {
+namespace {
+
+using namespace std::chrono_literals;
+namespace asio = boost::asio;
+using base::Result;
+
+constexpr const char* k_felix_configurations = "felixconfigurations.projectcalico.org";
+constexpr const char* k_health_part = "policy graph";
+constexpr auto k_liveness_timeout = 60s;
+constexpr auto k_heartbeat = 10s;
+
+Result<Settings> settings_of(const std::string& value) {
+  MARGAY_TRY(const auto json, api::parse_json(value));
+  MARGAY_TRY(auto configuration, api::decode<api::FelixConfiguration>(json));
+  return std::move(configuration.settings);
+}
+
+// The two names that concern a node, the stronger first.
+std::vector<std::string> configuration_names(const std::string& node) {
+  return {"node." + node, "default"};
+}
+
+}  // namespace
+
+Result<std::vector<Settings>> settings_from_store(store::Store& store, const std::string& node) {
+  std::vector<Settings> sources;
+  for (const auto& name : configuration_names(node)) {
+    const auto entry = store.get({k_felix_configurations, "", name});
+    if (!entry && entry.error().code != base::ErrorCode::not_found)
+      return base::fail(entry.error().wrap("read FelixConfiguration " + name));
+    sources.emplace_back();
+    if (entry) {
+      MARGAY_TRY(sources.back(), settings_of(entry->value));
+    }
+  }
+  return sources;
+}
+
+class Agent::Impl : store::Syncer::Sink {
+ public:
+  Impl(base::EventLoop& loop, store::Store& store, Enforcer& enforcer, Health& health,
+       AgentMetrics& metrics, Options options)
+      : loop_(loop),
+        store_(store),
+        enforcer_(enforcer),
+        health_(health),
+        metrics_(metrics),
+        options_(std::move(options)),
+        graph_(options_.node),
+        heartbeat_(loop.context()) {
+    health_.add_part(k_health_part, k_liveness_timeout);
+  }
+
+  Result<> start() {
+    for (const auto& change : k8s::built_in()) graph_.on_change(change);
+    for (size_t i = 0; i < options_.stored_settings.size(); ++i)
+      settings_[configuration_names(options_.node)[i]] = options_.stored_settings[i];
+
+    std::vector<store::Scope> scopes{{.resource = k_felix_configurations}};
+    for (const auto& resource : k8s::resources()) scopes.push_back({.resource = resource});
+    metrics_.resync_state.Set(2);
+    metrics_.resyncs_started.Increment();
+    syncer_ = std::make_unique<store::Syncer>(
+        store_, std::move(scopes), *this,
+        [this](std::function<void()> task) { loop_.post(std::move(task)); });
+    beat();
+    return {};
+  }
+
+ private:
+  // ---- the syncer's stream, on the loop ------------------------------------------------------
+
+  void on_change(const store::Key& key, const std::optional<store::Entry>& entry) override {
+    if (key.resource == k_felix_configurations) return on_settings(key.name, entry);
+    const auto converted = k8s::convert(key, entry);
+    if (!converted) {
+      // What the graph holds stays as it was: an object we cannot read must not open anything.
+      metrics_.log_errors.Increment();
+      spdlog::error("{} {}/{}: {}; keeping what was known of it", key.resource, key.ns, key.name,
+                    converted.error().message);
+      return;
+    }
+    for (const auto& warning : converted->warnings)
+      spdlog::warn("{} {}/{}: {}", key.resource, key.ns, key.name, warning);
+    const auto started = clock_.now();
+    for (const auto& change : converted->changes) graph_.on_change(change);
+    metrics_.graph_update_seconds.Observe(
+        std::chrono::duration<double>(clock_.now() - started).count());
+    request_flush();
+  }
+
+  void on_in_sync() override {
+    spdlog::info("in sync with the datastore");
+    in_sync_ = true;
+    metrics_.resync_state.Set(3);
+    graph_.on_in_sync();
+    request_flush();
+    health_.report(k_health_part, true);
+  }
+
+  void on_settings(const std::string& name, const std::optional<store::Entry>& entry) {
+    const auto names = configuration_names(options_.node);
+    if (std::ranges::find(names, name) == names.end()) return;
+    Settings settings;
+    if (entry) {
+      auto read = settings_of(entry->value);
+      if (!read) {
+        spdlog::error("FelixConfiguration {}: {}; keeping the settings", name,
+                      read.error().message);
+        return;
+      }
+      settings = std::move(*read);
+    }
+    if (settings == settings_[name]) return;
+    settings_[name] = std::move(settings);
+    options_.on_settings_changed();
+  }
+
+  // ---- to the data plane ----------------------------------------------------------------------
+
+  // One flush for all changes that are waiting on the loop.
+  void request_flush() {
+    if (flush_requested_) return;
+    flush_requested_ = true;
+    loop_.post([this] { flush(); });
+  }
+
+  void flush() {
+    flush_requested_ = false;
+    auto deltas = graph_.flush();
+    count();
+    if (deltas.empty()) return;
+    metrics_.graph_output_events.Increment(static_cast<double>(deltas.size()));
+    enforcer_.deliver(std::move(deltas));
+  }
+
+  void count() {
+    const auto counts = graph_.counts();
+    const auto set = [](prometheus::Gauge& gauge, size_t n) { gauge.Set(static_cast<double>(n)); };
+    set(metrics_.active_local_endpoints, counts.local_endpoints);
+    set(metrics_.active_local_policies, counts.active_policies);
+    set(metrics_.active_local_selectors, counts.active_sets);
+    set(metrics_.cluster_workload_endpoints, counts.workloads);
+    set(metrics_.cluster_host_endpoints, counts.host_endpoints);
+    set(metrics_.cluster_hosts, counts.hosts);
+    set(metrics_.cluster_policies, counts.policies);
+    set(metrics_.cluster_profiles, counts.profiles);
+  }
+
+  void beat() {
+    health_.report(k_health_part, in_sync_, in_sync_ ? "" : "reading the datastore");
+    heartbeat_.expires_after(k_heartbeat);
+    heartbeat_.async_wait([this](const boost::system::error_code& error) {
+      if (!error) beat();
+    });
+  }
+
+  base::EventLoop& loop_;
+  store::Store& store_;
+  Enforcer& enforcer_;
+  Health& health_;
+  AgentMetrics& metrics_;
+  const Options options_;
+  const base::SystemClock clock_;
+
+  policy::Graph graph_;
+  std::map<std::string, Settings> settings_;
+  asio::steady_timer heartbeat_;
+  bool in_sync_ = false;
+  bool flush_requested_ = false;
+  std::unique_ptr<store::Syncer> syncer_;
+};
+
+Agent::Agent(base::EventLoop& loop, store::Store& store, Enforcer& enforcer, Health& health,
+             AgentMetrics& metrics, Options options)
+    : impl_(std::make_unique<Impl>(loop, store, enforcer, health, metrics, std::move(options))) {}
+Agent::~Agent() = default;
+
+Result<> Agent::start() { return impl_->start(); }
+
+}  // namespace margay::node

@@ -1,0 +1,49 @@
+#pragma once
+
+// The agent of a node: watches the store, computes what policy means here, and has it enforced.
+//
+//   syncer (threads) --post--> loop: objects -> model -> graph --deltas--> enforcer (thread)
+//
+// Everything but the enforcer and the syncer's threads runs on the loop given at construction.
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "base/event_loop.h"
+#include "dataplane/dataplane.h"
+#include "node/agent_metrics.h"
+#include "node/enforcer.h"
+#include "node/health.h"
+#include "node/parameters.h"
+#include "store/store.h"
+
+namespace margay::node {
+
+// FelixConfiguration's settings for `node`, the node's own before the global ones: the two weakest
+// sources of node/parameters.h.
+base::Result<std::vector<Settings>> settings_from_store(store::Store& store,
+                                                        const std::string& node);
+
+class Agent {
+ public:
+  struct Options {
+    std::string node;
+    // Called on the loop when FelixConfiguration has changed from what the agent runs with.
+    std::function<void()> on_settings_changed;
+    std::vector<Settings> stored_settings;  // what settings_from_store said at start
+  };
+
+  Agent(base::EventLoop& loop, store::Store& store, Enforcer& enforcer, Health& health,
+        AgentMetrics& metrics, Options options);
+  ~Agent();
+
+  base::Result<> start();
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace margay::node
