@@ -3,8 +3,6 @@
 namespace margay::policy {
 namespace {
 
-constexpr std::string_view k_default_allow = "projectcalico-default-allow";
-
 // Which map of a model a change is about.
 std::map<std::string, Tier>& table(Model& m, const Change<std::string, Tier>&) { return m.tiers; }
 std::map<PolicyKey, Policy>& table(Model& m, const Change<PolicyKey, Policy>&) {
@@ -65,8 +63,8 @@ std::vector<ModelChange> Model::changes() const {
 
 const Profile* built_in_profile(std::string_view name) {
   static const Profile default_allow{
-      .name = std::string(k_default_allow), .ingress = {Rule{}}, .egress = {Rule{}}};
-  return name == k_default_allow ? &default_allow : nullptr;
+      .name = std::string(k_default_allow_profile), .ingress = {Rule{}}, .egress = {Rule{}}};
+  return name == k_default_allow_profile ? &default_allow : nullptr;
 }
 
 const Profile* find_profile(const Model& model, const std::string& name) {

@@ -246,8 +246,9 @@ struct Model {
   std::vector<ModelChange> changes() const;
 };
 
-// The profile `projectcalico-default-allow` exists whether or not the model has it; null for every
-// other name.
+// Allows everything both ways. It exists whether or not the model has it.
+inline constexpr std::string_view k_default_allow_profile = "projectcalico-default-allow";
+// That profile; null for every other name.
 const Profile* built_in_profile(std::string_view name);
 // The model's profile of this name, else the built-in one, else null.
 const Profile* find_profile(const Model& model, const std::string& name);

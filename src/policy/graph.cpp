@@ -1,0 +1,240 @@
+#include "policy/graph.h"
+
+#include <utility>
+
+#include "policy/graph/active_rules.h"
+#include "policy/graph/endpoint_programs.h"
+#include "policy/graph/ip_sets.h"
+#include "policy/graph/routes.h"
+#include "policy/graph/tracked.h"
+#include "policy/graph/tunnels.h"
+
+namespace margay::policy {
+namespace {
+
+std::string item_id(const WorkloadKey& key) { return "workload/" + key.id(); }
+std::string item_id(const HostEndpointKey& key) { return "host/" + key.id(); }
+std::string item_id(const NetworkSetKey& key) { return "set/" + key.id(); }
+
+std::vector<Prefix> as_nets(const std::vector<IPAddress>& addresses) {
+  std::vector<Prefix> nets;
+  nets.reserve(addresses.size());
+  for (const IPAddress& address : addresses) nets.emplace_back(address);
+  return nets;
+}
+
+// Appends the updates of a difference as deltas.
+template <typename Update>
+void append_updates(std::vector<Delta>& deltas, auto& difference) {
+  for (auto& [key, value] : difference.updated) deltas.emplace_back(Update{std::move(value)});
+}
+// The same for rules, which carry their key.
+template <typename Update>
+void append_rules(std::vector<Delta>& deltas, auto& difference) {
+  for (auto& [key, value] : difference.updated)
+    deltas.emplace_back(Update{key, std::move(value.rules)});
+}
+template <typename Remove>
+void append_removals(std::vector<Delta>& deltas, const auto& keys) {
+  for (const auto& key : keys) deltas.emplace_back(Remove{key});
+}
+
+}  // namespace
+
+// The wiring: model changes go to the nodes they concern; a flush lets each node work out what has
+// changed, from endpoints (which say what rules are needed) over rules (which say what sets are
+// needed) to sets, and puts the differences in order.
+class Graph::Impl {
+ public:
+  explicit Impl(std::string node);
+
+  void operator()(const Change<std::string, Tier>& change);
+  void operator()(const Change<PolicyKey, Policy>& change);
+  void operator()(const Change<std::string, Profile>& change);
+  void operator()(const Change<WorkloadKey, WorkloadEndpoint>& change);
+  void operator()(const Change<HostEndpointKey, HostEndpoint>& change);
+  void operator()(const Change<NetworkSetKey, NetworkSet>& change);
+  void operator()(const Change<std::string, IPPool>& change);
+  void operator()(const Change<std::string, Host>& change);
+  void operator()(const Change<Prefix, Block>& change);
+
+  void on_in_sync() { in_sync_ = true; }
+  std::vector<Delta> flush();
+  Counts counts() const;
+
+ private:
+  std::string node_;
+  bool in_sync_ = false;
+  bool told_in_sync_ = false;
+  size_t workload_count_ = 0;  // in the whole cluster
+
+  IPSets sets_;
+  ActiveRules<PolicyKey> policies_{RulesOf::policy, sets_};
+  ActiveRules<std::string> profiles_{RulesOf::profile, sets_};
+  EndpointPrograms endpoints_{policies_, profiles_};
+  Routes routes_;
+  Tunnels tunnels_;
+  Tracked<std::string, IPPool> pools_;
+  Tracked<std::string, Host> hosts_;
+};
+
+Graph::Impl::Impl(std::string node) : node_(std::move(node)), routes_(node_), tunnels_(node_) {
+  (*this)(Change<std::string, Profile>{std::string(k_default_allow_profile), std::nullopt});
+}
+
+void Graph::Impl::operator()(const Change<std::string, Tier>& change) {
+  if (change.value)
+    endpoints_.set_tier(change.key, *change.value);
+  else
+    endpoints_.remove_tier(change.key);
+}
+
+void Graph::Impl::operator()(const Change<PolicyKey, Policy>& change) {
+  if (change.value) {
+    policies_.set_source(change.key, change.value->ingress, change.value->egress);
+    endpoints_.set_policy(*change.value);
+  } else {
+    policies_.remove_source(change.key);
+    endpoints_.remove_policy(change.key);
+  }
+}
+
+void Graph::Impl::operator()(const Change<std::string, Profile>& change) {
+  const Profile* profile = change.value ? &*change.value : built_in_profile(change.key);
+  if (profile) {
+    profiles_.set_source(change.key, profile->ingress, profile->egress);
+    endpoints_.set_profile_labels(change.key, profile->labels_to_apply);
+    sets_.set_profile_labels(change.key, profile->labels_to_apply);
+  } else {
+    profiles_.remove_source(change.key);
+    endpoints_.remove_profile_labels(change.key);
+    sets_.remove_profile_labels(change.key);
+  }
+}
+
+void Graph::Impl::operator()(const Change<WorkloadKey, WorkloadEndpoint>& change) {
+  const bool is_local = change.key.node == node_;
+  if (change.value) {
+    const WorkloadEndpoint& endpoint = *change.value;
+    workload_count_ +=
+        sets_.set_item(item_id(change.key), {as_nets(endpoint.addresses), endpoint.ports},
+                       endpoint.labels, endpoint.profiles);
+    if (!is_local) return;
+    endpoints_.set_endpoint(endpoint);
+    routes_.set_workload(endpoint);
+  } else {
+    workload_count_ -= sets_.remove_item(item_id(change.key));
+    if (!is_local) return;
+    endpoints_.remove_endpoint(change.key);
+    routes_.remove_workload(change.key);
+  }
+}
+
+void Graph::Impl::operator()(const Change<HostEndpointKey, HostEndpoint>& change) {
+  const bool is_local = change.key.node == node_;
+  if (change.value) {
+    const HostEndpoint& endpoint = *change.value;
+    sets_.set_item(item_id(change.key), {as_nets(endpoint.expected_addresses), endpoint.ports},
+                   endpoint.labels, endpoint.profiles);
+    if (is_local) endpoints_.set_endpoint(endpoint);
+  } else {
+    sets_.remove_item(item_id(change.key));
+    if (is_local) endpoints_.remove_endpoint(change.key);
+  }
+}
+
+void Graph::Impl::operator()(const Change<NetworkSetKey, NetworkSet>& change) {
+  if (change.value)
+    sets_.set_item(item_id(change.key), {change.value->nets, {}}, change.value->labels,
+                   change.value->profiles);
+  else
+    sets_.remove_item(item_id(change.key));
+}
+
+void Graph::Impl::operator()(const Change<std::string, IPPool>& change) {
+  pools_.assign(change.key, change.value);
+  if (change.value)
+    routes_.set_pool(*change.value);
+  else
+    routes_.remove_pool(change.key);
+}
+
+void Graph::Impl::operator()(const Change<std::string, Host>& change) {
+  hosts_.assign(change.key, change.value);
+  if (change.value) {
+    routes_.set_host(*change.value);
+    tunnels_.set_host(*change.value);
+  } else {
+    routes_.remove_host(change.key);
+    tunnels_.remove_host(change.key);
+  }
+}
+
+void Graph::Impl::operator()(const Change<Prefix, Block>& change) {
+  if (change.value)
+    routes_.set_block(*change.value);
+  else
+    routes_.remove_block(change.key);
+}
+
+std::vector<Delta> Graph::Impl::flush() {
+  if (!in_sync_) return {};
+  endpoints_.resolve();
+  policies_.compile();
+  profiles_.compile();
+  routes_.resolve();
+
+  auto sets = sets_.take_difference();
+  auto policies = policies_.take_difference();
+  auto profiles = profiles_.take_difference();
+  auto workloads = endpoints_.take_workload_difference();
+  auto host_endpoints = endpoints_.take_host_endpoint_difference();
+  auto hosts = hosts_.take_difference();
+  auto pools = pools_.take_difference();
+  auto tunnels = tunnels_.take_difference();
+  auto routes = routes_.take_difference();
+
+  // What is referred to comes first; policy comes before the routes that bring traffic.
+  std::vector<Delta> deltas = std::move(sets.updates);
+  append_rules<PolicyUpdate>(deltas, policies);
+  append_rules<ProfileUpdate>(deltas, profiles);
+  append_updates<WorkloadUpdate>(deltas, workloads);
+  append_updates<HostEndpointUpdate>(deltas, host_endpoints);
+  append_updates<HostUpdate>(deltas, hosts);
+  append_updates<PoolUpdate>(deltas, pools);
+  append_updates<TunnelUpdate>(deltas, tunnels);
+  append_updates<RouteUpdate>(deltas, routes);
+
+  append_removals<RouteRemove>(deltas, routes.removed);
+  for (const auto& [node, family] : tunnels.removed)
+    deltas.emplace_back(TunnelRemove{node, family});
+  append_removals<PoolRemove>(deltas, pools.removed);
+  append_removals<HostRemove>(deltas, hosts.removed);
+  append_removals<HostEndpointRemove>(deltas, host_endpoints.removed);
+  append_removals<WorkloadRemove>(deltas, workloads.removed);
+  append_removals<ProfileRemove>(deltas, profiles.removed);
+  append_removals<PolicyRemove>(deltas, policies.removed);
+  append_removals<SetRemove>(deltas, sets.removed);
+  if (!std::exchange(told_in_sync_, true)) deltas.emplace_back(InSync{});
+  return deltas;
+}
+
+Graph::Counts Graph::Impl::counts() const {
+  return {.local_endpoints = endpoints_.workload_count(),
+          .active_policies = policies_.active_count(),
+          .active_sets = sets_.size(),
+          .policies = policies_.source_count(),
+          .profiles = profiles_.source_count(),
+          .workloads = workload_count_,
+          .hosts = hosts_.size(),
+          .host_endpoints = endpoints_.host_endpoint_count()};
+}
+
+Graph::Graph(std::string node) : impl_(std::make_unique<Impl>(std::move(node))) {}
+Graph::~Graph() = default;
+void Graph::on_change(const ModelChange& change) { std::visit(*impl_, change); }
+void Graph::on_in_sync() { impl_->on_in_sync(); }
+std::vector<Delta> Graph::flush() { return impl_->flush(); }
+Graph::Counts Graph::counts() const { return impl_->counts(); }
+
+}  // namespace margay::policy

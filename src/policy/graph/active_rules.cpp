@@ -1,0 +1,75 @@
+#include "policy/graph/active_rules.h"
+
+#include <utility>
+
+namespace margay::policy {
+namespace {
+
+std::string name_of(const PolicyKey& key) { return key.tier + "/" + key.id(); }
+std::string name_of(const std::string& profile) { return profile; }
+
+}  // namespace
+
+template <typename Key>
+void ActiveRules<Key>::set_source(const Key& key, std::vector<Rule> ingress,
+                                  std::vector<Rule> egress) {
+  Source source{std::move(ingress), std::move(egress)};
+  const auto [entry, is_new] = sources_.try_emplace(key);
+  if (!is_new && entry->second == source) return;
+  entry->second = std::move(source);
+  if (users_.contains(key)) changed_.insert(key);
+}
+
+template <typename Key>
+void ActiveRules<Key>::remove_source(const Key& key) {
+  sources_.erase(key);
+  if (users_.contains(key)) changed_.insert(key);
+}
+
+template <typename Key>
+void ActiveRules<Key>::acquire(const Key& key) {
+  if (++users_[key] == 1) changed_.insert(key);
+}
+
+template <typename Key>
+void ActiveRules<Key>::release(const Key& key) {
+  const auto users = users_.find(key);
+  if (--users->second > 0) return;
+  users_.erase(users);
+  changed_.insert(key);
+}
+
+template <typename Key>
+void ActiveRules<Key>::compile() {
+  for (const Key& key : std::exchange(changed_, {})) compile(key);
+}
+
+template <typename Key>
+void ActiveRules<Key>::compile(const Key& key) {
+  if (!users_.contains(key)) {
+    active_.erase(key);
+    exchange_sets(held_sets_[key], {});
+    held_sets_.erase(key);
+    return;
+  }
+  static const Source none;
+  const auto found = sources_.find(key);
+  const Source& source = found == sources_.end() ? none : found->second;
+  CompiledRules compiled = compile_rules(kind_, name_of(key), source.ingress, source.egress);
+  active_.set(key, {std::move(compiled.rules)});
+  exchange_sets(held_sets_[key], std::move(compiled.sets));
+}
+
+template <typename Key>
+void ActiveRules<Key>::exchange_sets(Sets& held, Sets wanted) {
+  for (const auto& [id, spec] : wanted)
+    if (!held.contains(id)) sets_.acquire(spec);
+  for (const auto& [id, spec] : held)
+    if (!wanted.contains(id)) sets_.release(id);
+  held = std::move(wanted);
+}
+
+template class ActiveRules<PolicyKey>;
+template class ActiveRules<std::string>;
+
+}  // namespace margay::policy

@@ -1,0 +1,68 @@
+#pragma once
+
+// The rules that some local endpoint asks, compiled: of policies (by PolicyKey) or of profiles (by
+// name). Keeps the source of every set of rules, compiles only what is wanted.
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "policy/compile_rules.h"
+#include "policy/graph/ip_sets.h"
+#include "policy/graph/tracked.h"
+
+namespace margay::policy {
+
+// ProgramRules by value, shared.
+struct SharedRules {
+  std::shared_ptr<const ProgramRules> rules;
+  bool operator==(const SharedRules& other) const { return *rules == *other.rules; }
+};
+
+template <typename Key>
+class ActiveRules {
+ public:
+  ActiveRules(RulesOf kind, IPSets& sets) : kind_(kind), sets_(sets) {}
+
+  void set_source(const Key& key, std::vector<Rule> ingress, std::vector<Rule> egress);
+  void remove_source(const Key& key);
+
+  // Rules are active while they have been acquired more often than released. Those without a
+  // source are active as empty lists, so that whoever names them refers to something.
+  void acquire(const Key& key);
+  void release(const Key& key);
+
+  // Compiles what has changed, and acquires and releases the sets it names.
+  void compile();
+  typename Tracked<Key, SharedRules>::Difference take_difference() {
+    return active_.take_difference();
+  }
+  size_t active_count() const { return active_.size(); }
+  size_t source_count() const { return sources_.size(); }
+
+ private:
+  struct Source {
+    std::vector<Rule> ingress, egress;
+    bool operator==(const Source&) const = default;
+  };
+  using Sets = std::map<std::string, SetSpec>;
+
+  void compile(const Key& key);
+  // Sets that both lists name are left alone.
+  void exchange_sets(Sets& held, Sets wanted);
+
+  RulesOf kind_;
+  IPSets& sets_;
+  std::map<Key, Source> sources_;
+  std::map<Key, size_t> users_;
+  std::map<Key, Sets> held_sets_;
+  std::set<Key> changed_;  // since the last compile()
+  Tracked<Key, SharedRules> active_;
+};
+
+extern template class ActiveRules<PolicyKey>;
+extern template class ActiveRules<std::string>;
+
+}  // namespace margay::policy

@@ -1,0 +1,150 @@
+#include "policy/graph/endpoint_programs.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace margay::policy {
+namespace {
+
+std::string index_id(const PolicyKey& key) { return key.tier + "/" + key.id(); }
+std::string index_id(const WorkloadKey& key) { return "workload/" + key.id(); }
+std::string index_id(const HostEndpointKey& key) { return "host/" + key.id(); }
+
+void append_keys(std::vector<PolicyKey>& keys, const std::vector<ProgramTier>& tiers) {
+  for (const ProgramTier& tier : tiers)
+    for (const auto* direction : {&tier.ingress, &tier.egress})
+      keys.insert(keys.end(), direction->begin(), direction->end());
+}
+
+}  // namespace
+
+EndpointPrograms::EndpointPrograms(ActiveRules<PolicyKey>& policies,
+                                   ActiveRules<std::string>& profiles)
+    : policy_rules_(policies),
+      profile_rules_(profiles),
+      index_({.match_started =
+                  [this](const std::string& policy, const std::string& endpoint) {
+                    PolicyRecord& record = policies_.at(policy);
+                    record.endpoints.insert(endpoint);
+                    endpoints_.at(endpoint).policies.insert(&record);
+                    changed_.insert(endpoint);
+                  },
+              .match_stopped =
+                  [this](const std::string& policy, const std::string& endpoint) {
+                    PolicyRecord& record = policies_.at(policy);
+                    record.endpoints.erase(endpoint);
+                    endpoints_.at(endpoint).policies.erase(&record);
+                    changed_.insert(endpoint);
+                  }}) {}
+
+EndpointPrograms::~EndpointPrograms() = default;
+
+void EndpointPrograms::set_tier(const std::string& name, const Tier& tier) {
+  tiers_.insert_or_assign(name, tier);
+  for (const auto& [id, record] : endpoints_) changed_.insert(id);
+}
+
+void EndpointPrograms::remove_tier(const std::string& name) {
+  tiers_.erase(name);
+  for (const auto& [id, record] : endpoints_) changed_.insert(id);
+}
+
+void EndpointPrograms::set_policy(const Policy& policy) {
+  const std::string id = index_id(policy.key);
+  PolicyRecord& record = policies_[id];
+  PolicyStanding standing = standing_of(policy);
+  if (record.standing != standing)
+    changed_.insert(record.endpoints.begin(), record.endpoints.end());
+  record.standing = std::move(standing);
+  index_.set_selector(id, policy.selector);
+}
+
+void EndpointPrograms::remove_policy(const PolicyKey& key) {
+  index_.remove_selector(index_id(key));
+  policies_.erase(index_id(key));
+}
+
+void EndpointPrograms::set_profile_labels(const std::string& profile, const Labels& labels) {
+  index_.set_parent(profile, labels);
+}
+
+void EndpointPrograms::remove_profile_labels(const std::string& profile) {
+  index_.remove_parent(profile);
+}
+
+void EndpointPrograms::set_endpoint(const WorkloadEndpoint& endpoint) {
+  const std::string id = index_id(endpoint.key);
+  workload_count_ += endpoints_.contains(id) ? 0 : 1;
+  endpoints_[id].endpoint = endpoint;
+  changed_.insert(id);
+  index_.set_item(id, endpoint.labels, endpoint.profiles);
+}
+
+void EndpointPrograms::set_endpoint(const HostEndpoint& endpoint) {
+  const std::string id = index_id(endpoint.key);
+  endpoints_[id].endpoint = endpoint;
+  changed_.insert(id);
+  index_.set_item(id, endpoint.labels, endpoint.profiles);
+}
+
+void EndpointPrograms::remove_endpoint(const WorkloadKey& key) {
+  workload_count_ -= endpoints_.contains(index_id(key)) ? 1 : 0;
+  remove(index_id(key));
+  workloads_.erase(key);
+}
+
+void EndpointPrograms::remove_endpoint(const HostEndpointKey& key) {
+  remove(index_id(key));
+  host_endpoints_.erase(key);
+}
+
+void EndpointPrograms::remove(const std::string& id) {
+  const auto found = endpoints_.find(id);
+  if (found == endpoints_.end()) return;
+  index_.remove_item(id);
+  hold(found->second, {}, {});
+  endpoints_.erase(found);
+  changed_.erase(id);
+}
+
+void EndpointPrograms::resolve() {
+  for (const std::string& id : std::exchange(changed_, {})) resolve(endpoints_.at(id));
+}
+
+void EndpointPrograms::resolve(EndpointRecord& record) {
+  std::vector<const PolicyStanding*> policies;
+  for (const PolicyRecord* policy : record.policies) policies.push_back(&policy->standing);
+  std::vector<PolicyKey> named;
+  const auto stage = [&](Stage which) {
+    auto tiers = arrange(policies, which, tiers_);
+    append_keys(named, tiers);
+    return tiers;
+  };
+  std::vector<std::string> profiles;
+  if (const auto* workload = std::get_if<WorkloadEndpoint>(&record.endpoint)) {
+    workloads_.set(workload->key, {*workload, stage(Stage::normal)});
+    profiles = workload->profiles;
+  } else {
+    const auto& host = std::get<HostEndpoint>(record.endpoint);
+    host_endpoints_.set(host.key, {.endpoint = host,
+                                   .untracked = stage(Stage::untracked),
+                                   .pre_dnat = stage(Stage::pre_dnat),
+                                   .forward = stage(Stage::forward),
+                                   .normal = stage(Stage::normal)});
+    profiles = host.profiles;
+  }
+  hold(record, std::move(named), std::move(profiles));
+}
+
+void EndpointPrograms::hold(EndpointRecord& record, std::vector<PolicyKey> policies,
+                            std::vector<std::string> profiles) {
+  // First the new, then the old: what is in both is never without a user.
+  for (const PolicyKey& key : policies) policy_rules_.acquire(key);
+  for (const std::string& name : profiles) profile_rules_.acquire(name);
+  for (const PolicyKey& key : record.held_policies) policy_rules_.release(key);
+  for (const std::string& name : record.held_profiles) profile_rules_.release(name);
+  record.held_policies = std::move(policies);
+  record.held_profiles = std::move(profiles);
+}
+
+}  // namespace margay::policy

@@ -1,0 +1,79 @@
+#pragma once
+
+// Which policies each local endpoint is subject to, in which order: the programs of the endpoints.
+
+#include <map>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <variant>
+#include <vector>
+
+#include "policy/graph/active_rules.h"
+#include "policy/graph/policy_standing.h"
+#include "policy/graph/tracked.h"
+#include "policy/program.h"
+#include "selector/label_index.h"
+
+namespace margay::policy {
+
+class EndpointPrograms {
+ public:
+  // Acquires the rules that programs name.
+  EndpointPrograms(ActiveRules<PolicyKey>& policies, ActiveRules<std::string>& profiles);
+  ~EndpointPrograms();
+
+  void set_tier(const std::string& name, const Tier& tier);
+  void remove_tier(const std::string& name);
+  void set_policy(const Policy& policy);
+  void remove_policy(const PolicyKey& key);
+  void set_profile_labels(const std::string& profile, const Labels& labels);
+  void remove_profile_labels(const std::string& profile);
+  // Local endpoints only.
+  void set_endpoint(const WorkloadEndpoint& endpoint);
+  void set_endpoint(const HostEndpoint& endpoint);
+  void remove_endpoint(const WorkloadKey& key);
+  void remove_endpoint(const HostEndpointKey& key);
+
+  // Works out the programs of endpoints that something has changed for.
+  void resolve();
+  Tracked<WorkloadKey, ProgramWorkload>::Difference take_workload_difference() {
+    return workloads_.take_difference();
+  }
+  Tracked<HostEndpointKey, ProgramHostEndpoint>::Difference take_host_endpoint_difference() {
+    return host_endpoints_.take_difference();
+  }
+  size_t workload_count() const { return workload_count_; }
+  size_t host_endpoint_count() const { return endpoints_.size() - workload_count_; }
+
+ private:
+  struct PolicyRecord {
+    PolicyStanding standing;
+    std::unordered_set<std::string> endpoints;  // ids of those its selector matches
+  };
+  struct EndpointRecord {
+    std::variant<WorkloadEndpoint, HostEndpoint> endpoint;
+    std::unordered_set<const PolicyRecord*> policies;  // whose selectors match
+    std::vector<PolicyKey> held_policies;              // acquired for the present program
+    std::vector<std::string> held_profiles;
+  };
+
+  void remove(const std::string& id);
+  void resolve(EndpointRecord& record);
+  void hold(EndpointRecord& record, std::vector<PolicyKey> policies,
+            std::vector<std::string> profiles);
+
+  ActiveRules<PolicyKey>& policy_rules_;
+  ActiveRules<std::string>& profile_rules_;
+  std::map<std::string, Tier> tiers_;
+  std::unordered_map<std::string, PolicyRecord> policies_;
+  std::unordered_map<std::string, EndpointRecord> endpoints_;
+  size_t workload_count_ = 0;
+  std::set<std::string> changed_;  // ids of endpoints
+  Tracked<WorkloadKey, ProgramWorkload> workloads_;
+  Tracked<HostEndpointKey, ProgramHostEndpoint> host_endpoints_;
+  selector::LabelIndex index_;
+};
+
+}  // namespace margay::policy

@@ -1,0 +1,161 @@
+#include "policy/graph/ip_sets.h"
+
+#include <utility>
+
+namespace margay::policy {
+namespace {
+
+// ipset's hash:net has no /0, so the whole of a family is written as its two halves.
+void each_storable_net(const Prefix& net, const auto& visit) {
+  if (net.length() > 0) return visit(net);
+  const Prefix lower(net.address(), 1);
+  visit(lower);
+  visit(Prefix(lower.last().plus(1), 1));
+}
+
+void each_member(const SetSpec& spec, const IPSets::Contribution& contribution, const auto& visit) {
+  if (spec.type == SetType::nets) {
+    for (const Prefix& net : contribution.nets)
+      each_storable_net(net, [&visit](const Prefix& part) { visit(SetMember{.net = part}); });
+    return;
+  }
+  for (const NamedPort& port : contribution.ports)
+    if (port.name == spec.port_name && port.protocol == spec.protocol)
+      for (const Prefix& net : contribution.nets)
+        visit(SetMember{.net = net, .protocol = port.protocol, .port = port.port});
+}
+
+}  // namespace
+
+IPSets::IPSets()
+    : index_({.match_started = [this](const auto& selector,
+                                      const auto& item) { on_match_started(selector, item); },
+              .match_stopped = [this](const auto& selector,
+                                      const auto& item) { on_match_stopped(selector, item); }}) {}
+
+IPSets::~IPSets() = default;
+
+bool IPSets::set_item(const std::string& id, Contribution contribution, const Labels& labels,
+                      const std::vector<std::string>& profiles) {
+  const auto [entry, is_new] = items_.try_emplace(id);
+  Item& item = entry->second;
+  if (item.contribution != contribution) {
+    for (const ActiveSelector* selector : item.selectors)
+      for (ActiveSet* set : selector->sets) {
+        add(*set, contribution);
+        remove(*set, item.contribution);
+      }
+    item.contribution = std::move(contribution);
+  }
+  index_.set_item(id, labels, profiles);
+  return is_new;
+}
+
+bool IPSets::remove_item(const std::string& id) {
+  index_.remove_item(id);
+  return items_.erase(id) > 0;
+}
+
+void IPSets::set_profile_labels(const std::string& profile, const Labels& labels) {
+  index_.set_parent(profile, labels);
+}
+
+void IPSets::remove_profile_labels(const std::string& profile) { index_.remove_parent(profile); }
+
+void IPSets::acquire(const SetSpec& spec) {
+  const auto [entry, is_new] = sets_.try_emplace(spec.id);
+  ++entry->second.users;
+  if (!is_new) return;
+  changed_.insert(spec.id);
+  entry->second.spec = spec;
+  start(entry->second);
+}
+
+void IPSets::start(ActiveSet& set) {
+  const std::string& id = set.spec.selector.id();
+  const auto [selector, is_new] = selectors_.try_emplace(id);
+  selector->second.sets.push_back(&set);
+  if (is_new)
+    index_.set_selector(id, set.spec.selector);
+  else
+    for (const std::string& item : index_.matches(id)) add(set, items_.at(item).contribution);
+}
+
+void IPSets::release(const std::string& id) {
+  --sets_.at(id).users;
+  changed_.insert(id);
+}
+
+IPSets::Difference IPSets::take_difference() {
+  Difference difference;
+  for (const std::string& id : std::exchange(changed_, {})) {
+    ActiveSet& set = sets_.at(id);
+    if (set.users == 0) {
+      if (set.known) difference.removed.push_back(id);
+      drop(set);
+      continue;
+    }
+    if (!set.known) {
+      SetUpdate update{.id = id, .type = set.spec.type};
+      for (const auto& [member, count] : set.members) update.members.insert(member);
+      difference.updates.emplace_back(std::move(update));
+    } else if (!set.toggled.empty()) {
+      SetDelta delta{.id = id};
+      for (const SetMember& member : set.toggled)
+        (set.members.contains(member) ? delta.added : delta.removed).push_back(member);
+      difference.updates.emplace_back(std::move(delta));
+    }
+    set.known = true;
+    set.toggled.clear();
+  }
+  return difference;
+}
+
+void IPSets::on_match_started(const std::string& selector_id, const std::string& item_id) {
+  const ActiveSelector& selector = selectors_.at(selector_id);
+  Item& item = items_.at(item_id);
+  item.selectors.push_back(&selector);
+  for (ActiveSet* set : selector.sets) add(*set, item.contribution);
+}
+
+void IPSets::on_match_stopped(const std::string& selector_id, const std::string& item_id) {
+  const ActiveSelector& selector = selectors_.at(selector_id);
+  Item& item = items_.at(item_id);
+  std::erase(item.selectors, &selector);
+  for (ActiveSet* set : selector.sets) remove(*set, item.contribution);
+}
+
+void IPSets::add(ActiveSet& set, const Contribution& contribution) {
+  each_member(set.spec, contribution, [&](const SetMember& member) {
+    if (++set.members[member] == 1) toggle(set, member);
+  });
+}
+
+void IPSets::remove(ActiveSet& set, const Contribution& contribution) {
+  each_member(set.spec, contribution, [&](const SetMember& member) {
+    const auto found = set.members.find(member);
+    if (--found->second > 0) return;
+    set.members.erase(found);
+    toggle(set, member);
+  });
+}
+
+void IPSets::toggle(ActiveSet& set, const SetMember& member) {
+  changed_.insert(set.spec.id);
+  if (!set.known) return;  // it will be sent whole
+  if (!set.toggled.insert(member).second) set.toggled.erase(member);
+}
+
+void IPSets::drop(ActiveSet& set) {
+  const std::string id = set.spec.id;
+  const std::string selector_id = set.spec.selector.id();
+  ActiveSelector& selector = selectors_.at(selector_id);
+  std::erase(selector.sets, &set);
+  if (selector.sets.empty()) {
+    index_.remove_selector(selector_id);
+    selectors_.erase(selector_id);
+  }
+  sets_.erase(id);
+}
+
+}  // namespace margay::policy

@@ -1,0 +1,85 @@
+#pragma once
+
+// The contents of the sets that active rules name: which addresses, nets and named ports belong to
+// what satisfies a selector, anywhere in the cluster.
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "policy/compile_rules.h"
+#include "policy/program.h"
+#include "selector/label_index.h"
+
+namespace margay::policy {
+
+class IPSets {
+ public:
+  // What an endpoint or a network set brings into the sets that choose it.
+  struct Contribution {
+    std::vector<Prefix> nets;
+    std::vector<NamedPort> ports;  // of every net, which then is an address
+    bool operator==(const Contribution&) const = default;
+  };
+  struct Difference {
+    std::vector<Delta> updates;        // SetUpdate, SetDelta
+    std::vector<std::string> removed;  // ids
+  };
+
+  IPSets();
+  ~IPSets();
+
+  // True when the item is new.
+  bool set_item(const std::string& id, Contribution contribution, const Labels& labels,
+                const std::vector<std::string>& profiles);
+  // False when there was none.
+  bool remove_item(const std::string& id);
+  void set_profile_labels(const std::string& profile, const Labels& labels);
+  void remove_profile_labels(const std::string& profile);
+
+  // A set is kept while it has been acquired more often than released.
+  void acquire(const SetSpec& spec);
+  void release(const std::string& id);
+
+  // How the sets differ from those at the last call. Sets nobody needs any more are dropped here,
+  // not before, so that a set that changes hands keeps its contents.
+  Difference take_difference();
+  size_t size() const { return sets_.size(); }
+
+ private:
+  struct ActiveSet {
+    SetSpec spec;
+    size_t users = 0;
+    bool known = false;  // to whoever takes the differences
+    // How many items bring each member. Overlapping items share members.
+    std::map<SetMember, uint32_t> members;
+    std::set<SetMember> toggled;  // since the last difference: came or went, an odd number of times
+  };
+  struct ActiveSelector {
+    std::vector<ActiveSet*> sets;  // made of what it matches
+  };
+  struct Item {
+    Contribution contribution;
+    std::vector<const ActiveSelector*> selectors;  // that match
+  };
+
+  void on_match_started(const std::string& selector, const std::string& item);
+  void on_match_stopped(const std::string& selector, const std::string& item);
+  void add(ActiveSet& set, const Contribution& contribution);
+  void remove(ActiveSet& set, const Contribution& contribution);
+  void toggle(ActiveSet& set, const SetMember& member);
+  void start(ActiveSet& set);
+  void drop(ActiveSet& set);
+
+  std::unordered_map<std::string, Item> items_;
+  std::unordered_map<std::string, ActiveSet> sets_;
+  std::unordered_map<std::string, ActiveSelector> selectors_;
+  std::set<std::string> changed_;  // ids of sets, since the last difference
+  selector::LabelIndex index_;
+};
+
+}  // namespace margay::policy

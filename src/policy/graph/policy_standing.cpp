@@ -1,0 +1,54 @@
+#include "policy/graph/policy_standing.h"
+
+#include <algorithm>
+#include <tuple>
+
+namespace margay::policy {
+
+PolicyStanding standing_of(const Policy& policy) {
+  return {.key = policy.key,
+          .rank = rank_of(policy),
+          .applies_ingress = policy.applies_ingress,
+          .applies_egress = policy.applies_egress,
+          .do_not_track = policy.do_not_track,
+          .pre_dnat = policy.pre_dnat,
+          .apply_on_forward = policy.apply_on_forward};
+}
+
+bool belongs_to(const PolicyStanding& policy, Stage stage) {
+  const bool is_normal = !policy.do_not_track && !policy.pre_dnat;
+  switch (stage) {
+    case Stage::untracked:
+      return policy.do_not_track;
+    case Stage::pre_dnat:
+      return policy.pre_dnat;
+    case Stage::forward:
+      return is_normal && policy.apply_on_forward;
+    case Stage::normal:
+      return is_normal;
+  }
+  return false;
+}
+
+std::vector<ProgramTier> arrange(std::vector<const PolicyStanding*> policies, Stage stage,
+                                 const std::map<std::string, Tier>& tiers) {
+  // Before service DNAT a packet has not left yet.
+  const bool has_egress = stage != Stage::pre_dnat;
+  std::erase_if(policies, [&](const PolicyStanding* policy) {
+    return !belongs_to(*policy, stage) ||
+           (!policy->applies_ingress && !(policy->applies_egress && has_egress));
+  });
+  std::ranges::sort(policies, {}, [&tiers](const PolicyStanding* policy) {
+    return std::tuple(rank_of_tier(tiers, policy->key.tier), policy->rank);
+  });
+  std::vector<ProgramTier> arranged;
+  for (const PolicyStanding* policy : policies) {
+    if (arranged.empty() || arranged.back().name != policy->key.tier)
+      arranged.push_back({.name = policy->key.tier});
+    if (policy->applies_ingress) arranged.back().ingress.push_back(policy->key);
+    if (policy->applies_egress && has_egress) arranged.back().egress.push_back(policy->key);
+  }
+  return arranged;
+}
+
+}  // namespace margay::policy

@@ -1,0 +1,38 @@
+#pragma once
+
+// What of a policy decides where it stands in an endpoint's program, and how programs are arranged
+// from that.
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "policy/order.h"
+#include "policy/program.h"
+
+namespace margay::policy {
+
+struct PolicyStanding {
+  PolicyKey key;
+  Rank rank;
+  bool applies_ingress = false;
+  bool applies_egress = false;
+  bool do_not_track = false;
+  bool pre_dnat = false;
+  bool apply_on_forward = false;
+  bool operator==(const PolicyStanding&) const = default;
+};
+
+PolicyStanding standing_of(const Policy& policy);
+
+// The stages of policy (docs/policy.md, "Host endpoints"). Workloads have only the normal one.
+enum class Stage : uint8_t { untracked, pre_dnat, forward, normal };
+
+bool belongs_to(const PolicyStanding& policy, Stage stage);
+
+// The policies that take part in a stage, by tier and in order. Tiers in which none does are
+// left out.
+std::vector<ProgramTier> arrange(std::vector<const PolicyStanding*> policies, Stage stage,
+                                 const std::map<std::string, Tier>& tiers);
+
+}  // namespace margay::policy
