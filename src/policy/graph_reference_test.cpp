@@ -1,0 +1,243 @@
+#include "policy/graph_reference.h"
+
+#include <algorithm>
+
+#include "policy/compile_rules.h"
+#include "policy/evaluate.h"
+#include "policy/order.h"
+
+namespace margay::policy {
+namespace {
+
+// ---- endpoints --------------------------------------------------------------------------------
+
+std::vector<ProgramTier> by_tier(const Model& model, const std::vector<const Policy*>& ingress,
+                                 const std::vector<const Policy*>& egress) {
+  std::set<Rank> tiers;
+  for (const auto* list : {&ingress, &egress})
+    for (const Policy* policy : *list) tiers.insert(rank_of_tier(model.tiers, policy->key.tier));
+  std::vector<ProgramTier> program;
+  for (const Rank& rank : tiers) {
+    ProgramTier& tier = program.emplace_back(ProgramTier{.name = rank.name});
+    for (const Policy* policy : ingress)
+      if (policy->key.tier == tier.name) tier.ingress.push_back(policy->key);
+    for (const Policy* policy : egress)
+      if (policy->key.tier == tier.name) tier.egress.push_back(policy->key);
+  }
+  return program;
+}
+
+std::vector<ProgramTier> host_stage(const Model& model, const HostEndpoint& endpoint,
+                                    auto takes_part, bool has_egress) {
+  const Labels labels = effective_labels(model, endpoint.labels, endpoint.profiles);
+  std::vector<const Policy*> matching;
+  for (const auto& [key, policy] : model.policies)
+    if (takes_part(policy) && policy.selector.matches(labels)) matching.push_back(&policy);
+  std::ranges::sort(matching, {}, [](const Policy* policy) { return rank_of(*policy); });
+  auto egress = matching;
+  std::erase_if(egress, [&](const Policy* p) { return !has_egress || !p->applies_egress; });
+  std::erase_if(matching, [](const Policy* p) { return !p->applies_ingress; });
+  return by_tier(model, matching, egress);
+}
+
+ProgramHostEndpoint host_program(const Model& model, const HostEndpoint& endpoint) {
+  const auto is_normal = [](const Policy& p) { return !p.do_not_track && !p.pre_dnat; };
+  return {
+      .endpoint = endpoint,
+      .untracked = host_stage(
+          model, endpoint, [](const Policy& p) { return p.do_not_track; }, true),
+      .pre_dnat = host_stage(
+          model, endpoint, [](const Policy& p) { return p.pre_dnat; }, false),
+      .forward = host_stage(
+          model, endpoint, [&](const Policy& p) { return is_normal(p) && p.apply_on_forward; },
+          true),
+      .normal = host_stage(model, endpoint, is_normal, true),
+  };
+}
+
+// ---- rules and sets ---------------------------------------------------------------------------
+
+void add_net(std::set<SetMember>& members, const Prefix& net) {
+  if (net == Prefix::all(IPFamily::v4)) {
+    members.insert({.net = *Prefix::parse("0.0.0.0/1")});
+    members.insert({.net = *Prefix::parse("128.0.0.0/1")});
+  } else if (net == Prefix::all(IPFamily::v6)) {
+    members.insert({.net = *Prefix::parse("::/1")});
+    members.insert({.net = *Prefix::parse("8000::/1")});
+  } else {
+    members.insert({.net = net});
+  }
+}
+
+void add_endpoint(std::set<SetMember>& members, const SetSpec& spec,
+                  const std::vector<IPAddress>& addresses, const std::vector<NamedPort>& ports) {
+  for (const IPAddress& address : addresses) {
+    if (spec.type == SetType::nets) members.insert({.net = Prefix(address)});
+    for (const NamedPort& port : ports)
+      if (spec.type == SetType::named_ports && port.name == spec.port_name &&
+          port.protocol == spec.protocol)
+        members.insert({.net = Prefix(address), .protocol = port.protocol, .port = port.port});
+  }
+}
+
+ProgramSet set_contents(const Model& model, const SetSpec& spec) {
+  ProgramSet set{.type = spec.type};
+  const auto chosen = [&](const auto& item) {
+    return spec.selector.matches(effective_labels(model, item.labels, item.profiles));
+  };
+  for (const auto& [key, endpoint] : model.workloads)
+    if (chosen(endpoint)) add_endpoint(set.members, spec, endpoint.addresses, endpoint.ports);
+  for (const auto& [key, endpoint] : model.host_endpoints)
+    if (chosen(endpoint))
+      add_endpoint(set.members, spec, endpoint.expected_addresses, endpoint.ports);
+  if (spec.type == SetType::named_ports) return set;
+  for (const auto& [key, network_set] : model.network_sets)
+    if (chosen(network_set))
+      for (const Prefix& net : network_set.nets) add_net(set.members, net);
+  return set;
+}
+
+void add_sets(ProgramState& state, const Model& model, const CompiledRules& compiled) {
+  for (const auto& [id, spec] : compiled.sets)
+    state.sets.insert_or_assign(id, set_contents(model, spec));
+}
+
+void add_policies(ProgramState& state, const Model& model, const std::vector<ProgramTier>& tiers) {
+  for (const ProgramTier& tier : tiers)
+    for (const auto* keys : {&tier.ingress, &tier.egress})
+      for (const PolicyKey& key : *keys) {
+        const Policy& policy = model.policies.at(key);
+        const auto compiled = compile_rules(RulesOf::policy, key.tier + "/" + key.id(),
+                                            policy.ingress, policy.egress);
+        state.policies.insert_or_assign(key, *compiled.rules);
+        add_sets(state, model, compiled);
+      }
+}
+
+void add_profiles(ProgramState& state, const Model& model,
+                  const std::vector<std::string>& profiles) {
+  for (const std::string& name : profiles) {
+    const Profile* found = find_profile(model, name);
+    const Profile profile = found ? *found : Profile{};
+    const auto compiled = compile_rules(RulesOf::profile, name, profile.ingress, profile.egress);
+    state.profiles.insert_or_assign(name, *compiled.rules);
+    add_sets(state, model, compiled);
+  }
+}
+
+// ---- routes -----------------------------------------------------------------------------------
+
+using Kind = ProgramRoute::Kind;
+
+class RouteReference {
+ public:
+  RouteReference(ProgramState& state, const Model& model, const std::string& node)
+      : state_(state), model_(model), node_(node) {}
+
+  // The strongest claims first: an earlier route to a destination stays.
+  void add_all() {
+    for (const auto& [key, endpoint] : model_.workloads)
+      if (key.node == node_ && endpoint.admin_up && !endpoint.interface_name.empty())
+        for (const IPAddress& address : endpoint.addresses)
+          add({.destination = Prefix(address),
+               .kind = Kind::local_workload,
+               .node = node_,
+               .interface_name = endpoint.interface_name});
+    std::set<std::pair<std::string, IPAddress>> borrowers;
+    for (const auto& [cidr, block] : model_.blocks)
+      for (const auto& [address, borrower] : block.borrowed)
+        if (borrower != block.node && borrower != node_) borrowers.emplace(borrower, address);
+    for (const auto& [borrower, address] : borrowers) add_remote(Prefix(address), borrower);
+    for (const auto& [cidr, block] : model_.blocks)
+      if (block.node == node_)
+        add({.destination = cidr, .kind = Kind::local_block, .node = node_});
+      else if (!block.node.empty())
+        add_remote(cidr, block.node);
+    for (const auto& [name, host] : model_.hosts)
+      for (const auto& address : {host.v4, host.v6})
+        if (name != node_ && address)
+          add(towards({.destination = Prefix(*address), .kind = Kind::remote_host, .node = name},
+                      *address));
+    for (const auto& [name, pool] : model_.pools)
+      add({.destination = pool.cidr, .kind = Kind::pool});
+  }
+
+ private:
+  void add(ProgramRoute route) {
+    unsigned best = 0;
+    const IPPool* pool = nullptr;
+    for (const auto& [name, candidate] : model_.pools)
+      if (candidate.cidr.contains(route.destination) &&
+          (pool == nullptr || candidate.cidr.length() > best)) {
+        pool = &candidate;
+        best = candidate.cidr.length();
+      }
+    if (pool) {
+      route.vxlan = pool->vxlan;
+      route.ipip = pool->ipip;
+      route.nat_outgoing = pool->nat_outgoing;
+    }
+    state_.routes.try_emplace(route.destination, route);
+  }
+
+  void add_remote(const Prefix& destination, const std::string& node) {
+    const auto host = model_.hosts.find(node);
+    if (host == model_.hosts.end()) return;
+    const auto& hop = destination.family() == IPFamily::v4 ? host->second.v4 : host->second.v6;
+    if (!hop) return;
+    add(towards({.destination = destination, .kind = Kind::remote_workload, .node = node}, *hop));
+  }
+
+  ProgramRoute towards(ProgramRoute route, const IPAddress& hop) const {
+    route.next_hop = hop;
+    if (const auto self = model_.hosts.find(node_); self != model_.hosts.end())
+      for (const auto& subnet : {self->second.v4_subnet, self->second.v6_subnet})
+        route.same_subnet |= subnet && subnet->contains(hop);
+    return route;
+  }
+
+  ProgramState& state_;
+  const Model& model_;
+  const std::string& node_;
+};
+
+void add_tunnels(ProgramState& state, const Model& model, const std::string& node) {
+  for (const auto& [name, host] : model.hosts) {
+    if (name == node) continue;
+    if (host.v4 && host.vxlan_v4 && !host.vxlan_mac.empty())
+      state.tunnels[{name, IPFamily::v4}] = {name, *host.v4, *host.vxlan_v4, host.vxlan_mac};
+    if (host.v6 && host.vxlan_v6 && !host.vxlan_mac_v6.empty())
+      state.tunnels[{name, IPFamily::v6}] = {name, *host.v6, *host.vxlan_v6, host.vxlan_mac_v6};
+  }
+}
+
+}  // namespace
+
+ProgramState reference_program(const Model& model, const std::string& node) {
+  ProgramState state;
+  for (const auto& [key, endpoint] : model.workloads) {
+    if (key.node != node) continue;
+    const auto tiers = by_tier(model, applicable_policies(model, endpoint, Direction::ingress),
+                               applicable_policies(model, endpoint, Direction::egress));
+    state.workloads[key] = {endpoint, tiers};
+    add_policies(state, model, tiers);
+    add_profiles(state, model, endpoint.profiles);
+  }
+  for (const auto& [key, endpoint] : model.host_endpoints) {
+    if (key.node != node) continue;
+    const ProgramHostEndpoint program = host_program(model, endpoint);
+    for (const auto* tiers :
+         {&program.untracked, &program.pre_dnat, &program.forward, &program.normal})
+      add_policies(state, model, *tiers);
+    add_profiles(state, model, endpoint.profiles);
+    state.host_endpoints[key] = program;
+  }
+  RouteReference(state, model, node).add_all();
+  add_tunnels(state, model, node);
+  state.pools = model.pools;
+  state.hosts = model.hosts;
+  state.in_sync = true;
+  return state;
+}
+
+}  // namespace margay::policy

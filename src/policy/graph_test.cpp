@@ -1,0 +1,370 @@
+#include "policy/graph.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include "policy/generate.h"
+#include "policy/graph_reference.h"
+#include "policy/interpret.h"
+#include "policy/program_state.h"
+
+namespace margay::policy {
+namespace {
+
+constexpr const char* k_node = "node-a";
+
+// A graph, the model its input adds up to and the program its output adds up to.
+class Observed {
+ public:
+  void change(const ModelChange& change) {
+    model_.apply(change);
+    graph_.on_change(change);
+  }
+  void in_sync() { graph_.on_in_sync(); }
+
+  // What is wrong with the deltas since the last flush; empty when they keep the protocol, none is
+  // superfluous, and they lead to the program that belongs to the model.
+  std::string flush() {
+    for (const Delta& delta : graph_.flush())
+      if (std::string fault = apply(delta); !fault.empty()) return fault;
+    if (!(program_ == reference_program(model_, k_node)))
+      return "the program is not that of the model";
+    return {};
+  }
+
+  const Model& model() const { return model_; }
+  const ProgramState& program() const { return program_; }
+  Graph& graph() { return graph_; }
+
+ private:
+  std::string apply(const Delta& delta) {
+    const ProgramState before = program_;
+    if (const auto* update = std::get_if<SetUpdate>(&delta);
+        update && before.sets.contains(update->id))
+      return "set " + update->id + " is sent whole a second time";
+    if (const auto applied = program_.apply(delta); !applied) return applied.error().message;
+    if (program_ == before) return "a delta changes nothing";
+    return {};
+  }
+
+  Graph graph_{k_node};
+  Model model_;
+  ProgramState program_;
+};
+
+// ---- named states -----------------------------------------------------------------------------
+
+Selector selector(const char* text) { return *Selector::parse(text); }
+
+WorkloadEndpoint pod(const char* name, const char* node, const char* address, Labels labels) {
+  return {.key = {node, "k8s", std::string("shop/") + name, "eth0"},
+          .ns = "shop",
+          .interface_name = std::string("cali-") + name,
+          .addresses = {*IPAddress::parse(address)},
+          .labels = std::move(labels),
+          .profiles = {"kns.shop"},
+          .ports = {{"http", k_tcp, 8080}}};
+}
+
+Policy allow_from(const char* name, const char* to, const char* from) {
+  return {.key = {.name = name},
+          .order = 10,
+          .selector = selector(to),
+          .ingress = {{.source = {.selector = selector(from)}}}};
+}
+
+struct State {
+  const char* name;
+  Model model;
+};
+
+// Each step of this list is a state of its own, told as what is added to or changed in the one
+// before.
+class StateList {
+ public:
+  Model& then(const char* name) {
+    states_.push_back({name, states_.empty() ? Model() : states_.back().model});
+    return states_.back().model;
+  }
+  std::vector<State> take() { return std::move(states_); }
+
+ private:
+  std::vector<State> states_;
+};
+
+void put(Model& model, const WorkloadEndpoint& endpoint) {
+  model.workloads[endpoint.key] = endpoint;
+}
+void put(Model& model, const Policy& policy) { model.policies[policy.key] = policy; }
+
+void policy_states(StateList& list) {
+  list.then("empty");
+  put(list.then("a pod without policy"), pod("web", k_node, "10.65.0.2", {{"app", "web"}}));
+  list.then("its profile").profiles["kns.shop"] = {.name = "kns.shop",
+                                                   .labels_to_apply = {{"pcns.team", "a"}},
+                                                   .ingress = {Rule{}},
+                                                   .egress = {Rule{}}};
+  put(list.then("a remote pod"), pod("db", "node-b", "10.65.1.2", {{"app", "db"}}));
+  put(list.then("a policy that names the remote pod"),
+      allow_from("one", "app == 'web'", "app == 'db'"));
+  put(list.then("a second policy with the same set"), allow_from("two", "all()", "app == 'db'"));
+  list.then("the first policy moves behind the second").policies.at({.name = "one"}).order = 20;
+  list.then("the first policy needs another set").policies.at({.name = "one"}).ingress = {
+      {.protocol = k_tcp,
+       .destination = {.selector = selector("app == 'web'"), .named_ports = {"http"}}}};
+  list.then("the remote pod changes its label")
+      .workloads.at({"node-b", "k8s", "shop/db", "eth0"})
+      .labels = {{"app", "web"}};
+  list.then("the namespace changes its label").profiles.at("kns.shop").labels_to_apply = {
+      {"pcns.team", "b"}};
+  put(list.then("a policy by namespace label"),
+      allow_from("three", "pcns.team == 'b'", "pcns.team == 'b'"));
+  list.then("a set that overlaps the remote pod").network_sets[{"", "net"}] = {
+      .key = {"", "net"},
+      .labels = {{"pcns.team", "b"}},
+      .nets = {*Prefix::parse("10.65.1.2/32"), *Prefix::parse("0.0.0.0/0")}};
+  list.then("the remote pod has gone").workloads.erase({"node-b", "k8s", "shop/db", "eth0"});
+  list.then("a tier before").tiers["first"] = {"first", 1};
+  Policy early = allow_from("early", "all()", "all()");
+  early.key.tier = "first";
+  put(list.then("a policy in it"), early);
+  list.then("the tier moves behind").tiers["first"].order = 1e6;
+  list.then("the pod is down").workloads.begin()->second.admin_up = false;
+  list.then("a host endpoint").host_endpoints[{k_node, "eth"}] = {
+      .key = {k_node, "eth"},
+      .interface_name = "eth0",
+      .expected_addresses = {*IPAddress::parse("192.0.2.1")},
+      .labels = {{"pcns.team", "b"}},
+      .profiles = {std::string(k_default_allow_profile)}};
+  Policy& forward = list.then("untracked policy").policies.at({.name = "three"});
+  forward.do_not_track = forward.apply_on_forward = true;
+  list.then("every policy has gone").policies.clear();
+}
+
+Host host(const char* name, const char* address, const char* subnet) {
+  return {.name = name, .v4 = *IPAddress::parse(address), .v4_subnet = *Prefix::parse(subnet)};
+}
+
+void routing_states(StateList& list) {
+  const Prefix block = *Prefix::parse("10.65.1.0/26");
+  list.then("nothing") = {};
+  list.then("a pool").pools["pool"] = {
+      .name = "pool", .cidr = *Prefix::parse("10.65.0.0/16"), .nat_outgoing = true};
+  list.then("a block of an unknown node").blocks[block] = {.cidr = block, .node = "node-b"};
+  list.then("the node").hosts["node-b"] = host("node-b", "192.0.2.2", "192.0.2.0/24");
+  list.then("ourselves, in the same subnet").hosts[k_node] =
+      host(k_node, "192.0.2.1", "192.0.2.0/24");
+  list.then("ourselves, elsewhere").hosts[k_node] = host(k_node, "198.51.100.1", "198.51.100.0/24");
+  list.then("an address of the block lent to us").blocks[block].borrowed = {
+      {*IPAddress::parse("10.65.1.7"), k_node}};
+  put(list.then("the pod that has it"), pod("web", k_node, "10.65.1.7", {}));
+  list.then("an address of the block lent to a third").blocks[block].borrowed = {
+      {*IPAddress::parse("10.65.1.7"), "node-c"}};
+  list.then("the third node").hosts["node-c"] = host("node-c", "192.0.2.3", "192.0.2.0/24");
+  list.then("the pod has gone").workloads.clear();
+  list.then("the block is ours").blocks[block].node = k_node;
+  list.then("the pool is encapsulated").pools["pool"].vxlan = Encapsulation::cross_subnet;
+  Host& tunnelled = list.then("a tunnel's end").hosts["node-b"];
+  tunnelled.vxlan_v4 = *IPAddress::parse("10.65.9.9");
+  tunnelled.vxlan_mac = "66:00:00:00:00:01";
+  list.then("a block of a single address").blocks[*Prefix::parse("10.65.2.2/32")] = {
+      .cidr = *Prefix::parse("10.65.2.2/32"), .node = k_node};
+  put(list.then("with a pod in it"), pod("one", k_node, "10.65.2.2", {}));
+  put(list.then("and another pod of that address"), pod("a-twin", k_node, "10.65.2.2", {}));
+  list.then("a pool within the pool").pools["inner"] = {.name = "inner",
+                                                        .cidr = *Prefix::parse("10.65.1.0/24")};
+  list.then("the node has gone").hosts.erase("node-b");
+  list.then("the pools have gone").pools.clear();
+}
+
+template <typename K, typename V>
+void append_difference(std::vector<ModelChange>& changes, const std::map<K, V>& from,
+                       const std::map<K, V>& to) {
+  for (const auto& [key, value] : from)
+    if (!to.contains(key)) changes.push_back(Change<K, V>{key, std::nullopt});
+  for (const auto& [key, value] : to)
+    if (const auto old = from.find(key); old == from.end() || !(old->second == value))
+      changes.push_back(Change<K, V>{key, value});
+}
+
+std::vector<ModelChange> difference(const Model& from, const Model& to) {
+  std::vector<ModelChange> changes;
+  append_difference(changes, from.tiers, to.tiers);
+  append_difference(changes, from.policies, to.policies);
+  append_difference(changes, from.profiles, to.profiles);
+  append_difference(changes, from.workloads, to.workloads);
+  append_difference(changes, from.host_endpoints, to.host_endpoints);
+  append_difference(changes, from.network_sets, to.network_sets);
+  append_difference(changes, from.pools, to.pools);
+  append_difference(changes, from.hosts, to.hosts);
+  append_difference(changes, from.blocks, to.blocks);
+  return changes;
+}
+
+// Makes the changes in a random order, flushing now and then.
+std::string move_to(Observed& observed, const Model& target, Random& random) {
+  std::vector<ModelChange> changes = difference(observed.model(), target);
+  while (!changes.empty()) {
+    const auto next = changes.begin() + static_cast<ptrdiff_t>(random.below(changes.size()));
+    observed.change(*next);
+    changes.erase(next);
+    if (random.chance(30))
+      if (std::string fault = observed.flush(); !fault.empty()) return fault;
+  }
+  return observed.flush();
+}
+
+void expect_every_move_works(const std::vector<State>& states) {
+  Random random(1);
+  for (const State& first : states)
+    for (const State& second : states) {
+      Observed observed;
+      for (const ModelChange& change : first.model.changes()) observed.change(change);
+      observed.in_sync();
+      ASSERT_EQ(observed.flush(), "") << "from nothing to: " << first.name;
+      ASSERT_EQ(move_to(observed, second.model, random), "")
+          << "from: " << first.name << ", to: " << second.name;
+      ASSERT_EQ(move_to(observed, first.model, random), "")
+          << "from: " << second.name << ", back to: " << first.name;
+    }
+}
+
+TEST(GraphStates, PolicyFollowsEveryMove) {
+  StateList list;
+  policy_states(list);
+  expect_every_move_works(list.take());
+}
+
+TEST(GraphStates, RoutesFollowEveryMove) {
+  StateList list;
+  routing_states(list);
+  expect_every_move_works(list.take());
+}
+
+// ---- random ways ------------------------------------------------------------------------------
+
+// Each step makes the change its number stands for; every third is followed by a flush. RapidCheck
+// leaves steps out to find the shortest way that fails.
+RC_GTEST_PROP(GraphProperty, AnyWayLeadsToTheProgramOfTheModel,
+              (uint8_t start, const std::vector<uint32_t>& steps)) {
+  Observed observed;
+  if (start > 0)
+    for (const ModelChange& change : Generator(start, {.workloads = 6}).model().changes())
+      observed.change(change);
+  observed.in_sync();
+  RC_ASSERT(observed.flush() == "");
+  for (const uint32_t step : steps) {
+    observed.change(Generator(step).change(observed.model()));
+    if (step % 3 == 0) RC_ASSERT(observed.flush() == "");
+  }
+  RC_ASSERT(observed.flush() == "");
+  RC_ASSERT(observed.graph().flush().empty());
+}
+
+RC_GTEST_PROP(GraphProperty, ChangesThatCancelOutEmitNothing,
+              (uint16_t start, const std::vector<uint32_t>& steps)) {
+  Observed observed;
+  for (const ModelChange& change : Generator(start, {.workloads = 6}).model().changes())
+    observed.change(change);
+  observed.in_sync();
+  RC_ASSERT(observed.flush() == "");
+  const Model before = observed.model();
+  for (const uint32_t step : steps) observed.change(Generator(step).change(observed.model()));
+  for (const ModelChange& change : difference(observed.model(), before)) observed.change(change);
+  RC_ASSERT(observed.graph().flush().empty());
+}
+
+// ---- the meaning of programs ------------------------------------------------------------------
+
+TEST(Compiler, ProgramsMeanWhatTheModelMeans) {
+  std::map<Decision::By, size_t> decided_by;
+  std::map<Verdict, size_t> verdicts;
+  for (uint64_t seed = 1; seed <= 60; ++seed) {
+    Generator generator(seed);
+    const Model model = generator.model();
+    ProgramState program = reference_program(model, k_node);
+    const Evaluator evaluator(model);
+    for (const auto& [key, workload] : program.workloads) {
+      if (workload.endpoint.addresses.empty()) continue;
+      const WorkloadEndpoint& endpoint = model.workloads.at(key);
+      for (int i = 0; i < 100; ++i) {
+        const Direction direction = i % 2 == 0 ? Direction::ingress : Direction::egress;
+        const Packet packet = generator.packet(model, endpoint, direction);
+        const Decision decision = evaluator.evaluate(endpoint, direction, packet);
+        ASSERT_EQ(interpret(program, key, direction, packet), decision.verdict)
+            << "seed " << seed << ", " << key.id() << ": " << to_string(packet);
+        ++decided_by[decision.by];
+        ++verdicts[decision.verdict];
+      }
+    }
+  }
+  EXPECT_EQ(decided_by.size(), 5u) << "some kind of decision was never made";
+  for (const Verdict verdict : {Verdict::allow, Verdict::deny})
+    EXPECT_GT(verdicts[verdict], 5000u) << "the cases say too little";
+}
+
+// ---- single properties ------------------------------------------------------------------------
+
+TEST(Graph, EmitsNothingBeforeInSync) {
+  Graph graph(k_node);
+  for (const ModelChange& change : Generator(1).model().changes()) graph.on_change(change);
+  EXPECT_TRUE(graph.flush().empty());
+  graph.on_in_sync();
+  const std::vector<Delta> deltas = graph.flush();
+  ASSERT_FALSE(deltas.empty());
+  EXPECT_TRUE(std::holds_alternative<InSync>(deltas.back()));
+  EXPECT_TRUE(graph.flush().empty());
+}
+
+TEST(Graph, OnlyWhatLocalEndpointsNeedIsActive) {
+  Observed observed;
+  for (const WorkloadEndpoint& endpoint : {pod("web", k_node, "10.65.0.2", {{"app", "web"}}),
+                                           pod("db", "node-b", "10.65.1.2", {{"app", "db"}})})
+    observed.change(Change<WorkloadKey, WorkloadEndpoint>{endpoint.key, endpoint});
+  for (const Policy& policy : {allow_from("for-web", "app == 'web'", "app == 'db'"),
+                               allow_from("for-db", "app == 'db'", "app == 'web'")})
+    observed.change(Change<PolicyKey, Policy>{policy.key, policy});
+  observed.in_sync();
+  ASSERT_EQ(observed.flush(), "");
+
+  EXPECT_EQ(observed.program().policies.size(), 1u);
+  EXPECT_TRUE(observed.program().policies.contains({.name = "for-web"}));
+  ASSERT_EQ(observed.program().sets.size(), 1u);
+  const std::set<SetMember> members = {{.net = *Prefix::parse("10.65.1.2/32")}};
+  EXPECT_EQ(observed.program().sets.begin()->second.members, members);
+
+  const Graph::Counts counts = observed.graph().counts();
+  EXPECT_EQ(counts.local_endpoints, 1u);
+  EXPECT_EQ(counts.workloads, 2u);
+  EXPECT_EQ(counts.policies, 2u);
+  EXPECT_EQ(counts.active_policies, 1u);
+  EXPECT_EQ(counts.active_sets, 1u);
+}
+
+TEST(Graph, ASharedMemberStaysUntilItsLastOwnerGoes) {
+  Observed observed;
+  const auto set_of = [](const char* name) {
+    return Change<NetworkSetKey, NetworkSet>{{"", name},
+                                             NetworkSet{.key = {"", name},
+                                                        .labels = {{"zone", "a"}},
+                                                        .nets = {*Prefix::parse("192.0.2.0/24")}}};
+  };
+  const WorkloadEndpoint web = pod("web", k_node, "10.65.0.2", {});
+  const Policy policy = allow_from("p", "all()", "zone == 'a'");
+  observed.change(Change<WorkloadKey, WorkloadEndpoint>{web.key, web});
+  observed.change(Change<PolicyKey, Policy>{policy.key, policy});
+  observed.change(set_of("one"));
+  observed.change(set_of("two"));
+  observed.in_sync();
+  ASSERT_EQ(observed.flush(), "");
+
+  observed.change(Change<NetworkSetKey, NetworkSet>{{"", "one"}, std::nullopt});
+  EXPECT_TRUE(observed.graph().flush().empty());
+  observed.change(Change<NetworkSetKey, NetworkSet>{{"", "two"}, std::nullopt});
+  const std::vector<Delta> deltas = observed.graph().flush();
+  ASSERT_EQ(deltas.size(), 1u);
+  EXPECT_EQ(std::get<SetDelta>(deltas[0]).removed.size(), 1u);
+}
+
+}  // namespace
+}  // namespace margay::policy
