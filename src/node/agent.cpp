@@ -87,7 +87,7 @@ class Agent::Impl : store::Syncer::Sink {
 
   void on_change(const store::Key& key, const std::optional<store::Entry>& entry) override {
     if (key.resource == k_felix_configurations) return on_settings(key.name, entry);
-    const auto converted = k8s::convert(key, entry);
+    const auto converted = converter_.convert(key, entry);
     if (!converted) {
       // What the graph holds stays as it was: an object we cannot read must not open anything.
       metrics_.log_errors.Increment();
@@ -178,6 +178,7 @@ class Agent::Impl : store::Syncer::Sink {
   const Options options_;
   const base::SystemClock clock_;
 
+  k8s::Converter converter_;
   policy::Graph graph_;
   std::map<std::string, Settings> settings_;
   asio::steady_timer heartbeat_;

@@ -4,14 +4,15 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <array>
+#include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "base/backoff.h"
 #include "base/log.h"
-#include "dataplane/iptables/iptables.h"
 #include "node/agent.h"
+#include "node/data_planes.h"
 #include "node/http_endpoint.h"
 #include "node/startup.h"
 #include "store/kubernetes/kubernetes_store.h"
@@ -158,9 +159,9 @@ void add_command(CLI::App& app, int& status) {
   command->add_option("--kubeconfig", line->kubeconfig, "How to reach the API server")
       ->required()
       ->envname("KUBECONFIG");
-  command->add_option("--dataplane", line->data_plane, "What enforces policy: iptables")
+  command->add_option("--dataplane", line->data_plane, "What enforces policy")
       ->capture_default_str()
-      ->check(CLI::IsMember({"iptables"}));
+      ->check(CLI::IsMember(data_plane_names()));
   command->add_option(
       "--config-file", line->config_file,
       std::string("Felix's settings (default: ") + k_default_config_file + ", if it exists)");

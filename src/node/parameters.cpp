@@ -157,12 +157,18 @@ Result<> parse_interface_prefixes(std::string_view value, Parameters& into) {
   return {};
 }
 
-// The data plane needs five bits: accept, pass, two for scratch, and one for the endpoint.
+// The data planes need two bits of their own.
 Result<> parse_mark_mask(std::string_view value, Parameters& into) {
   MARGAY_TRY(const int64_t mask, to_integer(value, 0, std::numeric_limits<uint32_t>::max()));
-  if (std::popcount(static_cast<uint32_t>(mask)) < 5)
-    return fail(ErrorCode::invalid, "must have at least 5 bits set");
+  if (std::popcount(static_cast<uint32_t>(mask)) < 2)
+    return fail(ErrorCode::invalid, "must have at least 2 bits set");
   into.iptables_mark_mask = static_cast<uint32_t>(mask);
+  return {};
+}
+
+Result<> parse_route_protocol(std::string_view value, Parameters& into) {
+  MARGAY_TRY(const int64_t number, to_integer(value, 0, 255));
+  into.device_route_protocol = static_cast<uint8_t>(number);
   return {};
 }
 
@@ -207,7 +213,6 @@ std::vector<Parameter> parameters() {
       {"PrometheusMetricsPort", integer(&P::metrics_port, 0, 65535)},
       {"Ipv6Support", boolean(&P::ipv6_support)},
       {"InterfacePrefix", parse_interface_prefixes, true},
-      {"ChainInsertMode", one_of(&P::chain_insert_mode, {"insert", "append"}), true},
       {"IptablesBackend", one_of(&P::iptables_backend, {"auto", "nft", "legacy"})},
       {"IptablesMarkMask", parse_mark_mask, true},
       {"IptablesFilterAllowAction",
@@ -231,7 +236,7 @@ std::vector<Parameter> parameters() {
       {"NATPortRange", parse_nat_port_range},
       {"NATOutgoingAddress", parse_nat_address},
       {"IptablesNATOutgoingInterfaceFilter", text(&P::nat_outgoing_interface_filter)},
-      {"DeviceRouteProtocol", integer(&P::device_route_protocol, 0, 255)},
+      {"DeviceRouteProtocol", parse_route_protocol},
       {"IptablesRefreshInterval", duration(&P::iptables_refresh_interval)},
       {"RouteRefreshInterval", duration(&P::route_refresh_interval)},
       {"IpsetsRefreshInterval", duration(&P::ipsets_refresh_interval)},

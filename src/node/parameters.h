@@ -42,7 +42,6 @@ struct Parameters {
 
   bool ipv6_support = true;
   std::vector<std::string> interface_prefixes{"cali"};
-  std::string chain_insert_mode = "insert";
   std::string iptables_backend = "auto";
   uint32_t iptables_mark_mask = 0xffff0000;
   AllowAction filter_allow_action = AllowAction::accept;
@@ -60,7 +59,9 @@ struct Parameters {
   std::optional<PortSpan> nat_port_range;
   std::optional<base::IPAddress> nat_outgoing_address;
   std::string nat_outgoing_interface_filter;
-  uint8_t device_route_protocol = 3;
+  // Felix writes 3 (boot); the data planes mark their routes 80 unless told otherwise, so that a
+  // sweep cannot take somebody else's.
+  std::optional<uint8_t> device_route_protocol;
 
   // Zero switches the refresh off.
   std::chrono::milliseconds iptables_refresh_interval{std::chrono::seconds(90)};

@@ -68,9 +68,8 @@ TEST(Parameters, ABadValueFallsBackWithAWarningThatNamesIt) {
 
 TEST(Parameters, WhatMustNotBeGuessedIsAnError) {
   for (const auto& [name, value] : Settings{{"InterfacePrefix", "cali,,tap"},
-                                            {"IptablesMarkMask", "0x3"},
-                                            {"DefaultEndpointToHostAction", "maybe"},
-                                            {"ChainInsertMode", "first"}}) {
+                                            {"IptablesMarkMask", "0x4"},
+                                            {"DefaultEndpointToHostAction", "maybe"}}) {
     EXPECT_FALSE(resolve({{{name, value}}})) << name;
   }
 }
