@@ -20,6 +20,7 @@ namespace asio = boost::asio;
 using base::Result;
 
 constexpr const char* k_felix_configurations = "felixconfigurations.projectcalico.org";
+constexpr const char* k_pools = "ippools.projectcalico.org";
 constexpr const char* k_health_part = "policy graph";
 constexpr auto k_liveness_timeout = 60s;
 constexpr auto k_heartbeat = 10s;
@@ -102,6 +103,7 @@ class Agent::Impl : store::Syncer::Sink {
     metrics_.graph_update_seconds.Observe(
         std::chrono::duration<double>(clock_.now() - started).count());
     request_flush();
+    if (in_sync_ && key.resource == k_pools) options_.on_pools_changed();
   }
 
   void on_in_sync() override {
@@ -111,6 +113,7 @@ class Agent::Impl : store::Syncer::Sink {
     graph_.on_in_sync();
     request_flush();
     health_.report(k_health_part, true);
+    options_.on_pools_changed();
   }
 
   void on_settings(const std::string& name, const std::optional<store::Entry>& entry) {

@@ -32,6 +32,8 @@ class Agent {
     std::string node;
     // Called on the loop when FelixConfiguration has changed from what the agent runs with.
     std::function<void()> on_settings_changed;
+    // Called on the loop when the pools are known, and again when one has changed.
+    std::function<void()> on_pools_changed;
     std::vector<Settings> stored_settings;  // what settings_from_store said at start
   };
 

@@ -15,6 +15,7 @@
 #include "node/data_planes.h"
 #include "node/http_endpoint.h"
 #include "node/startup.h"
+#include "node/tunnel_address.h"
 #include "store/kubernetes/kubernetes_store.h"
 
 extern char** environ;
@@ -115,7 +116,9 @@ Result<Endpoints> start_endpoints(const Parameters& parameters, const Health& he
 Result<int> run(const CommandLine& line) {
   MARGAY_TRY(const auto startup, StartupOptions::from_environment(line.name, environ));
   MARGAY_TRY(auto sources, local_settings(line));
-  MARGAY_TRY(const auto store, store::kubernetes::KubernetesStore::open(line.kubeconfig));
+  MARGAY_TRY(auto access, store::kubernetes::load_kubeconfig(line.kubeconfig));
+  MARGAY_TRY(const auto store,
+             store::kubernetes::KubernetesStore::create({.access = std::move(access)}));
   MARGAY_CHECK(until_available("start-up", [&] { return start_up(*store, startup); }));
   MARGAY_TRY(auto stored, until_available("read the configuration",
                                           [&] { return settings_from_store(*store, line.name); }));
@@ -132,6 +135,7 @@ Result<int> run(const CommandLine& line) {
   Enforcer enforcer(std::move(data_plane), refresh_interval(parameters), health, metrics);
   MARGAY_CHECK(enforcer.start());
 
+  TunnelAddressKeeper tunnel_addresses(*store, line.name);
   base::EventLoop loop;
   bool restarting = false;
   Agent agent(loop, *store, enforcer, health, metrics,
@@ -142,6 +146,7 @@ Result<int> run(const CommandLine& line) {
                      restarting = true;
                      loop.stop();
                    },
+               .on_pools_changed = [&] { tunnel_addresses.request(); },
                .stored_settings = std::move(stored)});
   MARGAY_CHECK(agent.start());
   MARGAY_TRY(const Endpoints endpoints, start_endpoints(parameters, health, metrics));

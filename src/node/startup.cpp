@@ -15,6 +15,7 @@
 #include "api/kind.h"
 #include "base/address.h"
 #include "node/address_detection.h"
+#include "node/node_object.h"
 
 namespace margay::node {
 namespace {
@@ -128,51 +129,17 @@ struct NodeAddresses {
   std::optional<HostAddress> v4, v6;
 };
 
-// `object[name]`, made an object if it is none.
-json::object& child(json::object& object, std::string_view name) {
-  json::value& value = object[name];
-  return value.is_object() ? value.as_object() : value.emplace_object();
-}
-
 // Sets what this node knows about itself and leaves every other field as it is.
-void describe_node(json::object& node, const std::string& name, const NodeAddresses& addresses) {
-  node["apiVersion"] = "projectcalico.org/v3";
-  node["kind"] = "Node";
-  child(node, "metadata")["name"] = name;
-  json::object& spec = child(node, "spec");
-  json::object& bgp = child(spec, "bgp");
-  if (addresses.v4) bgp["ipv4Address"] = addresses.v4->to_string();
-  if (addresses.v6) bgp["ipv6Address"] = addresses.v6->to_string();
-  if (!spec.contains("orchRefs"))
-    spec["orchRefs"] = json::array{{{"nodeName", name}, {"orchestrator", "k8s"}}};
-}
-
 Result<> write_calico_node(store::Store& store, const std::string& name,
                            const NodeAddresses& addresses) {
-  const store::Key key{"nodes.projectcalico.org", "", name};
-  constexpr int k_attempts = 10;
-  for (int attempt = 0; attempt < k_attempts; ++attempt) {
-    const auto existing = store.get(key);
-    if (!existing && existing.error().code != ErrorCode::not_found) return fail(existing.error());
-    json::object node;
-    if (existing) {
-      MARGAY_TRY(json::value value, api::parse_json(existing->value));
-      if (value.is_object()) node = std::move(value.as_object());
-    }
-    const json::object before = node;
-    describe_node(node, name, addresses);
-    if (node == before) return {};
-
-    const std::string text = api::to_json(node);
-    const auto written =
-        existing ? store.update(key, text, existing->revision) : store.create(key, text);
-    if (written) return {};
-    const auto code = written.error().code;
-    if (code != ErrorCode::conflict && code != ErrorCode::already_exists &&
-        code != ErrorCode::not_found)
-      return fail(written.error().wrap("write node " + name));
-  }
-  return fail(ErrorCode::unavailable, "write node " + name + ": others keep changing it");
+  return edit_node(store, name, [&](json::object& node) {
+    json::object& spec = child(node, "spec");
+    json::object& bgp = child(spec, "bgp");
+    if (addresses.v4) bgp["ipv4Address"] = addresses.v4->to_string();
+    if (addresses.v6) bgp["ipv6Address"] = addresses.v6->to_string();
+    if (!spec.contains("orchRefs"))
+      spec["orchRefs"] = json::array{{{"nodeName", name}, {"orchestrator", "k8s"}}};
+  });
 }
 
 Result<> ensure_kubernetes_node(store::Store& store, const std::string& name,
