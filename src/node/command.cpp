@@ -49,7 +49,7 @@ Result<std::vector<Settings>> local_settings(const CommandLine& line) {
 // Until it succeeds or fails for good. At boot the API server may come later than the nodes.
 template <typename Step>
 auto until_available(const char* what, Step step) -> decltype(step()) {
-  base::Backoff backoff(200ms, 10s);
+  base::Backoff backoff({.initial = 200ms, .max = 10s});
   while (true) {
     auto result = step();
     if (result) return result;
@@ -171,7 +171,9 @@ void add_command(CLI::App& app, int& status) {
       "--config-file", line->config_file,
       std::string("Felix's settings (default: ") + k_default_config_file + ", if it exists)");
   command->callback([line, &status] {
-    const auto result = base::set_up_log("node", "info").and_then([&] { return run(*line); });
+    if (auto log = base::set_up_log("node", "info"); !log)
+      throw std::logic_error(log.error().message);
+    const auto result = run(*line);
     if (!result) spdlog::critical("{}", result.error().message);
     status = result.value_or(1);
   });

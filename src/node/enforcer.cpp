@@ -135,7 +135,7 @@ class Enforcer::Impl : net::Monitor::Listener {
   asio::steady_timer retry_{context_};
   asio::steady_timer refresh_timer_{context_};
   asio::steady_timer heartbeat_{context_};
-  base::Backoff backoff_{100ms, 10s};
+  base::Backoff backoff_{{.initial = 100ms, .max = 10s}};
   bool in_sync_ = false;
   bool apply_requested_ = false;
   std::string last_error_;

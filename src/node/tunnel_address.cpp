@@ -147,7 +147,7 @@ class TunnelAddressKeeper::Impl {
 
   store::Store& store_;
   const std::string node_;
-  base::Backoff backoff_{500ms, 30s};
+  base::Backoff backoff_{{.initial = 500ms, .max = 30s}};
   asio::io_context context_{1};
   asio::executor_work_guard<asio::io_context::executor_type> work_{context_.get_executor()};
   asio::steady_timer retry_{context_};
