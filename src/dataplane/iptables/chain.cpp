@@ -1,6 +1,7 @@
 #include "dataplane/iptables/chain.h"
 
 #include "dataplane/iptables/names.h"
+#include "policy/digest.h"
 
 namespace margay::dataplane::iptables {
 namespace {
@@ -25,7 +26,7 @@ std::vector<HashedRule> hashed(const Chain& chain) {
     std::string body = rule.match;
     if (!rule.comment.empty()) body += " -m comment --comment " + quoted(rule.comment);
     body += " " + rule.target;
-    previous = digest(previous + "\n" + body).substr(0, k_hash_length);
+    previous = policy::digest(previous + "\n" + body, k_hash_length);
     out.push_back({previous, "-m comment --comment \"" + std::string(k_hash_comment) + previous +
                                  "\" " + body});
   }

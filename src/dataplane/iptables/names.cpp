@@ -1,8 +1,6 @@
 #include "dataplane/iptables/names.h"
 
-#include <openssl/evp.h>
-
-#include <array>
+#include "policy/digest.h"
 
 namespace margay::dataplane::iptables {
 namespace {
@@ -10,43 +8,24 @@ namespace {
 constexpr size_t k_chain_length = 28;
 constexpr size_t k_set_length = 31;
 
-std::string base64url(const unsigned char* bytes, unsigned count) {
-  constexpr std::string_view alphabet =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  std::string out;
-  unsigned bits = 0, held = 0;
-  for (unsigned i = 0; i < count; ++i) {
-    held = held << 8 | bytes[i];
-    for (bits += 8; bits >= 6; bits -= 6) out += alphabet[held >> (bits - 6) & 63];
-  }
-  if (bits > 0) out += alphabet[held << (6 - bits) & 63];
-  return out;
+std::string hashed_name(std::string prefix, std::string_view name) {
+  prefix += '_';
+  return prefix + policy::digest(name, k_chain_length - prefix.size());
 }
 
 // The name itself where it fits and cannot be taken for a hash; else "_" and as much of its hash
 // as fits.
 std::string limited(std::string_view prefix, std::string_view name) {
-  std::string whole = std::string(prefix).append(name);
+  const std::string whole = std::string(prefix).append(name);
   if (whole.size() <= k_chain_length && !name.starts_with('_')) return whole;
-  whole = std::string(prefix).append("_").append(digest(name));
-  whole.resize(k_chain_length);
-  return whole;
+  return hashed_name(std::string(prefix), name);
 }
 
 }  // namespace
 
-std::string digest(std::string_view text) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> bytes;
-  unsigned count = 0;
-  EVP_Digest(text.data(), text.size(), bytes.data(), &count, EVP_sha224(), nullptr);
-  return base64url(bytes.data(), count);
-}
-
 std::string policy_chain(Direction direction, const policy::PolicyKey& key) {
   const std::string_view prefix = direction == Direction::ingress ? "cali-pi-" : "cali-po-";
-  std::string chain = std::string(prefix).append("_").append(digest(key.tier + "/" + key.id()));
-  chain.resize(k_chain_length);
-  return chain;
+  return hashed_name(std::string(prefix), key.tier + "/" + key.id());
 }
 
 std::string profile_chain(Direction direction, std::string_view profile) {

@@ -27,9 +27,6 @@ inline constexpr std::string_view k_masquerade_pools = "masq-ipam-pools";
 inline constexpr std::string_view k_vxlan_hosts = "all-vxlan-net";
 inline constexpr std::string_view k_ipip_hosts = "all-hosts-net";
 
-// URL-safe base64 of SHA-224, without padding: 38 characters.
-std::string digest(std::string_view text);
-
 std::string policy_chain(Direction direction, const policy::PolicyKey& key);  // cali-pi-, cali-po-
 std::string profile_chain(Direction direction, std::string_view profile);  // cali-pri-, cali-pro-
 std::string from_workload_chain(std::string_view interface_name);          // cali-fw-

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "dataplane/iptables/names.h"
+#include "policy/digest.h"
 
 namespace margay::dataplane::iptables {
 namespace {
@@ -180,7 +181,7 @@ class RuleCompiler {
   std::string net_set(const std::vector<Prefix>& nets) {
     std::string text;
     for (const auto& net : nets) text += net.to_string() + " ";
-    const std::string id = "c:" + digest(text);
+    const std::string id = "c:" + policy::digest(text, 23);
     net_sets_.emplace(id, nets);
     return set_name(options_.family, id);
   }

@@ -1,0 +1,91 @@
+#include "differential/oracle.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace margay::differential {
+namespace {
+
+using policy::Decision;
+using policy::Direction;
+using policy::Packet;
+using policy::Verdict;
+using policy::WorkloadEndpoint;
+
+constexpr uint8_t k_ipip = 4;
+constexpr uint16_t k_vxlan_port = 4789;
+
+std::string to_string(const Decision& decision) {
+  const char* verdict = decision.verdict == Verdict::allow ? "allow" : "deny";
+  switch (decision.by) {
+    case Decision::By::policy_rule:
+      return fmt::format("{} by rule {} of policy {} in tier {}", verdict, decision.rule,
+                         decision.policy->id(), decision.tier);
+    case Decision::By::end_of_tier:
+      return fmt::format("{} at the end of tier {}", verdict, decision.tier);
+    case Decision::By::profile_rule:
+      return fmt::format("{} by rule {} of profile {}", verdict, decision.rule, decision.profile);
+    case Decision::By::no_profile_matched:
+      return fmt::format("{}: no profile matched", verdict);
+    case Decision::By::endpoint_down:
+      return fmt::format("{}: endpoint down", verdict);
+  }
+  return verdict;
+}
+
+// Tunnel packets of a workload's own making are dropped before its policy is asked.
+bool is_tunnel_packet(const Packet& packet) {
+  return packet.protocol == k_ipip ||
+         (packet.protocol == policy::k_udp && packet.destination_port == k_vxlan_port);
+}
+
+}  // namespace
+
+Oracle::Oracle(const policy::Model& model, std::string node)
+    : node_(std::move(node)), evaluator_(model) {
+  for (const auto& [key, endpoint] : model.workloads) {
+    for (const auto& address : endpoint.addresses) owners_[address].push_back(&endpoint);
+    if (key.node == node_ && !endpoint.interface_name.empty())
+      interfaces_.try_emplace(endpoint.interface_name, &endpoint);
+  }
+  for (const auto& [name, endpoint] : interfaces_)
+    if (!endpoint->addresses.empty()) endpoints_.push_back(endpoint);
+}
+
+std::optional<Oracle::Place> Oracle::place_of(const policy::IPAddress& address) const {
+  const auto found = owners_.find(address);
+  if (found == owners_.end()) return Place{};
+  const auto& owners = found->second;
+  const bool all_remote = std::ranges::none_of(
+      owners, [&](const auto* endpoint) { return endpoint->key.node == node_; });
+  if (all_remote) return Place{};
+  if (owners.size() > 1 || owners.front()->interface_name.empty()) return std::nullopt;
+  if (interfaces_.at(owners.front()->interface_name) != owners.front()) return std::nullopt;
+  return Place{owners.front(), owners.front()->interface_name};
+}
+
+std::optional<Expectation> Oracle::expect(const Packet& packet) const {
+  const auto from = place_of(packet.source), to = place_of(packet.destination);
+  if (!from || !to || from->interface_name == to->interface_name) return std::nullopt;
+  Expectation expected{.injection = {from->interface_name, packet},
+                       .leaves_by = to->interface_name,
+                       .verdict = Verdict::allow,
+                       .why = {}};
+  const auto judge = [&](Verdict verdict, const std::string& reason) {
+    if (verdict == Verdict::deny) expected.verdict = Verdict::deny;
+    expected.why += (expected.why.empty() ? "" : "; ") + reason;
+  };
+  if (from->endpoint) {
+    if (is_tunnel_packet(packet)) judge(Verdict::deny, "tunnel packet from a workload");
+    const auto decision = evaluator_.evaluate(*from->endpoint, Direction::egress, packet);
+    judge(decision.verdict, "egress: " + to_string(decision));
+  }
+  if (to->endpoint) {
+    const auto decision = evaluator_.evaluate(*to->endpoint, Direction::ingress, packet);
+    judge(decision.verdict, "ingress: " + to_string(decision));
+  }
+  return expected;
+}
+
+}  // namespace margay::differential

@@ -1,0 +1,49 @@
+#pragma once
+
+// One generated case: a model programmed, packets judged, the model changed step by step with more
+// packets between, and at the end the state compared with one programmed afresh.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "differential/oracle.h"
+#include "differential/wire.h"
+#include "policy/generate.h"
+
+namespace margay::differential {
+
+struct TrialOptions {
+  std::string dataplane = "iptables";
+  size_t packets = 1000;
+  size_t phases = 4;  // the model changes between two of them
+  size_t workloads = 12;
+};
+
+// A packet that did not do what the evaluator says.
+struct Mismatch {
+  policy::Model model;
+  policy::Packet packet;
+  policy::Verdict expected = policy::Verdict::deny;
+  std::string description;
+};
+
+struct TrialResult {
+  size_t verdicts = 0;
+  size_t allowed = 0;
+  size_t mismatches = 0;
+  std::optional<Mismatch> first;
+  // Set when the state after the changes is not the one programmed afresh: what differs.
+  std::string drift;
+};
+
+base::Result<TrialResult> run_trial(Wire& wire, uint64_t seed, const TrialOptions& options);
+
+// Programs the model afresh and sends one packet. True: not what the evaluator says; nothing when
+// the packet's way is not determined.
+base::Result<std::optional<bool>> disagrees(Wire& wire, const std::string& dataplane,
+                                            const policy::Model& model,
+                                            const policy::Packet& packet);
+
+}  // namespace margay::differential
