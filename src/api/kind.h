@@ -15,7 +15,7 @@
 namespace margay::api {
 
 namespace json = boost::json;
-class Schema;  // api/schema.h
+struct Schema;  // api/schema.h
 
 // A column of the server-side table (kubectl get) and of calicoctl's output.
 struct Column {

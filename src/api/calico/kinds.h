@@ -1,0 +1,15 @@
+#pragma once
+
+// The kinds each file of this folder describes.
+
+#include "api/kind.h"
+
+namespace margay::api::calico {
+
+std::vector<Kind> policy_kinds();
+std::vector<Kind> endpoint_kinds();
+std::vector<Kind> networking_kinds();
+std::vector<Kind> configuration_kinds();
+std::vector<Kind> ipam_kinds();
+
+}  // namespace margay::api::calico

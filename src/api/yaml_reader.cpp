@@ -1,0 +1,194 @@
+#include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/exceptions.h>
+#include <yaml-cpp/parser.h>
+
+#include <istream>
+#include <map>
+#include <streambuf>
+
+#include "api/codec.h"
+#include "api/yaml_scalar.h"
+
+namespace margay::api {
+
+namespace {
+
+constexpr size_t k_max_depth = 100;
+// What aliases may add to a stream ("billion laughs").
+constexpr size_t k_max_aliased_values = 100'000;
+
+size_t count_values(const json::value& value) {
+  size_t count = 1;
+  if (const auto* object = value.if_object())
+    for (const auto& [key, member] : *object) count += count_values(member);
+  if (const auto* array = value.if_array())
+    for (const auto& item : *array) count += count_values(item);
+  return count;
+}
+
+// Makes JSON from yaml-cpp's events. Errors leave as YAML::Exception, for the parser to pass on.
+class Builder : public YAML::EventHandler {
+ public:
+  explicit Builder(std::vector<json::value>& documents) : documents_(documents) {}
+
+  void OnDocumentStart(const YAML::Mark&) override { anchors_.clear(); }
+  void OnDocumentEnd() override {}
+
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { add(mark, {}, anchor); }
+
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    const auto found = anchors_.find(anchor);
+    if (found == anchors_.end()) fail(mark, "an alias to something that has not ended");
+    aliased_values_ += count_values(found->second);
+    if (aliased_values_ > k_max_aliased_values) fail(mark, "aliases make the document too large");
+    add(mark, found->second, 0);
+  }
+
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& text) override {
+    add(mark, scalar(mark, tag, text), anchor, tag == "?" && text == "<<");
+  }
+
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
+    open(mark, tag, anchor, json::array());
+  }
+  void OnSequenceEnd() override { close(); }
+
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
+    open(mark, tag, anchor, json::object());
+  }
+  void OnMapEnd() override { close(); }
+
+ private:
+  struct Frame {
+    json::value value;
+    YAML::anchor_t anchor = 0;
+    YAML::Mark mark;
+    std::string key;
+    bool has_key = false;
+    bool merging = false;  // the key is a plain "<<"
+    json::object merged;   // what "<<" brought; the mapping's own keys win
+  };
+
+  [[noreturn]] static void fail(const YAML::Mark& mark, const std::string& what) {
+    throw YAML::ParserException(mark, what);
+  }
+
+  static json::value scalar(const YAML::Mark& mark, const std::string& tag,
+                            const std::string& text) {
+    if (tag == "!" || tag == "tag:yaml.org,2002:str") return json::value(text);
+    const bool core = tag == "?" || tag.empty() || tag == "tag:yaml.org,2002:int" ||
+                      tag == "tag:yaml.org,2002:float" || tag == "tag:yaml.org,2002:bool" ||
+                      tag == "tag:yaml.org,2002:null";
+    if (!core) fail(mark, "unsupported tag \"" + tag + "\"");
+    auto value = resolve_plain_scalar(text);
+    if (!value) fail(mark, value.error().message);
+    if (tag.ends_with(":float") && value->is_int64()) return value->to_number<double>();
+    return *std::move(value);
+  }
+
+  static std::string key_text(const YAML::Mark& mark, const json::value& key) {
+    if (key.is_string()) return std::string(key.get_string());
+    if (!key.is_primitive() || key.is_null()) fail(mark, "a key must be a string");
+    return to_json(key);
+  }
+
+  void open(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+            json::value empty) {
+    if (!tag.empty() && tag != "?" && tag != "!" && !tag.starts_with("tag:yaml.org,2002:"))
+      fail(mark, "unsupported tag \"" + tag + "\"");
+    if (stack_.size() >= k_max_depth) fail(mark, "nested too deeply");
+    stack_.push_back({.value = std::move(empty), .anchor = anchor, .mark = mark});
+  }
+
+  void close() {
+    Frame frame = std::move(stack_.back());
+    stack_.pop_back();
+    if (auto* object = frame.value.if_object())
+      for (auto& [key, value] : frame.merged) object->emplace(key, std::move(value));
+    add(frame.mark, std::move(frame.value), frame.anchor);
+  }
+
+  void add(const YAML::Mark& mark, json::value value, YAML::anchor_t anchor, bool merge = false) {
+    if (anchor != 0) anchors_[anchor] = value;
+    if (stack_.empty()) {
+      if (!value.is_null()) documents_.push_back(std::move(value));
+      return;
+    }
+    Frame& frame = stack_.back();
+    if (auto* array = frame.value.if_array()) {
+      array->push_back(std::move(value));
+    } else if (!frame.has_key) {
+      frame.key = key_text(mark, value);
+      frame.has_key = true;
+      frame.merging = merge;
+    } else {
+      frame.has_key = false;
+      add_member(frame, mark, std::move(value));
+    }
+  }
+
+  static void add_member(Frame& frame, const YAML::Mark& mark, json::value value) {
+    if (frame.merging) {
+      merge(frame, mark, value);
+    } else if (!frame.value.get_object().emplace(frame.key, std::move(value)).second) {
+      fail(mark, "key \"" + frame.key + "\" occurs twice");
+    }
+  }
+
+  // A mapping, or a list of mappings of which earlier ones win.
+  static void merge(Frame& frame, const YAML::Mark& mark, const json::value& value) {
+    if (const auto* object = value.if_object()) {
+      for (const auto& [key, member] : *object) frame.merged.emplace(key, member);
+    } else if (const auto* array = value.if_array()) {
+      for (const auto& item : *array) {
+        if (!item.is_object()) fail(mark, "\"<<\" takes mappings");
+        merge(frame, mark, item);
+      }
+    } else {
+      fail(mark, "\"<<\" takes mappings");
+    }
+  }
+
+  std::vector<json::value>& documents_;
+  std::vector<Frame> stack_;
+  std::map<YAML::anchor_t, json::value> anchors_;
+  size_t aliased_values_ = 0;
+};
+
+// Reads from text that outlives it, without a copy.
+class TextBuffer : public std::streambuf {
+ public:
+  explicit TextBuffer(std::string_view text) {
+    char* start = const_cast<char*>(text.data());  // never written: there is no output
+    setg(start, start, start + text.size());
+  }
+};
+
+}  // namespace
+
+base::Result<std::vector<json::value>> parse_yaml(std::string_view text) {
+  const size_t start = text.find_first_not_of(" \t\r\n");
+  if (start != std::string_view::npos && text[start] == '{') {
+    if (auto value = parse_json(text)) return std::vector<json::value>{*std::move(value)};
+  }
+  std::vector<json::value> documents;
+  try {
+    TextBuffer buffer(text);
+    std::istream stream(&buffer);
+    YAML::Parser parser(stream);
+    Builder builder(documents);
+    while (parser.HandleNextDocument(builder)) {
+    }
+  } catch (const YAML::Exception& error) {
+    return base::fail(base::ErrorCode::invalid,
+                      fmt::format("YAML: line {}, column {}: {}", error.mark.line + 1,
+                                  error.mark.column + 1, error.msg));
+  }
+  return documents;
+}
+
+}  // namespace margay::api

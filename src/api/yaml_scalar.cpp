@@ -1,0 +1,91 @@
+#include "api/yaml_scalar.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <optional>
+#include <regex>
+#include <string>
+
+namespace margay::api {
+
+namespace {
+
+using Words = std::initializer_list<std::string_view>;
+
+bool is_any(std::string_view text, Words words) {
+  return std::ranges::find(words, text) != words.end();
+}
+
+std::optional<json::value> word(std::string_view text) {
+  if (is_any(text, {"", "~", "null", "Null", "NULL"})) return json::value();
+  if (is_any(text, {"true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON"})) return true;
+  if (is_any(text, {"false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF"}))
+    return false;
+  return {};
+}
+
+// 12, 0x1f, 0o17, 017, 0b101, with a sign.
+std::optional<json::value> integer(std::string_view text) {
+  const bool negative = text.starts_with('-');
+  if (negative || text.starts_with('+')) text.remove_prefix(1);
+  int base = 10;
+  const auto prefixed = [&](std::string_view prefix) {
+    if (!text.starts_with(prefix) || text.size() == prefix.size()) return false;
+    text.remove_prefix(prefix.size());
+    return true;
+  };
+  if (prefixed("0x") || prefixed("0X"))
+    base = 16;
+  else if (prefixed("0o") || prefixed("0O"))
+    base = 8;
+  else if (prefixed("0b") || prefixed("0B"))
+    base = 2;
+  else if (prefixed("0"))
+    base = 8;
+  uint64_t magnitude = 0;
+  const auto [end, error] =
+      std::from_chars(text.data(), text.data() + text.size(), magnitude, base);
+  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return {};
+  constexpr uint64_t k_limit = uint64_t{1} << 63;
+  if (negative) {
+    if (magnitude > k_limit) return {};
+    return static_cast<int64_t>(~magnitude + 1);
+  }
+  if (magnitude < k_limit) return static_cast<int64_t>(magnitude);
+  return magnitude;
+}
+
+std::optional<json::value> floating(const std::string& text) {
+  static const std::regex pattern(R"([-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?)");
+  if (!std::regex_match(text, pattern)) return {};
+  const char* start = text.data() + (text.starts_with('+') ? 1 : 0);
+  double number = 0;
+  const auto [end, error] = std::from_chars(start, text.data() + text.size(), number);
+  if (error != std::errc()) return {};
+  return number;
+}
+
+bool is_infinite(std::string_view text) {
+  if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
+  return is_any(text, {".inf", ".Inf", ".INF", ".nan", ".NaN", ".NAN"});
+}
+
+}  // namespace
+
+base::Result<json::value> resolve_plain_scalar(std::string_view text) {
+  if (auto value = word(text)) return *value;
+  const bool numeric =
+      !text.empty() && std::string_view("+-.0123456789").find(text[0]) != std::string_view::npos;
+  if (!numeric) return json::value(text);
+  if (is_infinite(text))
+    return base::fail(base::ErrorCode::invalid,
+                      "\"" + std::string(text) + "\" has no form in JSON");
+  std::string digits(text);
+  std::erase(digits, '_');
+  if (auto value = integer(digits)) return *value;
+  if (auto value = floating(digits)) return *value;
+  return json::value(text);
+}
+
+}  // namespace margay::api
