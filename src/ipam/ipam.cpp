@@ -1,0 +1,247 @@
+#include "ipam/ipam.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "ipam/attempts.h"
+#include "ipam/block.h"
+#include "ipam/names.h"
+
+namespace margay::ipam {
+
+using base::ErrorCode;
+using base::fail;
+using base::IPAddress;
+using base::IPFamily;
+using base::Prefix;
+using base::Result;
+
+// The proof that nothing is lost between a block and its handle. An assignment reads the block,
+// then writes the handle, then writes the block as it was read. A release reads the handle, then
+// writes the block (even when it has nothing to change there), then writes the handle as it was
+// read. So when a release's last write goes through, every assignment that counted itself in the
+// handle before either was in the block when the release wrote it, or can no longer be written.
+Result<size_t> Ipam::settle(std::string_view handle_id, const Prefix& cidr,
+                            const std::function<size_t(Block&)>& change) {
+  size_t changed_total = 0;
+  for (Attempts attempts; attempts.left(); attempts.wait()) {
+    MARGAY_TRY(const auto handle, handles_.find(handle_id));
+    MARGAY_TRY(auto record, blocks_.find(block_name(cidr)));
+    int64_t held = 0;
+    size_t changed = 0;
+    std::optional<Block> block;
+    if (record) {
+      MARGAY_TRY(block, Block::from_object(record->object));
+      changed = change(*block);
+      held = static_cast<int64_t>(block->held_by(handle_id).size());
+    }
+    int64_t counted = 0;
+    if (handle) {
+      const auto& counts = handle->object.spec.block;
+      const auto found = counts.find(cidr.to_string());
+      if (found != counts.end()) counted = found->second;
+    }
+    if (block && (changed != 0 || counted != held)) {
+      MARGAY_TRY(const bool written, write_or_drop(*record, *block));
+      if (!written) continue;
+      changed_total += changed;
+    }
+    if (counted == held) return changed_total;
+    const auto settled = handles_.set(handle_id, handle, cidr, held);
+    if (settled) return changed_total;
+    if (!lost_race(settled.error())) return fail(settled.error());
+  }
+  return Attempts::exhausted("block " + cidr.to_string());
+}
+
+// A block that nobody has claimed and nobody uses goes. False: others were faster.
+Result<bool> Ipam::write_or_drop(Record<api::IPAMBlock>& record, const Block& block) {
+  record.object = block.object();
+  const auto written =
+      block.empty() && !block.host() ? blocks_.remove(record) : blocks_.update(record);
+  if (!written && !lost_race(written.error())) return fail(written.error());
+  return written.has_value();
+}
+
+Ipam::Ipam(store::Store& store)
+    : store_(store),
+      blocks_(store, k_blocks),
+      configs_(store, k_configs),
+      affinities_(store),
+      handles_(store) {}
+
+Result<size_t> Ipam::release_handle(std::string_view handle_id) {
+  size_t released = 0;
+  MARGAY_TRY(const auto handle, handles_.find(handle_id));
+  if (!handle) return released;
+  for (const auto& [text, count] : handle->object.spec.block) {
+    MARGAY_TRY(const Prefix cidr, Prefix::parse(text));
+    MARGAY_TRY(const size_t freed, settle(handle_id, cidr, [&](Block& block) {
+                 return block.release(block.held_by(handle_id));
+               }));
+    released += freed;
+  }
+  return released;
+}
+
+Result<size_t> Ipam::release(std::span<const IPAddress> addresses) {
+  size_t released = 0;
+  for (const auto& address : addresses) {
+    MARGAY_TRY(const size_t freed, release_one(address));
+    released += freed;
+  }
+  return released;
+}
+
+Result<size_t> Ipam::release_one(const IPAddress& address) {
+  for (Attempts attempts; attempts.left(); attempts.wait()) {
+    MARGAY_TRY(const auto cidr, block_of(address));
+    if (!cidr) return 0;
+    MARGAY_TRY(auto record, blocks_.find(block_name(*cidr)));
+    if (!record) return 0;
+    MARGAY_TRY(Block block, Block::from_object(record->object));
+    const auto allocation = block.find(address);
+    if (!allocation) return 0;
+    const auto& handle_id = allocation->attribute.handle_id;
+    if (handle_id) {
+      return settle(*handle_id, *cidr, [&](Block& current) -> size_t {
+        const auto now = current.find(address);
+        return now && now->attribute.handle_id == handle_id ? current.release({&address, 1}) : 0;
+      });
+    }
+    block.release({&address, 1});
+    MARGAY_TRY(const bool written, write_or_drop(*record, block));
+    if (written) return 1;
+  }
+  return Attempts::exhausted("address " + address.to_string());
+}
+
+// By the pools' block sizes; else, for blocks whose pool has gone, by looking at all.
+Result<std::optional<Prefix>> Ipam::block_of(const IPAddress& address) {
+  MARGAY_TRY(const auto pools, load_pools(store_));
+  for (const auto& pool : pools) {
+    if (!pool.cidr.contains(address)) continue;
+    const Prefix cidr(address, pool.block_size);
+    MARGAY_TRY(const auto record, blocks_.find(block_name(cidr)));
+    if (record) return cidr;
+  }
+  MARGAY_TRY(const auto records, blocks_.list());
+  for (const auto& record : records) {
+    const auto cidr = Prefix::parse(record.object.spec.cidr);
+    if (cidr && cidr->contains(address)) return *cidr;
+  }
+  return std::nullopt;
+}
+
+Result<std::vector<IPAddress>> Ipam::addresses_of(std::string_view handle_id) {
+  std::vector<IPAddress> addresses;
+  MARGAY_TRY(const auto handle, handles_.find(handle_id));
+  if (!handle) return addresses;
+  for (const auto& [text, count] : handle->object.spec.block) {
+    MARGAY_TRY(const Prefix cidr, Prefix::parse(text));
+    MARGAY_TRY(const auto record, blocks_.find(block_name(cidr)));
+    if (!record) continue;
+    MARGAY_TRY(const Block block, Block::from_object(record->object));
+    const auto held = block.held_by(handle_id);
+    addresses.insert(addresses.end(), held.begin(), held.end());
+  }
+  std::ranges::sort(addresses);
+  return addresses;
+}
+
+Result<> Ipam::assign_address(const Owner& owner, const IPAddress& address) {
+  MARGAY_TRY(const auto pools, load_pools(store_));
+  const auto pool = std::ranges::find_if(
+      pools, [&](const Pool& p) { return !p.disabled && p.cidr.contains(address); });
+  if (pool == pools.end()) {
+    return fail(ErrorCode::invalid,
+                fmt::format("address {} is in no enabled IP pool", address.to_string()));
+  }
+  MARGAY_TRY(const Config settings, config());
+  const Prefix cidr(address, pool->block_size);
+  for (Attempts attempts; attempts.left(); attempts.wait()) {
+    MARGAY_TRY(const bool done, try_assign_address(owner, address, cidr, settings));
+    if (done) return {};
+  }
+  MARGAY_CHECK(settle(owner.handle_id, cidr, [](Block&) { return 0; }));
+  return Attempts::exhausted("address " + address.to_string());
+}
+
+Result<bool> Ipam::try_assign_address(const Owner& owner, const IPAddress& address,
+                                      const Prefix& cidr, const Config& settings) {
+  MARGAY_TRY(auto record, blocks_.find(block_name(cidr)));
+  if (!record) {
+    MARGAY_TRY(const auto claim, affinities_.claim(owner.host, cidr, settings.max_blocks_per_host,
+                                                   settings.strict_affinity));
+    if (claim != Affinities::Claim::at_limit) return false;
+    return fail(ErrorCode::too_large,
+                fmt::format("address {}: node {} has {} blocks, as many as it may have",
+                            address.to_string(), owner.host, settings.max_blocks_per_host));
+  }
+  MARGAY_TRY(Block block, Block::from_object(record->object));
+  const auto holder = block.find(address);
+  if (holder && holder->attribute.handle_id == owner.handle_id) return true;
+  if ((settings.strict_affinity || block.strict()) && !block.is_claimed_by(owner.host)) {
+    return fail(
+        ErrorCode::forbidden,
+        fmt::format("address {}: block {} is of node {}, and affinity is strict",
+                    address.to_string(), cidr.to_string(), block.host().value_or("(none)")));
+  }
+  MARGAY_CHECK(block.assign(address, {owner.handle_id, owner.attributes}));
+  const auto held = static_cast<int64_t>(block.held_by(owner.handle_id).size());
+  MARGAY_CHECK(handles_.count(owner.handle_id, cidr, 0, held));
+  return write_or_drop(*record, block);
+}
+
+Result<> Ipam::release_affinity(const std::string& host, const Prefix& block, bool must_be_empty) {
+  return affinities_.release(host, block, must_be_empty);
+}
+
+Result<> Ipam::release_affinities(const std::string& host, bool must_be_empty) {
+  for (const IPFamily family : {IPFamily::v4, IPFamily::v6}) {
+    MARGAY_TRY(const auto blocks, affinities_.of_host(host, family));
+    for (const auto& block : blocks) {
+      const auto released = affinities_.release(host, block, must_be_empty);
+      const bool in_use = !released && released.error().code == ErrorCode::conflict;
+      if (!released && !(in_use && must_be_empty)) return released;
+    }
+  }
+  return {};
+}
+
+Result<Config> Ipam::config() const {
+  Config config;
+  MARGAY_TRY(const auto record, configs_.find(std::string(k_config_name)));
+  if (!record) return config;
+  const auto& spec = record->object.spec;
+  config.strict_affinity = spec.strict_affinity;
+  config.auto_allocate_blocks = spec.auto_allocate_blocks;
+  if (spec.max_blocks_per_host > 0) {
+    config.max_blocks_per_host = static_cast<size_t>(spec.max_blocks_per_host);
+  }
+  return config;
+}
+
+Result<> Ipam::set_config(const Config& config) {
+  for (Attempts attempts; attempts.left(); attempts.wait()) {
+    MARGAY_TRY(auto record, configs_.find(std::string(k_config_name)));
+    api::IPAMConfig object = record ? record->object : api::IPAMConfig{};
+    object.metadata.name = k_config_name;
+    object.spec = {.strict_affinity = config.strict_affinity,
+                   .auto_allocate_blocks = config.auto_allocate_blocks,
+                   .max_blocks_per_host = static_cast<int64_t>(config.max_blocks_per_host)};
+    Result<> written;
+    if (record) {
+      record->object = std::move(object);
+      written = configs_.update(*record);
+    } else if (const auto created = configs_.create(std::move(object)); !created) {
+      written = fail(created.error());
+    }
+    if (written || !lost_race(written.error())) return written;
+  }
+  return Attempts::exhausted("IPAM configuration");
+}
+
+}  // namespace margay::ipam

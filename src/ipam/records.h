@@ -1,0 +1,90 @@
+#pragma once
+
+// Typed access to the records of address management: one kind of object in the store, read and
+// written by compare-and-swap. For the files of this folder.
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/codec.h"
+#include "base/result.h"
+#include "store/store.h"
+
+namespace margay::ipam {
+
+template <typename T>
+struct Record {
+  T object;
+  store::Revision revision = 0;
+};
+
+// Somebody else was faster: read again and think again.
+inline bool lost_race(const base::Error& error) {
+  return error.code == base::ErrorCode::conflict || error.code == base::ErrorCode::already_exists ||
+         error.code == base::ErrorCode::not_found;
+}
+
+template <typename T>
+class Records {
+ public:
+  Records(store::Store& store, std::string_view resource) : store_(store), resource_(resource) {}
+
+  base::Result<std::optional<Record<T>>> find(const std::string& name) const {
+    const auto entry = store_.get(key(name));
+    if (!entry && entry.error().code == base::ErrorCode::not_found) return std::nullopt;
+    if (!entry) return base::fail(entry.error().wrap(resource_ + " " + name));
+    MARGAY_TRY(Record<T> record, decode(*entry));
+    return std::optional(std::move(record));
+  }
+
+  base::Result<std::vector<Record<T>>> list() const {
+    MARGAY_TRY(const store::List list, store_.list({.resource = resource_}));
+    std::vector<Record<T>> records;
+    records.reserve(list.entries.size());
+    for (const auto& entry : list.entries) {
+      MARGAY_TRY(records.emplace_back(), decode(entry));
+    }
+    return records;
+  }
+
+  base::Result<Record<T>> create(T object) const {
+    const std::string& name = object.metadata.name;
+    MARGAY_TRY(const auto entry, store_.create(key(name), text(object)));
+    return Record<T>{std::move(object), entry.revision};
+  }
+
+  // The record's revision must still be the stored one; becomes that of this write.
+  base::Result<> update(Record<T>& record) const {
+    const std::string& name = record.object.metadata.name;
+    MARGAY_TRY(const auto entry, store_.update(key(name), text(record.object), record.revision));
+    record.revision = entry.revision;
+    return {};
+  }
+
+  base::Result<> remove(const Record<T>& record) const {
+    MARGAY_CHECK(store_.remove(key(record.object.metadata.name), record.revision));
+    return {};
+  }
+
+ private:
+  store::Key key(const std::string& name) const {
+    return {.resource = resource_, .ns = {}, .name = name};
+  }
+  static std::string text(const T& object) { return api::to_json(api::encode(object)); }
+  base::Result<Record<T>> decode(const store::Entry& entry) const {
+    auto json = api::parse_json(entry.value);
+    if (!json) return base::fail(std::move(json).error().wrap(resource_ + " " + entry.key.name));
+    auto object = api::decode<T>(*json);
+    if (!object)
+      return base::fail(std::move(object).error().wrap(resource_ + " " + entry.key.name));
+    return Record<T>{*std::move(object), entry.revision};
+  }
+
+  store::Store& store_;
+  std::string resource_;
+};
+
+}  // namespace margay::ipam
