@@ -9,6 +9,10 @@ SEED ?= 1
 DURATION ?= 3600
 COUNT ?= 50
 
+# One cache for every clone and preset: paths count from the clone's top.
+export CCACHE_BASEDIR := $(CURDIR)
+export CCACHE_NOHASHDIR := 1
+
 .PHONY: help deps build demo test unit differential conformance fault bench asan tsan format lint clean
 
 help: ## this list

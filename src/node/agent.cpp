@@ -52,7 +52,7 @@ Result<std::vector<Settings>> settings_from_store(store::Store& store, const std
   return sources;
 }
 
-class Agent::Impl : store::Syncer::Sink {
+class Agent::Impl : store::SyncerSink {
  public:
   Impl(base::EventLoop& loop, store::Store& store, Enforcer& enforcer, Health& health,
        AgentMetrics& metrics, Options options)
@@ -86,7 +86,7 @@ class Agent::Impl : store::Syncer::Sink {
  private:
   // ---- the syncer's stream, on the loop ------------------------------------------------------
 
-  void on_change(const store::Key& key, const std::optional<store::Entry>& entry) override {
+  void on_change(const store::Key& key, std::optional<store::Entry> entry) override {
     if (key.resource == k_felix_configurations) return on_settings(key.name, entry);
     const auto converted = converter_.convert(key, entry);
     if (!converted) {
