@@ -52,7 +52,7 @@ Result<std::vector<Settings>> settings_from_store(store::Store& store, const std
   return sources;
 }
 
-class Agent::Impl : store::SyncerSink {
+class Agent::Impl final : public store::SyncerSink {
  public:
   Impl(base::EventLoop& loop, store::Store& store, Enforcer& enforcer, Health& health,
        AgentMetrics& metrics, Options options)
