@@ -52,14 +52,14 @@ struct Scope {
 };
 
 struct ListOptions {
-  size_t limit = 0;            // 0: everything
-  std::string resume = {};     // `resume` of the page before: the same snapshot goes on
+  size_t limit = 0;         // 0: everything
+  std::string resume = {};  // `resume` of the page before: the same snapshot goes on
 };
 
 struct List {
   std::vector<Entry> entries;  // by namespace, then name, as bytes
   Revision revision = 0;
-  std::string resume;            // empty: that was all
+  std::string resume;  // empty: that was all
   std::optional<size_t> remaining;
 };
 

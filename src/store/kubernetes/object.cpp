@@ -1,0 +1,119 @@
+#include "store/kubernetes/object.h"
+
+#include <fmt/format.h>
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <charconv>
+
+namespace margay::store::kubernetes {
+namespace {
+
+namespace json = boost::json;
+using base::ErrorCode;
+using base::fail;
+using base::Result;
+
+std::string_view text_at(const json::object& object, std::string_view name) {
+  const auto* value = object.if_contains(name);
+  if (value == nullptr || !value->is_string()) return {};
+  return {value->get_string().data(), value->get_string().size()};
+}
+
+const json::object* metadata_of(const json::object& object) {
+  const auto* metadata = object.if_contains("metadata");
+  return metadata != nullptr ? metadata->if_object() : nullptr;
+}
+
+}  // namespace
+
+Result<const api::Kind*> find_kind(std::string_view resource) {
+  const auto* kind = api::find_resource(resource);
+  if (kind == nullptr)
+    return fail(ErrorCode::unsupported, fmt::format("unknown resource \"{}\"", resource));
+  return kind;
+}
+
+std::string escape(std::string_view text) {
+  std::string escaped;
+  for (const char c : text) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '-' || c == '.' || c == '_' || c == '~';
+    if (plain)
+      escaped += c;
+    else
+      escaped += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  }
+  return escaped;
+}
+
+std::string collection_path(const api::Kind& kind, std::string_view ns) {
+  std::string path = kind.group.empty() ? "/api/" + kind.version
+                                        : fmt::format("/apis/{}/{}", kind.group, kind.version);
+  if (kind.namespaced && !ns.empty()) path += "/namespaces/" + escape(ns);
+  return path + "/" + kind.plural;
+}
+
+Result<std::string> object_path(const api::Kind& kind, const Key& key) {
+  if (key.name.empty()) return fail(ErrorCode::invalid, kind.resource() + ": a name is required");
+  if (kind.namespaced && key.ns.empty())
+    return fail(ErrorCode::invalid,
+                fmt::format("{} \"{}\": a namespace is required", kind.resource(), key.name));
+  return collection_path(kind, key.ns) + "/" + escape(key.name);
+}
+
+Result<json::object> parse_object(std::string_view text) {
+  boost::system::error_code error;
+  auto value = json::parse(json::string_view(text.data(), text.size()), error);
+  if (error) return fail(ErrorCode::invalid, "not JSON: " + error.message());
+  if (!value.is_object()) return fail(ErrorCode::invalid, "not a JSON object");
+  return std::move(value.get_object());
+}
+
+Result<Revision> parse_revision(std::string_view text) {
+  Revision revision = 0;
+  const char* const end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, revision);
+  if (parsed.ec != std::errc() || parsed.ptr != end || revision < 0)
+    return fail(ErrorCode::internal,
+                fmt::format("the server's resourceVersion \"{}\" is not a number", text));
+  return revision;
+}
+
+Result<Revision> revision_of(const json::object& object) {
+  const auto* metadata = metadata_of(object);
+  if (metadata == nullptr) return fail(ErrorCode::internal, "the server's object has no metadata");
+  return parse_revision(text_at(*metadata, "resourceVersion"));
+}
+
+Result<Entry> to_entry(const api::Kind& kind, json::object object) {
+  Entry entry;
+  MARGAY_TRY(entry.revision, revision_of(object));
+  const auto& metadata = *metadata_of(object);
+  entry.key = {kind.resource(), std::string(text_at(metadata, "namespace")),
+               std::string(text_at(metadata, "name"))};
+  if (entry.key.name.empty())
+    return fail(ErrorCode::internal, "the server's object has no metadata.name");
+  if (!object.contains("apiVersion")) object["apiVersion"] = kind.api_version();
+  if (!object.contains("kind")) object["kind"] = kind.name;
+  entry.value = json::serialize(object);
+  return entry;
+}
+
+Result<std::string> to_body(const api::Kind& kind, const Key& key, std::string_view value,
+                            std::optional<Revision> resource_version) {
+  auto object = parse_object(value);
+  if (!object) return fail(std::move(object).error().wrap(kind.resource() + " " + key.name));
+  if (!object->contains("apiVersion")) (*object)["apiVersion"] = kind.api_version();
+  if (!object->contains("kind")) (*object)["kind"] = kind.name;
+  auto& metadata = (*object)["metadata"];
+  if (!metadata.is_object()) metadata = json::object();
+  auto& fields = metadata.get_object();
+  if (!key.name.empty()) fields["name"] = key.name;
+  if (kind.namespaced && !key.ns.empty()) fields["namespace"] = key.ns;
+  fields.erase("resourceVersion");
+  if (resource_version) fields["resourceVersion"] = std::to_string(*resource_version);
+  return json::serialize(*object);
+}
+
+}  // namespace margay::store::kubernetes

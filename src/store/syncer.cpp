@@ -1,0 +1,235 @@
+#include "store/syncer.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <thread>
+
+namespace margay::store {
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+
+struct Change {
+  Key key;
+  std::optional<Entry> entry;
+};
+
+std::string describe(const Scope& scope) {
+  std::string text = scope.resource;
+  if (!scope.ns.empty()) text += " in namespace " + scope.ns;
+  if (!scope.name.empty()) text += " named " + scope.name;
+  return text;
+}
+
+}  // namespace
+
+// Where the sources' streams become one, on the executor.
+class Syncer::Outlet : public std::enable_shared_from_this<Outlet> {
+ public:
+  Outlet(SyncerSink& sink, Executor executor, size_t sources)
+      : sink_(&sink), executor_(std::move(executor)), behind_(sources) {}
+
+  void post(std::vector<Change> changes) {
+    if (changes.empty()) return;
+    post_task([changes = std::move(changes)](SyncerSink& sink) mutable {
+      for (auto& change : changes) sink.on_change(change.key, std::move(change.entry));
+    });
+  }
+
+  // A snapshot has been posted. After the last one comes `in sync`.
+  void posted_snapshot() {
+    if (--behind_ == 0) post_task([](SyncerSink& sink) { sink.on_in_sync(); });
+  }
+
+  void close() {
+    const std::lock_guard lock(mutex_);
+    sink_ = nullptr;
+  }
+
+ private:
+  void post_task(auto task) {
+    executor_([self = shared_from_this(), task = std::move(task)]() mutable {
+      const std::lock_guard lock(self->mutex_);
+      if (self->sink_ != nullptr) task(*self->sink_);
+    });
+  }
+
+  std::recursive_mutex mutex_;  // the sink may destroy the syncer
+  SyncerSink* sink_;            // null: closed
+  const Executor executor_;
+  std::atomic<size_t> behind_;
+};
+
+// One scope: a thread that lists, watches, and starts over when that ends.
+class Syncer::Source final : public Watcher {
+ public:
+  Source(Store& store, Scope scope, Outlet& outlet, const SyncerOptions& options)
+      : store_(store),
+        scope_(std::move(scope)),
+        outlet_(outlet),
+        page_size_(options.page_size),
+        backoff_(options.backoff) {}
+
+  void start() {
+    thread_ = std::thread([this] { run(); });
+  }
+  void request_stop() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    wake_.notify_all();
+  }
+  void join() { thread_.join(); }
+
+ private:
+  void on_events(std::span<const Event> events) override;
+  void on_progress(Revision revision) override;
+  void on_end(const Error& error) override;
+
+  void run();
+  Result<> list();
+  Error watch();
+  bool pause(const Error& error);
+
+  Store& store_;
+  const Scope scope_;
+  Outlet& outlet_;
+  const size_t page_size_;
+  base::Backoff backoff_;
+
+  // Of this thread while it lists, of the watch's while there is one.
+  std::map<Key, Revision> known_;
+  Revision position_ = 0;  // told up to here; 0: list first
+  bool in_sync_ = false;
+  bool moved_ = false;  // the watch works: it has delivered something
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::optional<Error> end_;  // of the watch under way
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+void Syncer::Source::on_events(std::span<const Event> events) {
+  std::vector<Change> changes;
+  changes.reserve(events.size());
+  for (const auto& event : events) {
+    position_ = event.entry.revision;
+    if (event.type == Event::Type::removed) {
+      known_.erase(event.entry.key);
+      changes.push_back({event.entry.key, std::nullopt});
+    } else {
+      known_[event.entry.key] = event.entry.revision;
+      changes.push_back({event.entry.key, event.entry});
+    }
+  }
+  moved_ = true;
+  outlet_.post(std::move(changes));
+}
+
+void Syncer::Source::on_progress(Revision revision) {
+  position_ = std::max(position_, revision);
+  moved_ = true;
+}
+
+void Syncer::Source::on_end(const Error& error) {
+  {
+    const std::lock_guard lock(mutex_);
+    end_ = error;
+  }
+  wake_.notify_all();
+}
+
+void Syncer::Source::run() {
+  for (;;) {
+    if (position_ == 0) {
+      const auto listed = list();
+      if (!listed && !pause(listed.error())) return;
+      if (!listed) continue;
+      if (!std::exchange(in_sync_, true)) outlet_.posted_snapshot();
+    }
+    const Error end = watch();
+    if (std::exchange(moved_, false)) backoff_.reset();
+    if (end.code == ErrorCode::too_old) position_ = 0;
+    if (!pause(end)) return;
+  }
+}
+
+// Tells what differs from what has been told. When it fails on the way, the next list goes on from
+// what was told by then.
+Result<> Syncer::Source::list() {
+  std::map<Key, Revision> unseen = known_;
+  List page;
+  do {
+    MARGAY_TRY(page, store_.list(scope_, {.limit = page_size_, .resume = page.resume}));
+    std::vector<Change> changes;
+    for (auto& entry : page.entries) {
+      unseen.erase(entry.key);
+      const auto [known, added] = known_.try_emplace(entry.key, entry.revision);
+      if (!added && known->second == entry.revision) continue;
+      known->second = entry.revision;
+      changes.push_back({entry.key, std::move(entry)});
+    }
+    outlet_.post(std::move(changes));
+  } while (!page.resume.empty());
+
+  std::vector<Change> gone;
+  for (const auto& [key, revision] : unseen) {
+    known_.erase(key);
+    gone.push_back({key, std::nullopt});
+  }
+  outlet_.post(std::move(gone));
+  position_ = page.revision;
+  return {};
+}
+
+// Returns why it ended; while stopping, anything.
+Error Syncer::Source::watch() {
+  {
+    const std::lock_guard lock(mutex_);
+    end_.reset();
+  }
+  const auto watch = store_.watch(scope_, position_, *this);
+  if (!watch) return watch.error();
+  std::unique_lock lock(mutex_);
+  wake_.wait(lock, [this] { return end_.has_value() || stopping_; });
+  return end_.value_or(Error{ErrorCode::unavailable, "stopping", {}});
+}
+
+// Waits before the next try; false: stop.
+bool Syncer::Source::pause(const Error& error) {
+  const auto wait = backoff_.next();
+  std::unique_lock lock(mutex_);
+  if (stopping_) return false;
+  spdlog::log(error.code == ErrorCode::too_old ? spdlog::level::debug : spdlog::level::warn,
+              "syncing {}: {}; trying again in {} ms", describe(scope_), error.message,
+              wait.count());
+  wake_.wait_for(lock, wait, [this] { return stopping_; });
+  return !stopping_;
+}
+
+Syncer::Syncer(Store& store, std::vector<Scope> scopes, SyncerSink& sink, Executor executor,
+               const SyncerOptions& options)
+    : outlet_(std::make_shared<Outlet>(sink, std::move(executor), scopes.size() + 1)) {
+  for (auto& scope : scopes)
+    sources_.push_back(std::make_unique<Source>(store, std::move(scope), *outlet_, options));
+  for (auto& source : sources_) source->start();
+  outlet_->posted_snapshot();  // the one of no scope, so that nothing to sync is in sync as well
+}
+
+Syncer::~Syncer() {
+  outlet_->close();
+  for (auto& source : sources_) source->request_stop();
+  for (auto& source : sources_) source->join();
+}
+
+}  // namespace margay::store
