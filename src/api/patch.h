@@ -1,0 +1,27 @@
+#pragma once
+
+// The patch types of the Kubernetes API, as pure functions: document and patch in, document out.
+// Errors are `invalid` and say which operation or field; nothing is applied in part.
+
+#include <boost/json/value.hpp>
+
+#include "base/result.h"
+
+namespace margay::api {
+
+namespace json = boost::json;
+struct Schema;
+
+// RFC 6902, with pointers of RFC 6901.
+base::Result<json::value> apply_json_patch(json::value document, const json::value& patch);
+
+// RFC 7396.
+json::value apply_merge_patch(json::value document, const json::value& patch);
+
+// Kubernetes' strategic merge patch: lists whose schema has a merge strategy are merged by their
+// key (or as sets), and the directives $patch, $retainKeys, $deleteFromPrimitiveList/<field> and
+// $setElementOrder/<field> are followed.
+base::Result<json::value> apply_strategic_merge_patch(const Schema& schema, json::value document,
+                                                      const json::value& patch);
+
+}  // namespace margay::api
