@@ -1,34 +1,41 @@
 #pragma once
 
-// How long to wait before trying again: doubling from `least` to `most`, each wait a random part
-// (half to all) of that, so that many who failed together do not come back together. RFC 8961's
-// advice, in one place.
+// How long to wait before trying again: the one place that decides it.
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <random>
 
 namespace margay::base {
 
+// Exponential with jitter, so that many who failed together don't come back together: the n-th
+// wait is drawn from [half, whole] of initial * 2^n, up to `max`. A value; one thread.
 class Backoff {
  public:
-  Backoff(std::chrono::milliseconds least, std::chrono::milliseconds most)
-      : least_(least), most_(most), current_(least), random_(std::random_device{}()) {}
+  struct Options {
+    std::chrono::milliseconds initial{100};
+    std::chrono::milliseconds max{30'000};
+  };
+
+  explicit Backoff(const Options& options, uint64_t seed = std::random_device{}())
+      : options_(options), random_(seed), ceiling_(options.initial) {}
+  Backoff(std::chrono::milliseconds initial, std::chrono::milliseconds max)
+      : Backoff(Options{initial, max}) {}
 
   std::chrono::milliseconds next() {
-    const auto most_now = current_.count();
-    current_ = std::min(most_, current_ * 2);
-    return std::chrono::milliseconds(
-        std::uniform_int_distribution<long>(most_now / 2, most_now)(random_));
+    const auto whole = std::min(ceiling_, options_.max);
+    ceiling_ = std::min(ceiling_ * 2, options_.max);
+    std::uniform_int_distribution<int64_t> draw(whole.count() / 2, whole.count());
+    return std::chrono::milliseconds(draw(random_));
   }
-  // After a success.
-  void reset() { current_ = least_; }
+  // It worked: the next failure starts from the initial wait.
+  void reset() { ceiling_ = options_.initial; }
 
  private:
-  std::chrono::milliseconds least_;
-  std::chrono::milliseconds most_;
-  std::chrono::milliseconds current_;
-  std::minstd_rand random_;
+  Options options_;
+  std::mt19937_64 random_;
+  std::chrono::milliseconds ceiling_;
 };
 
 }  // namespace margay::base
