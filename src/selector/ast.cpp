@@ -97,28 +97,31 @@ NodePtr conjoin(std::vector<NodePtr> operands) { return join<Conjunction>(std::m
 
 NodePtr disjoin(std::vector<NodePtr> operands) { return join<Disjunction>(std::move(operands)); }
 
+NodePtr map_tests(const NodePtr& node, const std::function<NodePtr(const NodePtr&)>& replace) {
+  const auto map_all = [&replace](std::vector<NodePtr> operands) {
+    for (NodePtr& operand : operands) operand = map_tests(operand, replace);
+    return operands;
+  };
+  return std::visit(
+      Overloaded{
+          [&](const Negation& form) { return negate(map_tests(form.operand, replace)); },
+          [&](const Conjunction& form) { return conjoin(map_all(form.operands)); },
+          [&](const Disjunction& form) { return disjoin(map_all(form.operands)); },
+          [&](const auto&) { return replace(node); },
+      },
+      node->form);
+}
+
 NodePtr with_key_prefix(const NodePtr& node, std::string_view prefix) {
-  const auto prefixed_all = [prefix](auto form) {
-    for (NodePtr& operand : form.operands) operand = with_key_prefix(operand, prefix);
-    return make_node(std::move(form));
-  };
-  const auto prefixed = [prefix](auto form) {
-    form.key.insert(0, prefix);
-    return make_node(std::move(form));
-  };
-  return std::visit(Overloaded{
-                        [&](const All&) { return node; },
-                        [&](const Global&) { return node; },
-                        [&](const Has& form) { return prefixed(form); },
-                        [&](const Comparison& form) { return prefixed(form); },
-                        [&](const Membership& form) { return prefixed(form); },
-                        [&](const Negation& form) {
-                          return make_node(Negation{with_key_prefix(form.operand, prefix)});
-                        },
-                        [&](const Conjunction& form) { return prefixed_all(form); },
-                        [&](const Disjunction& form) { return prefixed_all(form); },
-                    },
-                    node->form);
+  return map_tests(node, [prefix](const NodePtr& test) {
+    Node prefixed = *test;
+    std::visit(
+        [prefix](auto& form) {
+          if constexpr (requires { form.key; }) form.key.insert(0, prefix);
+        },
+        prefixed.form);
+    return std::make_shared<const Node>(std::move(prefixed));
+  });
 }
 
 std::string print(const Node& node) {

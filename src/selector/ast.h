@@ -2,8 +2,10 @@
 
 // The parsed form of a selector: an immutable tree, shared by the selectors built from it.
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -58,6 +60,10 @@ NodePtr make_node(Form form) {
 NodePtr negate(NodePtr operand);
 NodePtr conjoin(std::vector<NodePtr> operands);
 NodePtr disjoin(std::vector<NodePtr> operands);
+
+// The same operations on what `replace` makes of each test (All, Global, Has, Comparison,
+// Membership).
+NodePtr map_tests(const NodePtr& node, const std::function<NodePtr(const NodePtr&)>& replace);
 
 // The same tests on keys with `prefix` before them.
 NodePtr with_key_prefix(const NodePtr& node, std::string_view prefix);

@@ -1,0 +1,52 @@
+#pragma once
+
+// Objects of Kubernetes and projectcalico.org as the policy model sees them (docs/policy.md): pure
+// functions, an object in, a model value out.
+//
+// An object that cannot be read is refused with an `invalid` error that names its fields. Where
+// leaving something out is safe, it is left out with a warning instead: a rule that cannot be read
+// never opens anything, and never keeps its policy from isolating.
+
+#include <string>
+#include <vector>
+
+#include "api/calico.h"
+#include "api/kubernetes.h"
+#include "base/result.h"
+#include "policy/model.h"
+
+namespace margay::k8s {
+
+using Warnings = std::vector<std::string>;
+
+// ---- Kubernetes -------------------------------------------------------------------------------
+
+policy::Profile profile_of(const api::kubernetes::Namespace& ns);
+policy::Profile profile_of(const api::kubernetes::ServiceAccount& account);
+
+// Whether the pod has an interface of its own.
+bool has_endpoint(const api::kubernetes::Pod& pod);
+policy::WorkloadEndpoint endpoint_of(const api::kubernetes::Pod& pod, Warnings& warnings);
+
+// One rule of a Kubernetes policy becomes several in the model, by protocol and peer. These are the
+// indexes in the object's list that the model's rules come from.
+struct RuleOrigins {
+  std::vector<size_t> ingress, egress;
+};
+base::Result<policy::Policy> policy_of(const api::kubernetes::NetworkPolicy& policy,
+                                       Warnings& warnings, RuleOrigins* origins = nullptr);
+
+// ---- projectcalico.org --------------------------------------------------------------------------
+
+base::Result<policy::Policy> policy_of(const api::NetworkPolicy& policy, Warnings& warnings);
+base::Result<policy::Policy> policy_of(const api::GlobalNetworkPolicy& policy, Warnings& warnings);
+base::Result<policy::Profile> profile_of(const api::Profile& profile, Warnings& warnings);
+base::Result<policy::NetworkSet> network_set_of(const api::NetworkSet& set);
+base::Result<policy::NetworkSet> network_set_of(const api::GlobalNetworkSet& set);
+base::Result<policy::WorkloadEndpoint> endpoint_of(const api::WorkloadEndpoint& endpoint);
+base::Result<policy::HostEndpoint> endpoint_of(const api::HostEndpoint& endpoint);
+base::Result<policy::IPPool> pool_of(const api::IPPool& pool);
+base::Result<policy::Host> host_of(const api::CalicoNode& node);
+base::Result<policy::Block> block_of(const api::IPAMBlock& block);
+
+}  // namespace margay::k8s

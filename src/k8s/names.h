@@ -1,0 +1,41 @@
+#pragma once
+
+// What things made from Kubernetes objects are called. Calico v3.19's names, which users' policies,
+// dashboards and scripts know.
+
+#include <string>
+#include <string_view>
+
+namespace margay::k8s {
+
+inline constexpr std::string_view k_namespace_label = "projectcalico.org/namespace";
+inline constexpr std::string_view k_orchestrator_label = "projectcalico.org/orchestrator";
+inline constexpr std::string_view k_service_account_label = "projectcalico.org/serviceaccount";
+inline constexpr std::string_view k_name_label = "projectcalico.org/name";
+// Before the keys of labels that endpoints inherit from their namespace and service account.
+inline constexpr std::string_view k_namespace_prefix = "pcns.";
+inline constexpr std::string_view k_service_account_prefix = "pcsa.";
+
+inline constexpr std::string_view k_kubernetes = "k8s";  // the orchestrator
+inline constexpr std::string_view k_pod_interface = "eth0";
+
+// Annotations of pods.
+inline constexpr std::string_view k_pod_ip_annotation = "cni.projectcalico.org/podIP";
+inline constexpr std::string_view k_pod_ips_annotation = "cni.projectcalico.org/podIPs";
+inline constexpr std::string_view k_floating_ips_annotation = "cni.projectcalico.org/floatingIPs";
+
+std::string namespace_profile(std::string_view ns);                               // kns.<ns>
+std::string service_account_profile(std::string_view ns, std::string_view name);  // ksa.<ns>.<name>
+bool is_kubernetes_profile(std::string_view profile);  // one of these two
+
+// A Kubernetes NetworkPolicy among Calico's: knp.default.<name>.
+std::string kubernetes_policy(std::string_view name);
+// Calico stores its policies in Kubernetes as default.<name>; users know them as <name>.
+std::string_view without_tier(std::string_view name);
+
+// The host's end of a pod's veth pair: the prefix and 11 hexadecimal digits of the SHA-1 of
+// "<namespace>.<pod>".
+std::string interface_name(std::string_view ns, std::string_view pod,
+                           std::string_view prefix = "cali");
+
+}  // namespace margay::k8s
