@@ -118,7 +118,7 @@ Described<json::value> any_object() { return untyped(Schema::Type::map); }
 
 Described<json::value> any_list() {
   auto list = untyped(Schema::Type::list);
-  list.schema()->items = any().schema();
+  list.schema()->items = any_object().schema();
   return list;
 }
 

@@ -26,6 +26,17 @@ void one_controller(const std::vector<OwnerReference>& owners, const Report& rep
   if (controllers > 1) report.invalid(controllers, "only one owner may be the controller");
 }
 
+// Kubernetes' own names for its types; for others the API version and the kind.
+std::string definition_name(const Kind& kind) {
+  const size_t suffix = kind.group.find(".k8s.io");
+  std::string group = kind.group;
+  if (group.empty())
+    group = "io.k8s.api.core";
+  else if (suffix != std::string::npos)
+    group = "io.k8s.api." + group.substr(0, suffix);
+  return group + "." + kind.version + "." + kind.name;
+}
+
 Described<std::string> time() { return string().format("date-time").check(formats::rfc3339); }
 
 }  // namespace
@@ -70,6 +81,7 @@ const Described<ObjectMeta>& object_meta() {
 }
 
 void complete_kind(Kind& kind, Schema& schema, NameRule name_rule) {
+  schema.name = definition_name(kind);
   if (kind.singular.empty()) {
     kind.singular = kind.name;
     for (char& c : kind.singular)
