@@ -62,6 +62,19 @@ Rule to_ports(EntityMatch destination, uint8_t protocol = k_tcp) {
   return {.protocol = protocol, .destination = std::move(destination)};
 }
 
+Rule source_selectors(const char* is, const char* is_not) {
+  Rule rule;
+  if (is) rule.source.selector = selector(is);
+  if (is_not) rule.source.not_selector = selector(is_not);
+  return rule;
+}
+Rule source_selector(const char* is) { return source_selectors(is, nullptr); }
+Rule destination_selector(const char* is) {
+  Rule rule;
+  rule.destination.selector = selector(is);
+  return rule;
+}
+
 struct MatchCase {
   const char* name;
   Rule rule;
@@ -158,56 +171,27 @@ const MatchCase k_nets[] = {
 INSTANTIATE_TEST_SUITE_P(Nets, RuleMatch, ::testing::ValuesIn(k_nets));
 
 const MatchCase k_selectors[] = {
-    {"source selector", {.source = {.selector = selector("app == 'client'")}}, k_web, ""},
-    {"source selector, the other family",
-     {.source = {.selector = selector("app == 'client'")}},
-     k_web6,
-     ""},
-    {"source selector of another pod",
-     {.source = {.selector = selector("app == 'server'")}},
-     k_web,
+    {"source selector", source_selector("app == 'client'"), k_web, ""},
+    {"source selector, the other family", source_selector("app == 'client'"), k_web6, ""},
+    {"source selector of another pod", source_selector("app == 'server'"), k_web,
      "source.selector"},
-    {"destination selector", {.destination = {.selector = selector("app == 'server'")}}, k_web, ""},
-    {"destination selector of another pod",
-     {.destination = {.selector = selector("app == 'client'")}},
-     k_web,
+    {"destination selector", destination_selector("app == 'server'"), k_web, ""},
+    {"destination selector of another pod", destination_selector("app == 'client'"), k_web,
      "destination.selector"},
-    {"label that a profile gives",
-     {.source = {.selector = selector("pcns.team == 'web'")}},
-     k_web,
+    {"label that a profile gives", source_selector("pcns.team == 'web'"), k_web, ""},
+    {"network set", source_selector("zone == 'office'"), tcp("192.0.2.77", "10.65.0.2", 80), ""},
+    {"outside the network set", source_selector("zone == 'office'"),
+     tcp("192.0.3.0", "10.65.0.2", 80), "source.selector"},
+    {"host endpoint", source_selector("role == 'gateway'"), tcp("198.51.100.1", "10.65.0.2", 80),
      ""},
-    {"network set",
-     {.source = {.selector = selector("zone == 'office'")}},
-     tcp("192.0.2.77", "10.65.0.2", 80),
-     ""},
-    {"outside the network set",
-     {.source = {.selector = selector("zone == 'office'")}},
-     tcp("192.0.3.0", "10.65.0.2", 80),
-     "source.selector"},
-    {"host endpoint",
-     {.source = {.selector = selector("role == 'gateway'")}},
-     tcp("198.51.100.1", "10.65.0.2", 80),
-     ""},
-    {"all() is every known address", {.source = {.selector = Selector()}}, k_web, ""},
-    {"all() is not an unknown address",
-     {.source = {.selector = Selector()}},
-     tcp("203.0.113.1", "10.65.0.2", 80),
-     "source.selector"},
-    {"notSelector of another pod",
-     {.source = {.not_selector = selector("app == 'server'")}},
-     k_web,
-     ""},
-    {"notSelector",
-     {.source = {.not_selector = selector("app == 'client'")}},
-     k_web,
-     "source.notSelector"},
-    {"notSelector and an unknown address",
-     {.source = {.not_selector = Selector()}},
-     tcp("203.0.113.1", "10.65.0.2", 80),
-     ""},
-    {"selector and notSelector both hold",
-     {.source = {.selector = selector("has(app)"), .not_selector = selector("app == 'client'")}},
-     k_web,
+    {"all() is every known address", source_selector("all()"), k_web, ""},
+    {"all() is not an unknown address", source_selector("all()"),
+     tcp("203.0.113.1", "10.65.0.2", 80), "source.selector"},
+    {"notSelector of another pod", source_selectors(nullptr, "app == 'server'"), k_web, ""},
+    {"notSelector", source_selectors(nullptr, "app == 'client'"), k_web, "source.notSelector"},
+    {"notSelector and an unknown address", source_selectors(nullptr, "all()"),
+     tcp("203.0.113.1", "10.65.0.2", 80), ""},
+    {"selector and notSelector both hold", source_selectors("has(app)", "app == 'client'"), k_web,
      "source.notSelector"},
 };
 INSTANTIATE_TEST_SUITE_P(Selectors, RuleMatch, ::testing::ValuesIn(k_selectors));

@@ -11,31 +11,6 @@ namespace {
 
 constexpr int k_vxlan_port = 4789;
 
-WorkloadKey workload_key(const std::string& node, size_t index) {
-  return {node, "k8s", fmt::format("ns/pod-{}", index), "eth0"};
-}
-
-PolicyKey random_policy_key(Random& random, const GenerateOptions& options, size_t index) {
-  return {.tier = options.extra_tiers ? random.pick({"default", "default", "security", "unknown"})
-                                      : "default",
-          .ns = random.pick({"", "red", "green", "blue"}),
-          .name = fmt::format("policy-{}", index)};
-}
-
-std::vector<Prefix> blocks() {
-  std::vector<Prefix> cidrs;
-  for (const char* text :
-       {"10.65.0.0/28", "10.65.0.16/28", "10.65.0.64/26", "fd00:65::/122", "fd00:65::40/122"})
-    cidrs.push_back(*Prefix::parse_strict(text));
-  return cidrs;
-}
-
-std::vector<Prefix> pools(const GenerateOptions& options) {
-  std::vector<Prefix> cidrs = {*Prefix::parse_strict("10.65.0.0/24")};
-  if (options.ipv6) cidrs.push_back(*Prefix::parse_strict("fd00:65::/64"));
-  return cidrs;
-}
-
 // Could a packet with this address be sent over a real network?
 bool is_global_unicast(const IPAddress& address) {
   const uint8_t first = address.bytes()[0];
@@ -122,70 +97,15 @@ Model Generator::model() {
     const HostEndpointKey key{random_.pick(nodes), fmt::format("host-{}", i)};
     put(model.host_endpoints, key, random_host_endpoint(random_, key));
   }
-  for (const Prefix& cidr : pools(options_)) {
+  for (const Prefix& cidr : vocabulary_pools(options_)) {
     const std::string name = cidr.family() == IPFamily::v4 ? "pool-v4" : "pool-v6";
     put(model.pools, name, random_pool(random_, name, cidr));
   }
   for (size_t i = 0; i < nodes.size(); ++i)
     put(model.hosts, nodes[i], random_host(random_, nodes[i], i));
-  for (const Prefix& cidr : blocks())
+  for (const Prefix& cidr : vocabulary_blocks())
     if (random_.chance(80)) put(model.blocks, cidr, random_block(random_, nodes, cidr));
   return model;
-}
-
-ModelChange Generator::change(const Model& model) {
-  const auto nodes = vocabulary_nodes(options_);
-  const bool remove = random_.chance(25);
-  // An existing object half of the time, so that changes meet what is there.
-  const auto key_of = [this](const auto& table, auto fresh) {
-    if (table.empty() || random_.chance(50)) return fresh;
-    return std::next(table.begin(), static_cast<ptrdiff_t>(random_.below(table.size())))->first;
-  };
-  const auto changed = [remove](auto key, auto value) -> ModelChange {
-    using K = decltype(key);
-    using V = decltype(value);
-    if (remove) return Change<K, V>{std::move(key), std::nullopt};
-    return Change<K, V>{std::move(key), std::move(value)};
-  };
-
-  const size_t roll = random_.below(100);
-  if (roll < 25) {
-    const auto key = key_of(model.policies, random_policy_key(random_, options_, random_.below(6)));
-    return changed(key, random_policy(random_, options_, key));
-  }
-  if (roll < 35) {
-    const std::string name = random_.pick(vocabulary_profiles());
-    return changed(name, random_profile(random_, options_, name));
-  }
-  if (roll < 60) {
-    const auto key = key_of(model.workloads, workload_key(random_.pick(nodes), random_.below(6)));
-    return changed(key, random_workload(random_, options_, key, random_.below(8)));
-  }
-  if (roll < 70) {
-    const auto key = key_of(model.network_sets,
-                            NetworkSetKey{random_.pick({"", "red"}), random_.pick({"x", "y"})});
-    return changed(key, random_network_set(random_, options_, key));
-  }
-  if (roll < 76) {
-    const auto key = key_of(model.host_endpoints,
-                            HostEndpointKey{random_.pick(nodes), random_.pick({"a", "b"})});
-    return changed(key, random_host_endpoint(random_, key));
-  }
-  if (roll < 82) {
-    const Prefix cidr = random_.pick(pools(options_));
-    const std::string name = random_.pick({"pool-v4", "pool-v6", "other"});
-    return changed(name, random_pool(random_, name, cidr));
-  }
-  if (roll < 90) {
-    const size_t index = random_.below(nodes.size());
-    return changed(nodes[index], random_host(random_, nodes[index], index));
-  }
-  if (roll < 97) {
-    const Prefix cidr = random_.pick(blocks());
-    return changed(cidr, random_block(random_, nodes, cidr));
-  }
-  const std::string tier = random_.pick({"default", "security", "unknown"});
-  return changed(tier, Tier{tier, random_.pick({10.0, 100.0, 1000.0})});
 }
 
 Packet Generator::packet(const Model& model, const WorkloadEndpoint& endpoint,

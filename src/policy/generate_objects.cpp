@@ -162,6 +162,30 @@ std::vector<std::string> vocabulary_nodes(const GenerateOptions& options) {
   return {options.node, "node-b", "node-c"};
 }
 
+std::vector<Prefix> vocabulary_pools(const GenerateOptions& options) {
+  std::vector<Prefix> cidrs = {net("10.65.0.0/24")};
+  if (options.ipv6) cidrs.push_back(net("fd00:65::/64"));
+  return cidrs;
+}
+
+const std::vector<Prefix>& vocabulary_blocks() {
+  static const std::vector<Prefix> cidrs = {net("10.65.0.0/28"), net("10.65.0.16/28"),
+                                            net("10.65.0.64/26"), net("fd00:65::/122"),
+                                            net("fd00:65::40/122")};
+  return cidrs;
+}
+
+WorkloadKey workload_key(const std::string& node, size_t index) {
+  return {node, "k8s", fmt::format("ns/pod-{}", index), "eth0"};
+}
+
+PolicyKey random_policy_key(Random& random, const GenerateOptions& options, size_t index) {
+  return {.tier = options.extra_tiers ? random.pick({"default", "default", "security", "unknown"})
+                                      : "default",
+          .ns = random.pick({"", "red", "green", "blue"}),
+          .name = fmt::format("policy-{}", index)};
+}
+
 Selector random_selector(Random& random) {
   switch (random.below(10)) {
     case 0:

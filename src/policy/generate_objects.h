@@ -13,6 +13,13 @@ const std::vector<PortRange>& vocabulary_ports();
 const std::vector<std::string>& vocabulary_profiles();
 std::vector<std::string> vocabulary_nodes(const GenerateOptions& options);
 
+// Pools do not overlap; blocks lie inside them.
+std::vector<Prefix> vocabulary_pools(const GenerateOptions& options);
+const std::vector<Prefix>& vocabulary_blocks();
+
+WorkloadKey workload_key(const std::string& node, size_t index);
+PolicyKey random_policy_key(Random& random, const GenerateOptions& options, size_t index);
+
 Selector random_selector(Random& random);
 Rule random_rule(Random& random, const GenerateOptions& options);
 // The rest is chosen for a key that is given.
