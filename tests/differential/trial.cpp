@@ -40,20 +40,32 @@ Model with_macs(const Model& generated) {
 }
 
 // Flows that connection tracking would take for one another, or for replies to one another, must
-// not share a batch: only first packets are judged.
+// not share a batch: only first packets are judged. Masquerade hides who sent a packet of a
+// protocol without ports, so of those only one may go to each destination.
 class FlowSet {
  public:
   bool insert(const Packet& packet) {
-    const auto flow = std::tuple(packet.protocol, packet.source, packet.source_port,
-                                 packet.destination, packet.destination_port);
-    const auto reply = std::tuple(packet.protocol, packet.destination, packet.destination_port,
-                                  packet.source, packet.source_port);
-    const bool echo = packet.protocol == policy::k_icmp || packet.protocol == policy::k_icmpv6;
-    return echo || (!flows_.contains(reply) && flows_.insert(flow).second);
+    if (packet.protocol == policy::k_icmp || packet.protocol == policy::k_icmpv6) return true;
+    if (!has_ports(packet.protocol) &&
+        !destinations_.insert({packet.protocol, packet.destination}).second)
+      return false;
+    const Flow flow{packet.protocol, packet.source, packet.source_port, packet.destination,
+                    packet.destination_port};
+    const Flow reply{packet.protocol, packet.destination, packet.destination_port, packet.source,
+                     packet.source_port};
+    return !flows_.contains(reply) && flows_.insert(flow).second;
   }
 
  private:
-  std::set<std::tuple<uint8_t, policy::IPAddress, uint16_t, policy::IPAddress, uint16_t>> flows_;
+  using Flow = std::tuple<uint8_t, policy::IPAddress, uint16_t, policy::IPAddress, uint16_t>;
+
+  static bool has_ports(uint8_t protocol) {
+    return protocol == policy::k_tcp || protocol == policy::k_udp || protocol == policy::k_sctp ||
+           protocol == policy::k_udplite;
+  }
+
+  std::set<Flow> flows_;
+  std::set<std::pair<uint8_t, policy::IPAddress>> destinations_;
 };
 
 std::string interpreted(const policy::ProgramState& program, const Oracle& oracle,

@@ -141,6 +141,9 @@ Result<> Wire::set_up_node() {
   MARGAY_CHECK(attach(sink.index, "198.18.0.1", 24, "198.18.0.2", k_sink_mac));
   MARGAY_CHECK(net::write_sysctl("net/ipv4/conf/all/send_redirects", "0"));
   MARGAY_CHECK(net::write_sysctl("net/ipv4/ip_forward", "1"));
+  // Linux checks UDPLite with UDP's protocol number in the pseudo header (nf_conntrack_proto_udp.c)
+  // and would call every correct packet invalid.
+  MARGAY_CHECK(net::write_sysctl("net/netfilter/nf_conntrack_checksum", "0"));
   for (const auto& [everything, gateway] :
        {std::pair{base::Prefix::all(base::IPFamily::v4), "198.18.255.2"},
         std::pair{base::Prefix::all(base::IPFamily::v6), "fd99::2"}})

@@ -140,7 +140,7 @@ void FamilyRules::forget_workload(const policy::WorkloadKey& key) {
 }
 
 void FamilyRules::on(const policy::PoolUpdate& update) {
-  if (update.pool.cidr.family() != family_) return;
+  if (update.pool.cidr.family() != family_) return on(policy::PoolRemove{update.pool.name});
   pools_[update.pool.name] = update.pool;
   static_changed_ = nat_changed_ = address_sets_changed_ = true;
 }

@@ -1,0 +1,182 @@
+#include "dataplane/iptables/ip_sets.h"
+
+#include <gmock/gmock.h>
+
+#include "dataplane/iptables/fake_commands.h"
+
+namespace margay::dataplane::iptables {
+namespace {
+
+using policy::IPFamily;
+using policy::SetMember;
+using policy::SetType;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Key;
+using testing::UnorderedElementsAre;
+
+SetMember net(const char* text) { return {.net = *policy::Prefix::parse(text)}; }
+
+class IPSetsTest : public testing::Test {
+ protected:
+  IPSets make(IPFamily family = IPFamily::v4) { return IPSets(family, commands_); }
+  const std::set<std::string>& members(const std::string& name) {
+    return commands_.sets[name].members;
+  }
+
+  FakeCommands commands_;
+};
+
+TEST_F(IPSetsTest, HoldOnlyTheirFamily) {
+  auto v4 = make(), v6 = make(IPFamily::v6);
+  for (auto* sets : {&v4, &v6}) {
+    sets->set("s:a", SetType::nets, {net("10.0.0.0/8"), net("fd00::1")});
+    ASSERT_TRUE(sets->apply_updates());
+  }
+  EXPECT_THAT(members("cali40s:a"), ElementsAre("10.0.0.0/8"));
+  EXPECT_THAT(members("cali60s:a"), ElementsAre("fd00::1/128"));
+  EXPECT_THAT(commands_.sets["cali60s:a"].type, "hash:net family inet6 maxelem 1048576");
+}
+
+TEST_F(IPSetsTest, NamedPortsAreAddressProtocolPort) {
+  auto sets = make();
+  sets.set(
+      "n:a", SetType::named_ports,
+      {{*policy::Prefix::parse("10.0.0.1"), 132, 80}, {*policy::Prefix::parse("10.0.0.1"), 6, 80}});
+  ASSERT_TRUE(sets.apply_updates());
+  EXPECT_THAT(members("cali40n:a"), UnorderedElementsAre("10.0.0.1,sctp:80", "10.0.0.1,tcp:80"));
+}
+
+TEST_F(IPSetsTest, ChangeByChangeOnlyWhatChangedIsTold) {
+  auto sets = make();
+  sets.set("s:a", SetType::nets, {net("10.0.0.1"), net("10.0.0.2")});
+  ASSERT_TRUE(sets.apply_updates());
+  sets.change("s:a", {net("10.0.0.3")}, {net("10.0.0.1")});
+  ASSERT_TRUE(sets.apply_updates());
+  EXPECT_EQ(commands_.restored_sets.back(),
+            "add cali40s:a 10.0.0.3/32\ndel cali40s:a 10.0.0.1/32\n");
+  ASSERT_TRUE(sets.apply_updates());
+  EXPECT_THAT(commands_.restored_sets, testing::SizeIs(2));
+}
+
+struct HalvesCase {
+  const char* name;
+  std::vector<SetMember> added, removed;
+  std::set<std::string> expected;
+};
+
+class EverythingInASet : public IPSetsTest, public testing::WithParamInterface<HalvesCase> {};
+
+// hash:net has no /0: its halves stand for it, and must not be lost to a member that is a half.
+TEST_P(EverythingInASet, IsItsHalves) {
+  auto sets = make();
+  sets.set("s:a", SetType::nets, {net("0.0.0.0/0"), net("0.0.0.0/1")});
+  ASSERT_TRUE(sets.apply_updates());
+  sets.change("s:a", GetParam().added, GetParam().removed);
+  ASSERT_TRUE(sets.apply_updates());
+  EXPECT_EQ(members("cali40s:a"), GetParam().expected);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Halves, EverythingInASet,
+    testing::Values(
+        HalvesCase{"AsItStands", {}, {}, {"0.0.0.0/1", "128.0.0.0/1"}},
+        HalvesCase{"AHalfRemoved", {}, {net("0.0.0.0/1")}, {"0.0.0.0/1", "128.0.0.0/1"}},
+        HalvesCase{"TheWholeRemoved", {}, {net("0.0.0.0/0")}, {"0.0.0.0/1"}},
+        HalvesCase{"BothRemoved", {}, {net("0.0.0.0/0"), net("0.0.0.0/1")}, {}},
+        HalvesCase{
+            "Exchanged", {net("128.0.0.0/1")}, {net("0.0.0.0/0")}, {"0.0.0.0/1", "128.0.0.0/1"}}),
+    [](const auto& given) { return given.param.name; });
+
+TEST_F(IPSetsTest, AReplacedSetIsSwappedIn) {
+  auto sets = make();
+  sets.set("s:a", SetType::nets, {net("10.0.0.1"), net("10.0.0.2")});
+  ASSERT_TRUE(sets.apply_updates());
+  sets.set("s:a", SetType::nets, {net("10.0.0.3"), net("10.0.0.2")});
+  ASSERT_TRUE(sets.apply_updates());
+  EXPECT_THAT(commands_.restored_sets.back(),
+              HasSubstr("swap cali4t0 cali40s:a\ndestroy cali4t0\n"));
+  EXPECT_THAT(members("cali40s:a"), ElementsAre("10.0.0.2/32", "10.0.0.3/32"));
+  EXPECT_THAT(commands_.sets, ElementsAre(Key("cali40s:a")));
+}
+
+TEST_F(IPSetsTest, StartOverTheirOwnStateWithoutAWord) {
+  auto before = make();
+  before.set("s:a", SetType::nets, {net("10.0.0.0/8"), net("0.0.0.0/0")});
+  before.set("n:a", SetType::named_ports, {{*policy::Prefix::parse("10.0.0.1"), 17, 53}});
+  ASSERT_TRUE(before.apply_updates());
+  commands_.restored_sets.clear();
+  auto after = make();
+  after.set("s:a", SetType::nets, {net("10.0.0.0/8"), net("0.0.0.0/0")});
+  after.set("n:a", SetType::named_ports, {{*policy::Prefix::parse("10.0.0.1"), 17, 53}});
+  ASSERT_TRUE(after.apply_updates());
+  ASSERT_TRUE(after.apply_removals());
+  EXPECT_THAT(commands_.restored_sets, IsEmpty());
+}
+
+TEST_F(IPSetsTest, RepairAfterResyncWhatOthersChanged) {
+  auto sets = make();
+  sets.set("s:a", SetType::nets, {net("10.0.0.1"), net("10.0.0.2")});
+  ASSERT_TRUE(sets.apply_updates());
+  commands_.sets["cali40s:a"].members = {"10.0.0.2/32", "10.9.9.9/32"};
+  sets.resync();
+  ASSERT_TRUE(sets.apply_updates());
+  EXPECT_THAT(members("cali40s:a"), ElementsAre("10.0.0.1/32", "10.0.0.2/32"));
+}
+
+TEST_F(IPSetsTest, DestroyOnlyWhatIsTheirsAndNoLongerWanted) {
+  commands_.sets["cali40s:old"] = {"hash:net family inet maxelem 1048576", {}};
+  commands_.sets["cali60s:other"] = {"hash:net family inet6 maxelem 1048576", {}};
+  commands_.sets["somebody"] = {"hash:ip family inet maxelem 10", {"10.0.0.1"}};
+  auto sets = make();
+  sets.set("s:a", SetType::nets, {});
+  ASSERT_TRUE(sets.apply_updates());
+  EXPECT_TRUE(commands_.sets.contains("cali40s:old"));
+  ASSERT_TRUE(sets.apply_removals());
+  EXPECT_THAT(commands_.sets,
+              UnorderedElementsAre(Key("cali40s:a"), Key("cali60s:other"), Key("somebody")));
+}
+
+TEST_F(IPSetsTest, LeaveWhatIsInUseForTheNextTime) {
+  auto sets = make();
+  for (const char* id : {"s:a", "s:b", "s:c"}) sets.set(id, SetType::nets, {});
+  ASSERT_TRUE(sets.apply_updates());
+  for (const char* id : {"s:a", "s:b", "s:c"}) sets.remove(id);
+  commands_.sets_in_use = {"cali40s:b"};
+  ASSERT_TRUE(sets.apply_removals());
+  EXPECT_THAT(commands_.sets, ElementsAre(Key("cali40s:b")));
+  EXPECT_TRUE(sets.has_removals());
+  commands_.sets_in_use.clear();
+  ASSERT_TRUE(sets.apply_removals());
+  EXPECT_THAT(commands_.sets, IsEmpty());
+}
+
+TEST_F(IPSetsTest, ClearAwayASwapThatWasCutShort) {
+  commands_.sets["cali4t0"] = {"hash:net family inet maxelem 1048576", {"10.6.6.6"}};
+  auto sets = make();
+  sets.set("s:a", SetType::nets, {net("10.0.0.1"), net("10.0.0.2")});
+  ASSERT_TRUE(sets.apply_updates());
+  sets.set("s:a", SetType::nets, {net("10.0.0.3")});
+  ASSERT_TRUE(sets.apply_updates());
+  EXPECT_THAT(members("cali40s:a"), ElementsAre("10.0.0.3/32"));
+  EXPECT_THAT(commands_.sets, ElementsAre(Key("cali40s:a")));
+}
+
+TEST_F(IPSetsTest, GrowWhenTheKernelsIsTooSmall) {
+  commands_.sets["cali40s:a"] = {"hash:net family inet maxelem 1", {"10.0.0.1"}};
+  auto sets = make();
+  sets.set("s:a", SetType::nets, {net("10.0.0.1"), net("10.0.0.2")});
+  ASSERT_TRUE(sets.apply_updates());
+  EXPECT_THAT(commands_.sets["cali40s:a"].type, HasSubstr("maxelem 1048576"));
+  EXPECT_THAT(members("cali40s:a"), ElementsAre("10.0.0.1/32", "10.0.0.2/32"));
+}
+
+TEST(ParseMember, RefusesWhatIpsetNeverPrints) {
+  for (const char* text :
+       {"", "10.0.0.1", "10.0.0.1,tcp", "10.0.0.1,tcp:", "10.0.0.1,tcp:99999", "x,tcp:1"})
+    EXPECT_FALSE(parse_member(SetType::named_ports, text)) << text;
+}
+
+}  // namespace
+}  // namespace margay::dataplane::iptables
