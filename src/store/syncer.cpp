@@ -39,14 +39,18 @@ class Syncer::Outlet : public std::enable_shared_from_this<Outlet> {
 
   void post(std::vector<Change> changes) {
     if (changes.empty()) return;
-    post_task([changes = std::move(changes)](SyncerSink& sink) mutable {
-      for (auto& change : changes) sink.on_change(change.key, std::move(change.entry));
+    post_task([changes = std::move(changes)](const Outlet& outlet) mutable {
+      for (auto& change : changes)
+        if (outlet.sink_ != nullptr) outlet.sink_->on_change(change.key, std::move(change.entry));
     });
   }
 
   // A snapshot has been posted. After the last one comes `in sync`.
   void posted_snapshot() {
-    if (--behind_ == 0) post_task([](SyncerSink& sink) { sink.on_in_sync(); });
+    if (--behind_ != 0) return;
+    post_task([](const Outlet& outlet) {
+      if (outlet.sink_ != nullptr) outlet.sink_->on_in_sync();
+    });
   }
 
   void close() {
@@ -58,7 +62,7 @@ class Syncer::Outlet : public std::enable_shared_from_this<Outlet> {
   void post_task(auto task) {
     executor_([self = shared_from_this(), task = std::move(task)]() mutable {
       const std::lock_guard lock(self->mutex_);
-      if (self->sink_ != nullptr) task(*self->sink_);
+      task(*self);
     });
   }
 

@@ -60,7 +60,7 @@ std::string list_target(const api::Kind& kind, const Scope& scope, size_t limit,
 }
 
 Result<List> parse_list(const api::Kind& kind, std::string_view body) {
-  MARGAY_TRY(auto object, parse_object(body));
+  MARGAY_TRY(auto object, parse_answer(body));
   List list;
   MARGAY_TRY(list.revision, revision_of(object));
   const auto& metadata = object["metadata"].get_object();
@@ -135,7 +135,7 @@ Result<Entry> KubernetesStore::write(std::string method, const Key& key, std::st
   MARGAY_TRY(const auto* kind, find_kind(key.resource));
   MARGAY_TRY(const auto answer, client_->fetch(request(std::move(method), std::move(target),
                                                        std::move(body), type, options_.timeout)));
-  MARGAY_TRY(auto object, parse_object(answer));
+  MARGAY_TRY(auto object, parse_answer(answer));
   return to_entry(*kind, std::move(object));
 }
 
@@ -183,7 +183,7 @@ Result<Entry> KubernetesStore::remove(const Key& key, std::optional<Revision> ex
     const bool raced = !answer && answer.error().code == ErrorCode::conflict && !expected;
     if (raced && tries < k_removal_tries) continue;
     if (!answer) return fail(std::move(answer).error());
-    MARGAY_TRY(auto object, parse_object(*answer));
+    MARGAY_TRY(auto object, parse_answer(*answer));
     if (object["kind"] == "Status") return last;
     return to_entry(*kind, std::move(object));
   }

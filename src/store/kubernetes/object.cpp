@@ -70,6 +70,12 @@ Result<json::object> parse_object(std::string_view text) {
   return std::move(value.get_object());
 }
 
+Result<json::object> parse_answer(std::string_view text) {
+  auto object = parse_object(text);
+  if (!object) return fail(ErrorCode::internal, "the server's answer is " + object.error().message);
+  return object;
+}
+
 Result<Revision> parse_revision(std::string_view text) {
   Revision revision = 0;
   const char* const end = text.data() + text.size();

@@ -23,7 +23,10 @@ base::Result<std::string> object_path(const api::Kind& kind, const Key& key);
 // Text as one path segment or query value (RFC 3986, 2.1).
 std::string escape(std::string_view text);
 
+// `invalid` when it is no JSON object.
 base::Result<boost::json::object> parse_object(std::string_view text);
+// The same for what a server sent, where that is the server's fault: `internal`.
+base::Result<boost::json::object> parse_answer(std::string_view text);
 base::Result<Revision> parse_revision(std::string_view text);
 
 // The revision in `object`'s metadata.

@@ -18,7 +18,7 @@ using base::Result;
 
 // Over what the server was told, when it does not keep to it.
 constexpr std::chrono::seconds k_grace{30};
-// A stream that ends sooner is not one that ran its time.
+// A stream that ends sooner, without having told anything, is not one that ran its time.
 constexpr std::chrono::seconds k_shortest{1};
 
 std::string target(const api::Kind& kind, const Scope& scope, Revision from,
@@ -45,10 +45,9 @@ base::Error error_line(const json::object& status) {
 }  // namespace
 
 Result<WatchLine> parse_watch_line(const api::Kind& kind, std::string_view line) {
-  auto parsed = parse_object(line);
-  if (!parsed) return fail(ErrorCode::internal, "the watch sent what is " + parsed.error().message);
-  const auto* type = parsed->if_contains("type");
-  auto* object = parsed->if_contains("object");
+  MARGAY_TRY(auto parsed, parse_answer(line));
+  const auto* type = parsed.if_contains("type");
+  auto* object = parsed.if_contains("object");
   if (type == nullptr || !type->is_string() || object == nullptr || !object->is_object())
     return fail(ErrorCode::internal, "the watch sent an event without type or object");
   const auto& name = type->get_string();
@@ -103,8 +102,10 @@ Result<> WatchStream::open() {
 void WatchStream::run() {
   for (;;) {
     const auto opened = std::chrono::steady_clock::now();
+    const Revision from = position_;
     auto ended = follow();
-    if (ended && std::chrono::steady_clock::now() - opened < k_shortest)
+    const bool told = position_ != from;
+    if (ended && !told && std::chrono::steady_clock::now() - opened < k_shortest)
       ended = fail(ErrorCode::unavailable, "the server ended the watch at once");
     if (ended) ended = open();
     if (ended) continue;

@@ -1,0 +1,258 @@
+// What is SQLite's own; what every store does is in conformance_test.cpp.
+
+#include "store/sqlite/sqlite_store.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <functional>
+#include <thread>
+
+#include "store/sqlite/database.h"
+#include "store/testing/recording_watcher.h"
+#include "store/testing/temporary_folder.h"
+
+namespace margay::store::sqlite {
+namespace {
+
+using namespace std::chrono_literals;
+using namespace std::string_literals;
+using base::ErrorCode;
+using testing::RecordingWatcher;
+using testing::TemporaryFolder;
+
+Key thing(std::string name) { return {"things", "ns", std::move(name)}; }
+
+class SqliteStoreTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<SqliteStore> open(CompactionOptions compaction = {}) {
+    return SqliteStore::open({.path = path_,
+                              .durability = Durability::process_crash,
+                              .compaction = compaction,
+                              .progress_interval = 20ms})
+        .value();
+  }
+  void execute(const char* sql) { ASSERT_TRUE(Database::open(path_).value().execute(sql)); }
+
+  TemporaryFolder folder_;
+  const std::string path_ = folder_.file("store.db");
+};
+
+// ---- opening ----------------------------------------------------------------------------------
+
+TEST_F(SqliteStoreTest, IsOpenedOnceAndSaysByWhom) {
+  const auto first = open();
+  const auto second = SqliteStore::open({.path = path_});
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, ErrorCode::unavailable);
+  EXPECT_NE(second.error().message.find(fmt::format("process {}", ::getpid())), std::string::npos)
+      << second.error().message;
+}
+
+TEST_F(SqliteStoreTest, CanBeOpenedAgainOnceItIsClosed) {
+  open().reset();
+  EXPECT_TRUE(SqliteStore::open({.path = path_}));
+}
+
+TEST_F(SqliteStoreTest, IsReadableByItsOwnerOnly) {
+  const auto store = open();
+  ASSERT_TRUE(store->create(thing("secret"), "value"));
+  for (const auto* suffix : {"", "-wal", "-shm"}) {
+    const auto mode = std::filesystem::status(path_ + suffix).permissions();
+    EXPECT_EQ(mode & std::filesystem::perms(0077), std::filesystem::perms::none) << suffix;
+  }
+}
+
+TEST_F(SqliteStoreTest, RefusesAFolderThatDoesNotExist) {
+  const auto store = SqliteStore::open({.path = folder_.file("no/such/store.db")});
+  ASSERT_FALSE(store);
+  EXPECT_EQ(store.error().code, ErrorCode::not_found);
+}
+
+TEST_F(SqliteStoreTest, RefusesADatabaseOfAnotherProgram) {
+  execute("CREATE TABLE theirs (a)");
+  const auto store = SqliteStore::open({.path = path_});
+  ASSERT_FALSE(store);
+  EXPECT_EQ(store.error().code, ErrorCode::invalid);
+}
+
+TEST_F(SqliteStoreTest, RefusesALaterSchema) {
+  open().reset();
+  execute("PRAGMA user_version = 2");
+  const auto store = SqliteStore::open({.path = path_});
+  ASSERT_FALSE(store);
+  EXPECT_EQ(store.error().code, ErrorCode::unsupported);
+}
+
+TEST_F(SqliteStoreTest, RefusesAFileThatIsNoDatabase) {
+  std::ofstream(path_) << std::string(10'000, 'x');
+  const auto store = SqliteStore::open({.path = path_});
+  ASSERT_FALSE(store);
+  EXPECT_EQ(store.error().code, ErrorCode::internal);
+  EXPECT_NE(store.error().message.find("not a database"), std::string::npos);
+}
+
+// ---- values -----------------------------------------------------------------------------------
+
+TEST_F(SqliteStoreTest, KeepsValuesByteForByte) {
+  const auto store = open();
+  const auto strange = "\0quote ' \" \xff\xfe \n end\0"s;
+  ASSERT_TRUE(store->create(thing("strange"), strange));
+  ASSERT_TRUE(store->create(thing("empty"), ""));
+  ASSERT_TRUE(store->create(thing("large"), std::string(3U << 20U, 'x')));
+  EXPECT_EQ(store->get(thing("strange"))->value, strange);
+  EXPECT_EQ(store->get(thing("empty"))->value, "");
+  EXPECT_EQ(store->get(thing("large"))->value.size(), 3U << 20U);
+}
+
+TEST_F(SqliteStoreTest, AnEmptyStoreHasARevision) { EXPECT_EQ(open()->head().value(), 1); }
+
+// ---- watches ------------------------------------------------------------------------------------
+
+TEST_F(SqliteStoreTest, TellsProgressThoughOnlyOtherResourcesChange) {
+  const auto store = open();
+  RecordingWatcher watcher;
+  const auto watch = store->watch({"things"}, 1, watcher).value();
+  const auto other = store->create({"others", "", "a"}, "").value();
+  EXPECT_TRUE(watcher.wait_for_progress(other.revision));
+  EXPECT_TRUE(watcher.events().empty());
+}
+
+TEST_F(SqliteStoreTest, AWatchFromARevisionOfAnotherStoreIsTooOld) {
+  const auto store = open();
+  RecordingWatcher watcher;
+  const auto watch = store->watch({"things"}, 1'000, watcher);
+  ASSERT_FALSE(watch);
+  EXPECT_EQ(watch.error().code, ErrorCode::too_old);
+}
+
+TEST_F(SqliteStoreTest, ReplaysMoreHistoryThanIsReadAtOnce) {
+  const auto store = open();
+  ASSERT_TRUE(store->create(thing("a"), ""));
+  Revision last = 0;
+  for (int i = 0; i < 2'500; ++i) last = store->update(thing("a"), "", {}).value().revision;
+  RecordingWatcher watcher;
+  const auto watch = store->watch({"things"}, 1, watcher).value();
+  ASSERT_TRUE(watcher.wait_for_revision(last));
+  EXPECT_EQ(watcher.events().size(), 2'501U);
+}
+
+TEST_F(SqliteStoreTest, ClosingTheStoreEndsItsWatches) {
+  auto store = open();
+  RecordingWatcher watcher;
+  const auto watch = store->watch({"things"}, 1, watcher).value();
+  store.reset();
+  const auto end = watcher.wait_for_end();
+  ASSERT_TRUE(end);
+  EXPECT_EQ(end->code, ErrorCode::unavailable);
+}
+
+TEST_F(SqliteStoreTest, AThousandWatchersSeeEveryChangeInOrder) {
+  const auto store = open();
+  std::vector<std::unique_ptr<RecordingWatcher>> watchers;
+  std::vector<std::unique_ptr<Watch>> watches;
+  for (int i = 0; i < 1'000; ++i) {
+    watchers.push_back(std::make_unique<RecordingWatcher>());
+    const std::string ns = i % 2 == 0 ? "" : "ns";
+    watches.push_back(store->watch({"things", ns}, 1, *watchers.back()).value());
+  }
+  ASSERT_TRUE(store->create(thing("a"), ""));
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(store->update(thing("a"), std::to_string(i), {}));
+  for (const auto& watcher : watchers) {
+    ASSERT_TRUE(watcher->wait_for_events(21));
+    const auto events = watcher->events();
+    for (size_t i = 1; i < events.size(); ++i)
+      ASSERT_EQ(events[i].entry.revision, events[i - 1].entry.revision + 1);
+  }
+}
+
+// ---- compaction
+// -----------------------------------------------------------------------------------
+
+TEST_F(SqliteStoreTest, CompactsByItselfDownToTheLimit) {
+  const auto store = open({.max_age = 1h, .max_revisions = 10, .interval = 5ms});
+  ASSERT_TRUE(store->create(thing("a"), ""));
+  Revision last = 0;
+  for (int i = 0; i < 50; ++i) last = store->update(thing("a"), "", {}).value().revision;
+  const auto deadline = std::chrono::steady_clock::now() + 20s;
+  ErrorCode code = ErrorCode::internal;
+  while (code != ErrorCode::too_old && std::chrono::steady_clock::now() < deadline) {
+    RecordingWatcher watcher;
+    const auto watch = store->watch({"things"}, last - 11, watcher);
+    if (!watch) code = watch.error().code;
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(code, ErrorCode::too_old);
+  RecordingWatcher watcher;
+  EXPECT_TRUE(store->watch({"things"}, last - 10, watcher));
+  EXPECT_EQ(store->get(thing("a"))->revision, last);
+}
+
+TEST_F(SqliteStoreTest, RefusesToCompactWhatHasNotHappened) {
+  const auto compacted = open()->compact(100);
+  ASSERT_FALSE(compacted);
+  EXPECT_EQ(compacted.error().code, ErrorCode::invalid);
+}
+
+TEST_F(SqliteStoreTest, CompactionLeavesOneRowPerObject) {
+  auto store = open();
+  for (const auto* name : {"a", "b", "gone"}) ASSERT_TRUE(store->create(thing(name), ""));
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(store->update(thing("a"), "", {}));
+  ASSERT_TRUE(store->remove(thing("gone"), {}));
+  ASSERT_TRUE(store->compact(store->head().value()));
+  store.reset();
+  EXPECT_EQ(Database::open(path_).value().query_integer("SELECT count(*) FROM log").value(), 2);
+}
+
+// ---- a full disk
+// ----------------------------------------------------------------------------------
+
+constexpr int k_no_permission = 77;
+
+// Runs `body` in a child process with a file system of `size` bytes of its own at `folder`.
+int on_small_disk(const std::string& folder, const char* size, const std::function<int()>& body) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const bool mounted = ::unshare(CLONE_NEWNS) == 0 &&
+                         ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+                         ::mount("tmpfs", folder.c_str(), "tmpfs", 0, size) == 0;
+    ::_exit(mounted ? body() : k_no_permission);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+TEST_F(SqliteStoreTest, AFullDiskRefusesWritesKeepsTheRestAndRecovers) {
+  const int status = on_small_disk(folder_.file(""), "size=4m", [this] {
+    const auto ballast = folder_.file("ballast");
+    std::ofstream(ballast) << std::string(2U << 20U, 'x');
+    const auto store = open();
+    int written = 0;
+    base::Result<Entry> result;
+    do {
+      result = store->create(thing(std::to_string(written)), std::string(10'000, 'v'));
+    } while (result && ++written < 10'000);
+    if (result || result.error().code != ErrorCode::unavailable) return 1;
+    if (written == 0) return 2;
+    for (int i = 0; i < written; ++i)
+      if (!store->get(thing(std::to_string(i)))) return 3;
+    if (store->get(thing(std::to_string(written)))) return 4;
+    const auto head = store->head().value();
+
+    std::filesystem::remove(ballast);
+    const auto again = store->create(thing(std::to_string(written)), "fits now");
+    if (!again) return 5;
+    return again->revision == head + 1 ? 0 : 6;
+  });
+  if (status == k_no_permission) GTEST_SKIP() << "mounting a file system needs CAP_SYS_ADMIN";
+  EXPECT_EQ(status, 0);
+}
+
+}  // namespace
+}  // namespace margay::store::sqlite
