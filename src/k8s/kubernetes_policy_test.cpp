@@ -75,11 +75,12 @@ TEST(KubernetesPolicy, Types) {
     std::optional<std::vector<NetworkPolicyRule>> egress;
     bool ingress_applies, egress_applies;
   };
+  using Rules = std::vector<NetworkPolicyRule>;
   const std::vector<Case> cases = {
       {"absent, no egress list", {}, std::nullopt, true, false},
-      {"absent, an empty egress list", {}, {{}}, true, true},
-      {"absent, an egress rule", {}, {{{}}}, true, true},
-      {"Ingress", {"Ingress"}, {{{}}}, true, false},
+      {"absent, an empty egress list", {}, Rules(), true, true},
+      {"absent, an egress rule", {}, Rules(1), true, true},
+      {"Ingress", {"Ingress"}, Rules(1), true, false},
       {"Egress", {"Egress"}, std::nullopt, false, true},
       {"both", {"Ingress", "Egress"}, std::nullopt, true, true},
   };
@@ -178,8 +179,8 @@ TEST(KubernetesPolicy, Ports) {
 TEST(KubernetesPolicy, EgressIsTowardsThePeer) {
   NetworkPolicy object = policy_with({});
   object.policy_types = {"Egress"};
-  object.egress = {
-      {{.ports = {{.port = named("http")}}, .peers = {{.pod_selector = LabelSelector{}}}}}};
+  object.egress = std::vector<NetworkPolicyRule>{
+      {.ports = {{.port = named("http")}}, .peers = {{.pod_selector = LabelSelector{}}}}};
   const auto policy = converted(object);
   EXPECT_THAT(policy.ingress, IsEmpty());
   EXPECT_THAT(policy.egress,

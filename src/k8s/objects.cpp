@@ -134,27 +134,39 @@ ModelChange Converter::removal_of(const ModelKey& key) {
   }(std::make_index_sequence<std::variant_size_v<ModelKey>>());
 }
 
-Result<Conversion> Converter::convert(const store::Key& key,
-                                      const std::optional<store::Entry>& entry) {
-  Conversion conversion;
-  const auto* resource = std::ranges::find(k_resources, key.resource, &Resource::name);
-  if (resource == std::ranges::end(k_resources)) return conversion;
-
-  std::optional<ModelChange> change;
-  if (entry) {
-    MARGAY_TRY(const api::json::value value, api::parse_json(entry->value));
-    MARGAY_TRY(change, resource->place(value, conversion));
-  }
-  const auto before = placed_.find(key);
+void Converter::settle(const store::Key& key, std::optional<ModelChange> change,
+                       Conversion& conversion) {
   const std::optional<ModelKey> place = change ? std::optional(key_of(*change)) : std::nullopt;
+  const auto before = placed_.find(key);
   if (before != placed_.end() && place != before->second) {
     conversion.changes.push_back(removal_of(before->second));
     placed_.erase(before);
   }
-  if (!change) return conversion;
+  if (!change) return;
   placed_.insert_or_assign(key, *place);
   conversion.changes.push_back(*std::move(change));
+}
+
+Result<Conversion> Converter::set(const store::Key& key, const api::json::value& object) {
+  Conversion conversion;
+  const auto* resource = std::ranges::find(k_resources, key.resource, &Resource::name);
+  if (resource == std::ranges::end(k_resources)) return conversion;
+  MARGAY_TRY(std::optional<ModelChange> change, resource->place(object, conversion));
+  settle(key, std::move(change), conversion);
   return conversion;
+}
+
+Conversion Converter::remove(const store::Key& key) {
+  Conversion conversion;
+  settle(key, std::nullopt, conversion);
+  return conversion;
+}
+
+Result<Conversion> Converter::convert(const store::Key& key,
+                                      const std::optional<store::Entry>& entry) {
+  if (!entry) return remove(key);
+  MARGAY_TRY(const api::json::value object, api::parse_json(entry->value));
+  return set(key, object);
 }
 
 }  // namespace margay::k8s

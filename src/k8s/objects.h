@@ -3,6 +3,7 @@
 // Stored objects as changes of the policy model: what the agent makes of a watch, and what
 // `margay ctl` makes of files.
 
+#include <boost/json/fwd.hpp>
 #include <map>
 #include <optional>
 #include <string>
@@ -33,8 +34,12 @@ struct Conversion {
 // Not thread-safe.
 class Converter {
  public:
-  // An object is there, with this value; or is gone. `invalid`, naming the fields, when it cannot
-  // be read: then nothing changes, here or in the model. Objects of other resources change nothing.
+  // An object is there, with this value. `invalid`, naming the fields, when it cannot be read: then
+  // nothing changes, here or in the model. Objects of other resources change nothing.
+  base::Result<Conversion> set(const store::Key& key, const boost::json::value& object);
+  // An object is gone. One that was never there changes nothing.
+  Conversion remove(const store::Key& key);
+  // Either, as the store tells it.
   base::Result<Conversion> convert(const store::Key& key, const std::optional<store::Entry>& entry);
 
  private:
@@ -49,6 +54,10 @@ class Converter {
 
   static ModelKey key_of(const policy::ModelChange& change);
   static policy::ModelChange removal_of(const ModelKey& key);
+
+  // Moves the object's place in the model to that of `change`.
+  void settle(const store::Key& key, std::optional<policy::ModelChange> change,
+              Conversion& conversion);
 
   std::map<store::Key, ModelKey> placed_;
 };

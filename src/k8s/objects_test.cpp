@@ -79,17 +79,16 @@ TEST(Objects, WhatCannotBeReadChangesNothing) {
            R"("metadata":{"name":"p"},"spec":)" +
            std::string(spec) + "}";
   };
-  ASSERT_TRUE(followed.set(key, with(R"({"selector":"has(a)"
-})")));
-  for (const char* spec : {R"({"selector":"has("})", R"({"order":"first"})"}) {
-  const auto refused = followed.set(key, with(spec));
-  ASSERT_FALSE(refused) << spec;
-  EXPECT_THAT(refused.error().message, HasSubstr("spec.")) << spec;
-}
-EXPECT_FALSE(followed.set(key, "{"));
-EXPECT_THAT(followed.model().policies, SizeIs(1));
-ASSERT_TRUE(followed.remove(key));
-EXPECT_THAT(followed.model().policies, IsEmpty());
+  ASSERT_TRUE(followed.set(key, with(R"j({"selector":"has(a)"})j")));
+  for (const char* spec : {R"j({"selector":"has("})j", R"({"order":"first"})"}) {
+    const auto refused = followed.set(key, with(spec));
+    ASSERT_FALSE(refused) << spec;
+    EXPECT_THAT(refused.error().message, HasSubstr("spec.")) << spec;
+  }
+  EXPECT_FALSE(followed.set(key, "{"));
+  EXPECT_THAT(followed.model().policies, SizeIs(1));
+  ASSERT_TRUE(followed.remove(key));
+  EXPECT_THAT(followed.model().policies, IsEmpty());
 }
 
 TEST(Objects, WarningsSayWhatWasLeftOut) {
