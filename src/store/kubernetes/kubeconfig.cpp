@@ -4,10 +4,11 @@
 #include <openssl/evp.h>
 
 #include <boost/json/object.hpp>
+#include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
+#include <iterator>
 
 #include "api/codec.h"
 
@@ -21,10 +22,10 @@ using base::Result;
 
 Result<std::string> read_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  if (file) text << file.rdbuf();
-  if (!file || !text) return base::fail_errno("reading " + path, errno != 0 ? errno : EIO);
-  return std::move(text).str();
+  if (!file.is_open()) return base::fail_errno("reading " + path, errno);
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  if (file.bad()) return base::fail_errno("reading " + path, errno);
+  return text;
 }
 
 Result<std::string> decode_base64(std::string text) {

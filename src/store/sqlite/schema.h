@@ -1,6 +1,6 @@
 #pragma once
 
-// The tables (docs/decisions/0002-sqlite-store.md):
+// The tables (docs/decisions/0003-sqlite-store.md):
 //
 //   log     every write, by revision; append-only but for compaction. `previous` is the revision
 //           this write replaced, 0 for a creation. A removal has no value: it is the previous

@@ -1,6 +1,6 @@
 #pragma once
 
-// The embedded store: one SQLite file in WAL mode (docs/decisions/0002-sqlite-store.md).
+// The embedded store: one SQLite file in WAL mode (docs/decisions/0003-sqlite-store.md).
 //
 // One process opens it at a time; any thread calls. Writes of all threads share commits; reads run
 // beside them. Revisions start at 2 and are never used twice, also after a crash. An acknowledged

@@ -77,7 +77,8 @@ class Conformance : public ::testing::TestWithParam<BackendType> {
   Revision head() { return store().list({k_config_maps}).value().revision; }
   std::vector<std::string> names(const Scope& scope) {
     std::vector<std::string> result;
-    for (const auto& entry : store().list(scope).value().entries)
+    const auto list = store().list(scope).value();
+    for (const auto& entry : list.entries)
       result.push_back(entry.key.ns.empty() ? entry.key.name : entry.key.ns + "/" + entry.key.name);
     return result;
   }
