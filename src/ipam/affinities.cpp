@@ -89,7 +89,8 @@ Result<std::optional<Affinities::Claim>> Affinities::try_claim(const std::string
 
   MARGAY_TRY(const bool too_many, over_limit(*affinity, block, limit));
   if (too_many) {
-    MARGAY_CHECK(won(affinities_.remove(*affinity)));
+    // The block too: another process of this host may have made it for the same affinity.
+    MARGAY_CHECK(try_release(host, block, false));
     MARGAY_TRY(const auto others, list(host, block.family()));
     const auto confirmed = std::ranges::count_if(
         others, [](const Affinity& other) { return other.object.spec.state == k_confirmed; });

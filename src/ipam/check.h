@@ -22,12 +22,12 @@ namespace margay::ipam {
 enum class Problem : uint8_t {
   // Harmless: whoever left it half done, or the next to pass, puts it right.
   unfinished_claim,    // an affinity that is not confirmed, or whose block is not there
+  unrecorded_claim,    // a block claimed by a node that has no affinity for it
   stale_handle_count,  // a handle counts more in a block than it holds
   // Wrong: no crash and no race makes these.
   corrupt_block,  // contradicts itself, or cannot be read
   overlapping_blocks,
   disputed_block,     // the affinity says one node, the block another
-  unrecorded_claim,   // a block claimed by a node that has no affinity for it
   uncounted_address,  // assigned, and its handle does not know
   over_limit,         // a node with more blocks than it may have
   outside_pools,      // a block in no pool (its pool was deleted)
