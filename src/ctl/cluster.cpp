@@ -1,0 +1,186 @@
+#include "ctl/cluster.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "api/codec.h"
+#include "k8s/names.h"
+
+namespace margay::ctl {
+namespace {
+
+namespace json = boost::json;
+using base::ErrorCode;
+using base::fail;
+using base::Result;
+using policy::IPAddress;
+using policy::Prefix;
+using policy::WorkloadEndpoint;
+
+constexpr std::string_view k_pods = "pods";
+constexpr uint64_t k_stand_ins = 1U << 17;  // as many as the smaller range has
+
+std::string text_of(const json::object& object, std::string_view name) {
+  const auto* value = object.if_contains(name);
+  return value && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+store::Key key_of(const FileObject& file) {
+  store::Key key{.resource = file.kind->resource()};
+  const auto* metadata = file.object.if_contains("metadata");
+  if (metadata && metadata->is_object()) {
+    key.name = text_of(metadata->get_object(), "name");
+    if (file.kind->namespaced) key.ns = text_of(metadata->get_object(), "namespace");
+  }
+  return key;
+}
+
+bool is_finished(const json::value& pod) {
+  const auto* status = pod.get_object().if_contains("status");
+  if (status == nullptr || !status->is_object()) return false;
+  const std::string phase = text_of(status->get_object(), "phase");
+  return phase == "Succeeded" || phase == "Failed";
+}
+
+bool is_routing(std::string_view resource) {
+  return resource.starts_with("ippools.") || resource.starts_with("nodes.") ||
+         resource.starts_with("ipamblocks.");
+}
+
+Result<std::vector<store::Entry>> list_all(store::Store& store, const std::string& resource) {
+  std::vector<store::Entry> entries;
+  store::ListOptions options;
+  do {
+    MARGAY_TRY(store::List page, store.list({.resource = resource}, options));
+    std::ranges::move(page.entries, std::back_inserter(entries));
+    options.resume = page.resume;
+  } while (!options.resume.empty());
+  return entries;
+}
+
+}  // namespace
+
+Result<Cluster> Cluster::from_files(const FileObjects& files) {
+  Cluster cluster;
+  cluster.warnings_ = files.warnings;
+  for (const FileObject& file : files.objects)
+    MARGAY_CHECK(cluster.add(key_of(file), file.object, file.origin));
+  cluster.add_implied_profiles();
+  MARGAY_CHECK(cluster.add_stand_in_addresses());
+  cluster.index_workloads();
+  return cluster;
+}
+
+Result<Cluster> Cluster::from_store(store::Store& store) {
+  Cluster cluster;
+  for (const std::string& resource : k8s::resources()) {
+    if (is_routing(resource)) continue;
+    auto entries = list_all(store, resource);
+    if (!entries && entries.error().code == ErrorCode::not_found) continue;
+    if (!entries) return fail(std::move(entries).error().wrap("list " + resource));
+    for (const store::Entry& entry : *entries) {
+      MARGAY_TRY(const json::value object, api::parse_json(entry.value));
+      const auto origin = fmt::format("{} {}/{}", resource, entry.key.ns, entry.key.name);
+      // What agents cannot read they leave as it was; the answer is about the rest.
+      if (const auto added = cluster.add(entry.key, object, origin); !added)
+        cluster.warnings_.push_back(added.error().message + " (left out)");
+    }
+  }
+  cluster.index_workloads();
+  return cluster;
+}
+
+Result<> Cluster::add(const store::Key& key, const json::value& object, const std::string& origin) {
+  auto conversion = converter_.set(key, object);
+  if (!conversion) return fail(std::move(conversion).error().wrap(origin));
+  for (const auto& warning : conversion->warnings)
+    warnings_.push_back(fmt::format("{}: {}", origin, warning));
+  for (const auto& change : conversion->changes) {
+    const auto* policy = std::get_if<policy::Change<policy::PolicyKey, policy::Policy>>(&change);
+    if (policy && conversion->origins) origins_[policy->key] = *conversion->origins;
+    model_.apply(change);
+  }
+  if (key.resource != k_pods) return {};
+  if (conversion->changes.empty()) remember_host_network(object);
+  if (is_finished(object)) finished_.insert(key.ns + "/" + key.name);
+  return {};
+}
+
+void Cluster::remember_host_network(const json::value& object) {
+  auto pod = api::decode<api::kubernetes::Pod>(object);
+  if (!pod) return;
+  pod->spec.host_network = false;
+  k8s::Warnings ignored;  // of an endpoint that is none
+  host_network_[pod->metadata.ns + "/" + pod->metadata.name] =
+      k8s::endpoint_of(*pod, ignored).addresses;
+}
+
+void Cluster::add_implied_profiles() {
+  std::set<std::string> unknown;
+  const auto imply = [&](const std::string& ns) {
+    if (ns.empty() || model_.profiles.contains(k8s::namespace_profile(ns))) return;
+    if (ns != "default") unknown.insert(ns);
+    api::kubernetes::Namespace implied;
+    implied.metadata.name = ns;
+    const auto profile = k8s::profile_of(implied);
+    model_.profiles.emplace(profile.name, profile);
+  };
+  for (const auto& [key, endpoint] : model_.workloads) {
+    imply(endpoint.ns);
+    const auto account = endpoint.labels.find(k8s::k_service_account_label);
+    if (account == endpoint.labels.end()) continue;
+    api::kubernetes::ServiceAccount implied;
+    implied.metadata.ns = endpoint.ns;
+    implied.metadata.name = account->second;
+    const auto profile = k8s::profile_of(implied);
+    model_.profiles.emplace(profile.name, profile);
+  }
+  for (const auto& [key, set] : model_.network_sets) imply(key.ns);
+  for (const std::string& ns : unknown)
+    warnings_.push_back(
+        fmt::format("namespace {} is not in the files; taken to have no labels", ns));
+}
+
+Result<> Cluster::add_stand_in_addresses() {
+  uint64_t count = 0;
+  for (auto& [key, endpoint] : model_.workloads) {
+    if (!endpoint.addresses.empty() || finished_.contains(key.workload)) continue;
+    if (++count >= k_stand_ins)
+      return fail(ErrorCode::too_large, "more pods without addresses than stand-ins for them");
+    endpoint.addresses = {Prefix::parse(k_stand_in_v4)->address().plus(count),
+                          Prefix::parse(k_stand_in_v6)->address().plus(count)};
+  }
+  if (count > 0)
+    warnings_.push_back(
+        fmt::format("{} pods have no address in the files; they get one from {} and {}", count,
+                    k_stand_in_v4, k_stand_in_v6));
+  return {};
+}
+
+void Cluster::index_workloads() {
+  for (const auto& [key, endpoint] : model_.workloads) workloads_.try_emplace(key.workload, key);
+}
+
+const WorkloadEndpoint* Cluster::find_workload(const std::string& name) const {
+  const auto known = workloads_.find(name);
+  if (known == workloads_.end()) return nullptr;
+  const auto endpoint = model_.workloads.find(known->second);
+  return endpoint == model_.workloads.end() ? nullptr : &endpoint->second;
+}
+
+std::vector<IPAddress> Cluster::host_network_addresses(const std::string& name) const {
+  const auto known = host_network_.find(name);
+  return known == host_network_.end() ? std::vector<IPAddress>() : known->second;
+}
+
+size_t Cluster::rule_index(const policy::PolicyKey& policy, policy::Direction direction,
+                           size_t rule) const {
+  const auto known = origins_.find(policy);
+  if (known == origins_.end()) return rule;
+  const auto& origins =
+      direction == policy::Direction::ingress ? known->second.ingress : known->second.egress;
+  return rule < origins.size() ? origins[rule] : rule;
+}
+
+}  // namespace margay::ctl

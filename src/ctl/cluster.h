@@ -1,0 +1,62 @@
+#pragma once
+
+// What a question is asked about: the policy model of a cluster, read from files or from its API
+// server, and what answers need beside it.
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/result.h"
+#include "ctl/files.h"
+#include "k8s/objects.h"
+#include "policy/model.h"
+#include "store/store.h"
+
+namespace margay::ctl {
+
+class Cluster {
+ public:
+  // Namespaces and service accounts that objects name without defining them are there, without
+  // labels. Pods that run without addresses get one of each family from k_stand_in_v4 and
+  // k_stand_in_v6, so that their labels can be asked about.
+  static base::Result<Cluster> from_files(const FileObjects& files);
+  // `unavailable`, ... as the store says; what the server does not know is not there.
+  static base::Result<Cluster> from_store(store::Store& store);
+
+  const policy::Model& model() const { return model_; }
+  const std::vector<std::string>& warnings() const { return warnings_; }
+
+  // The workload "<namespace>/<pod>"; null when there is none. The cluster must not change.
+  const policy::WorkloadEndpoint* find_workload(const std::string& name) const;
+  // The addresses of a pod on the host's network, which has no endpoint; empty for others.
+  std::vector<policy::IPAddress> host_network_addresses(const std::string& name) const;
+  // The index in the object's own list of rules, given one in the model's.
+  size_t rule_index(const policy::PolicyKey& policy, policy::Direction direction,
+                    size_t rule) const;
+
+ private:
+  base::Result<> add(const store::Key& key, const boost::json::value& object,
+                     const std::string& origin);
+  void remember_host_network(const boost::json::value& pod);
+  void add_implied_profiles();
+  base::Result<> add_stand_in_addresses();
+  void index_workloads();
+
+  k8s::Converter converter_;
+  policy::Model model_;
+  std::vector<std::string> warnings_;
+  std::map<policy::PolicyKey, k8s::RuleOrigins> origins_;
+  std::map<std::string, std::vector<policy::IPAddress>> host_network_;
+  std::unordered_map<std::string, policy::WorkloadKey> workloads_;
+  std::set<std::string> finished_;  // pods
+};
+
+// Ranges that no network uses: benchmarking (RFC 2544) and discard-only (RFC 6666).
+inline constexpr std::string_view k_stand_in_v4 = "198.18.0.0/15";
+inline constexpr std::string_view k_stand_in_v6 = "100::/64";
+
+}  // namespace margay::ctl

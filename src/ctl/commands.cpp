@@ -1,0 +1,176 @@
+#include "ctl/commands.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <boost/json/serialize.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <memory>
+
+#include "ctl/cluster.h"
+#include "ctl/explain.h"
+#include "ctl/flow.h"
+#include "ctl/simulate.h"
+#include "store/kubernetes/kubeconfig.h"
+#include "store/kubernetes/kubernetes_store.h"
+
+namespace margay::ctl {
+namespace {
+
+using base::Result;
+
+// Where the cluster is read from.
+struct Source {
+  std::vector<std::string> files;
+  std::string kubeconfig, context;
+};
+
+struct ExplainArguments {
+  Source source;
+  std::string from, to;
+  std::string protocol = "tcp";
+  std::optional<uint16_t> port, source_port;
+  std::optional<uint8_t> icmp_type, icmp_code;
+  std::optional<int> ip_version;
+  std::string output = "text";
+};
+
+struct SimulateArguments {
+  Source source;
+  std::string queries;
+  std::string output = "jsonl";
+};
+
+Result<store::kubernetes::ClusterAccess> find_access(const Source& source) {
+  if (!source.kubeconfig.empty())
+    return store::kubernetes::load_kubeconfig(source.kubeconfig, source.context);
+  const auto inside =
+      store::kubernetes::load_in_cluster(store::kubernetes::InCluster::from_environment());
+  const char* home = std::getenv("HOME");
+  if (inside || home == nullptr) return inside;
+  return store::kubernetes::load_kubeconfig(std::string(home) + "/.kube/config", source.context);
+}
+
+Result<Cluster> read_cluster(const Source& source) {
+  if (!source.files.empty()) {
+    MARGAY_TRY(const FileObjects objects, read_objects(source.files));
+    return Cluster::from_files(objects);
+  }
+  MARGAY_TRY(auto access, find_access(source));
+  MARGAY_TRY(const auto store,
+             store::kubernetes::KubernetesStore::create({.access = std::move(access)}));
+  return Cluster::from_store(*store);
+}
+
+Result<Cluster> read_cluster_aloud(const Source& source) {
+  auto cluster = read_cluster(source);
+  if (cluster)
+    for (const auto& warning : cluster->warnings()) fmt::print(stderr, "warning: {}\n", warning);
+  return cluster;
+}
+
+Result<int> explain(const ExplainArguments& arguments) {
+  Flow flow{.from = arguments.from,
+            .to = arguments.to,
+            .source_port = arguments.source_port,
+            .port = arguments.port,
+            .icmp_type = arguments.icmp_type,
+            .icmp_code = arguments.icmp_code};
+  MARGAY_TRY(flow.protocol, parse_protocol(arguments.protocol));
+  if (arguments.ip_version)
+    flow.family = *arguments.ip_version == 4 ? policy::IPFamily::v4 : policy::IPFamily::v6;
+  MARGAY_TRY(const Cluster cluster, read_cluster_aloud(arguments.source));
+  MARGAY_TRY(const Answer answer, FlowJudge(cluster).judge(flow, true));
+  if (arguments.output == "json") {
+    fmt::print("{}\n", boost::json::serialize(explain_json(cluster, answer)));
+  } else {
+    fmt::print("{}", explain_text(cluster, answer));
+  }
+  return 0;
+}
+
+Result<int> simulate_queries(const SimulateArguments& arguments) {
+  std::ifstream file;
+  if (arguments.queries != "-") {
+    file.open(arguments.queries);
+    if (!file) return base::fail_errno(arguments.queries, errno);
+  }
+  MARGAY_TRY(const Cluster cluster, read_cluster_aloud(arguments.source));
+  const auto counts =
+      simulate(FlowJudge(cluster), arguments.queries == "-" ? std::cin : file, std::cout);
+  std::cout.flush();
+  if (!std::cout) return base::fail_errno("write answers", errno);
+  if (counts.errors == 0) return 0;
+  fmt::print(stderr, "margay ctl simulate: {} of {} queries could not be answered\n", counts.errors,
+             counts.queries);
+  return 1;
+}
+
+void add_source(CLI::App& command, Source& source) {
+  command.add_option("-f,--filename", source.files,
+                     "Files or folders of YAML or JSON objects to ask instead of a cluster");
+  command.add_option("--kubeconfig", source.kubeconfig, "How to reach the cluster")
+      ->envname("KUBECONFIG");
+  command.add_option("--context", source.context, "Which context of the kubeconfig");
+}
+
+// Runs `run(arguments)` when the command is asked for.
+template <typename Arguments, typename Run>
+void on_command(CLI::App& command, std::string name, std::shared_ptr<Arguments> arguments, Run run,
+                int& status) {
+  command.callback([name = std::move(name), arguments = std::move(arguments), run, &status] {
+    const auto done = run(*arguments);
+    if (!done) fmt::print(stderr, "margay ctl {}: {}\n", name, done.error().message);
+    status = done ? *done : 1;
+  });
+}
+
+void add_explain(CLI::App& parent, int& status) {
+  auto arguments = std::make_shared<ExplainArguments>();
+  auto* command = parent.add_subcommand(
+      "explain", "Say which policies and rules a flow meets, and which one decides");
+  command->add_option("--from", arguments->from, "<namespace>/<pod> or an IP address")->required();
+  command->add_option("--to", arguments->to, "<namespace>/<pod> or an IP address")->required();
+  command->add_option("--protocol", arguments->protocol, "tcp, udp, sctp, icmp, icmpv6 or a number")
+      ->capture_default_str();
+  command->add_option("--port", arguments->port, "Destination port");
+  command->add_option("--sport", arguments->source_port, "Source port (a client's, if not given)");
+  command->add_option("--icmp-type", arguments->icmp_type,
+                      "ICMP type (an echo request, if not given)");
+  command->add_option("--icmp-code", arguments->icmp_code, "ICMP code");
+  command->add_option("--ip-version", arguments->ip_version, "4 or 6")
+      ->check(CLI::IsMember({4, 6}));
+  command->add_option("-o,--output", arguments->output, "text or json")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
+  add_source(*command, arguments->source);
+  on_command(*command, "explain", arguments, explain, status);
+}
+
+void add_simulate(CLI::App& parent, int& status) {
+  auto arguments = std::make_shared<SimulateArguments>();
+  auto* command = parent.add_subcommand("simulate", "Give the verdict of every flow in a file");
+  command
+      ->add_option("--queries", arguments->queries,
+                   "One JSON object a line; - reads standard input")
+      ->required();
+  command->add_option("-o,--output", arguments->output, "jsonl")
+      ->check(CLI::IsMember({"jsonl"}))
+      ->capture_default_str();
+  add_source(*command, arguments->source);
+  on_command(*command, "simulate", arguments, simulate_queries, status);
+}
+
+}  // namespace
+
+void add_command(CLI::App& app, int& status) {
+  auto* command = app.add_subcommand("ctl", "Ask about policy");
+  command->require_subcommand(1);
+  add_explain(*command, status);
+  add_simulate(*command, status);
+}
+
+}  // namespace margay::ctl

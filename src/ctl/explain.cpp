@@ -1,0 +1,182 @@
+#include "ctl/explain.h"
+
+#include <fmt/format.h>
+
+#include <boost/json/array.hpp>
+#include <iterator>
+
+namespace margay::ctl {
+namespace {
+
+namespace json = boost::json;
+using policy::Decision;
+using policy::Direction;
+using policy::Packet;
+using policy::Step;
+
+std::string_view name(Direction direction) {
+  return direction == Direction::ingress ? "ingress" : "egress";
+}
+
+size_t rule_index(const Cluster& cluster, Direction direction, const Step& step) {
+  return step.policy ? cluster.rule_index(*step.policy, direction, *step.rule) : *step.rule;
+}
+
+// "shop/web (10.0.0.1)", or the address of nobody we know.
+std::string describe(const End& end) {
+  const std::string address = end.address.to_string();
+  return end.name.empty() ? address : fmt::format("{} ({})", end.name, address);
+}
+
+std::string describe(const Packet& packet) {
+  const std::string protocol = protocol_name(packet.protocol);
+  if (packet.protocol == policy::k_icmp || packet.protocol == policy::k_icmpv6)
+    return fmt::format("{} type {} code {}", protocol, packet.icmp_type, packet.icmp_code);
+  if (packet.destination_port == 0) return protocol;
+  return fmt::format("{} port {}", protocol, packet.destination_port);
+}
+
+std::string_view reason(const Decision& decision) {
+  switch (decision.by) {
+    case Decision::By::policy_rule:
+      return "decided by this rule";
+    case Decision::By::profile_rule:
+      return "decided by this rule";
+    case Decision::By::end_of_tier:
+      return "policy applies here and no rule of it matched: denied at the end of the tier";
+    case Decision::By::no_profile_matched:
+      return "no profile's rule matched: denied";
+    case Decision::By::endpoint_down:
+      return "the endpoint is administratively down: denied";
+  }
+  return "";
+}
+
+bool is_decisive(const Decision& decision, const Step& step) {
+  const bool by_rule =
+      decision.by == Decision::By::policy_rule || decision.by == Decision::By::profile_rule;
+  return by_rule && step.matched && step.rule == decision.rule && step.policy == decision.policy &&
+         step.profile == decision.profile && step.action != policy::Action::log;
+}
+
+// Lines of one side, with a heading wherever the policy or profile changes.
+class SideText {
+ public:
+  SideText(const Cluster& cluster, Direction direction, std::string& out)
+      : cluster_(cluster), direction_(direction), out_(out) {}
+
+  void print(const End& end, const Decision& decision, const std::vector<Step>& steps) {
+    line("{} of {}: {}", name(direction_), describe(end), to_string(decision.verdict));
+    for (size_t i = 0; i < steps.size(); ++i) {
+      if (i == 0 || steps[i].policy != steps[i - 1].policy ||
+          steps[i].profile != steps[i - 1].profile)
+        heading(steps[i]);
+      print(decision, steps[i]);
+    }
+    if (!decided_) line("  {}", reason(decision));
+  }
+
+ private:
+  void heading(const Step& step) {
+    if (step.policy) {
+      line("  policy {} (tier {})", step.policy->id(), step.tier);
+    } else {
+      line("  profile {}", step.profile);
+    }
+  }
+
+  void print(const Decision& decision, const Step& step) {
+    if (!step.rule) return line("    no {} rules", name(direction_));
+    const std::string rule =
+        fmt::format("{}[{}]", name(direction_), rule_index(cluster_, direction_, step));
+    if (!step.matched)
+      return line("    {:<12} {:<6} no match: {}", rule, to_string(step.action), step.mismatch);
+    const bool decisive = is_decisive(decision, step);
+    decided_ |= decisive;
+    line("    {:<12} {:<6} matches{}", rule, to_string(step.action),
+         decisive ? "  <- decides" : "");
+  }
+
+  template <typename... Args>
+  void line(fmt::format_string<Args...> format, Args&&... args) {
+    fmt::format_to(std::back_inserter(out_), format, std::forward<Args>(args)...);
+    out_ += '\n';
+  }
+
+  const Cluster& cluster_;
+  const Direction direction_;
+  std::string& out_;
+  bool decided_ = false;
+};
+
+void print_side(const Cluster& cluster, Direction direction, const End& end,
+                const std::optional<Decision>& decision, const std::vector<Step>& steps,
+                std::string& out) {
+  if (decision) return SideText(cluster, direction, out).print(end, *decision, steps);
+  fmt::format_to(std::back_inserter(out), "{} of {}: not a workload endpoint, not policed here\n",
+                 name(direction), describe(end));
+}
+
+json::value or_null(const std::string& text) {
+  if (text.empty()) return nullptr;
+  return json::string(text);
+}
+
+json::object step_json(const Cluster& cluster, Direction direction, const Step& step) {
+  json::object object;
+  object["tier"] = or_null(step.tier);
+  object["policy"] = or_null(step.policy ? step.policy->id() : "profile " + step.profile);
+  if (!step.rule) {
+    object["rule"] = nullptr;
+    return object;
+  }
+  object["rule"] = rule_index(cluster, direction, step);
+  object["action"] = to_string(step.action);
+  object["matched"] = step.matched;
+  if (!step.matched) object["mismatch"] = step.mismatch;
+  return object;
+}
+
+json::value side_json(const Cluster& cluster, Direction direction,
+                      const std::optional<Decision>& decision, const std::vector<Step>& steps) {
+  if (!decision) return nullptr;
+  json::object side = to_json(cluster, direction, *decision);
+  side["reason"] = reason(*decision);
+  json::array list;
+  for (const Step& step : steps) list.push_back(step_json(cluster, direction, step));
+  side["steps"] = std::move(list);
+  return side;
+}
+
+json::object end_json(const End& end) {
+  return {{"pod", or_null(end.name)}, {"ip", end.address.to_string()}};
+}
+
+}  // namespace
+
+std::string explain_text(const Cluster& cluster, const Answer& answer) {
+  std::string out =
+      fmt::format("{} from {} to {}: {}\n\n", describe(answer.packet), describe(answer.from),
+                  describe(answer.to), to_string(answer.verdict()));
+  print_side(cluster, Direction::egress, answer.from, answer.egress, answer.egress_steps, out);
+  out += '\n';
+  print_side(cluster, Direction::ingress, answer.to, answer.ingress, answer.ingress_steps, out);
+  return out;
+}
+
+json::object explain_json(const Cluster& cluster, const Answer& answer) {
+  json::object packet{{"protocol", answer.packet.protocol},
+                      {"sport", answer.packet.source_port},
+                      {"port", answer.packet.destination_port},
+                      {"icmpType", answer.packet.icmp_type},
+                      {"icmpCode", answer.packet.icmp_code}};
+  return {
+      {"verdict", to_string(answer.verdict())},
+      {"from", end_json(answer.from)},
+      {"to", end_json(answer.to)},
+      {"packet", std::move(packet)},
+      {"egress", side_json(cluster, Direction::egress, answer.egress, answer.egress_steps)},
+      {"ingress", side_json(cluster, Direction::ingress, answer.ingress, answer.ingress_steps)}};
+}
+
+}  // namespace margay::ctl

@@ -1,0 +1,155 @@
+#include "ctl/files.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <set>
+
+#include "api/codec.h"
+
+namespace margay::ctl {
+namespace {
+
+namespace json = boost::json;
+using base::ErrorCode;
+using base::fail;
+using base::Result;
+
+constexpr std::string_view k_list_suffix = "List";
+
+std::string text_of(const json::object& object, std::string_view name) {
+  const auto* value = object.if_contains(name);
+  return value && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+bool is_object_file(const std::filesystem::path& path) {
+  const auto extension = path.extension();
+  return extension == ".yaml" || extension == ".yml" || extension == ".json";
+}
+
+Result<std::vector<std::string>> files_in(const std::string& folder) {
+  std::set<std::string> files;
+  std::error_code error;
+  std::filesystem::recursive_directory_iterator entry(folder, error);
+  for (; !error && entry != std::filesystem::recursive_directory_iterator(); entry.increment(error))
+    if (entry->is_regular_file(error) && is_object_file(entry->path()))
+      files.insert(entry->path().string());
+  if (error) return base::fail_errno(folder, error.value());
+  if (files.empty())
+    return fail(ErrorCode::not_found, folder + ": no *.yaml, *.yml or *.json in it");
+  return std::vector<std::string>(files.begin(), files.end());
+}
+
+Result<std::string> read_text(const std::string& path) {
+  std::ifstream file;
+  if (path != "-") {
+    file.open(path, std::ios::binary);
+    if (!file) return base::fail_errno(path, errno);
+  }
+  std::istream& in = path == "-" ? std::cin : file;
+  return std::string(std::istreambuf_iterator<char>(in), {});
+}
+
+// A resource of which the policy model has a kind, if perhaps not this version of it.
+bool bears_on_policy(std::string_view api_version, std::string_view kind) {
+  return api_version.starts_with("projectcalico.org/") ||
+         api_version.starts_with("crd.projectcalico.org/") || kind == "NetworkPolicy" ||
+         kind == "Pod" || kind == "Namespace" || kind == "ServiceAccount";
+}
+
+class Reader {
+ public:
+  Result<> read(const std::string& path) {
+    MARGAY_TRY(const std::string text, read_text(path));
+    auto documents = parse(path, text);
+    if (!documents) return fail(std::move(documents).error().wrap(path));
+    for (json::value& document : *documents) MARGAY_CHECK(add(path, document, {}, {}));
+    return {};
+  }
+
+  FileObjects found;
+
+ private:
+  static Result<std::vector<json::value>> parse(const std::string& path, const std::string& text) {
+    if (!path.ends_with(".json")) return api::parse_yaml(text);
+    MARGAY_TRY(json::value value, api::parse_json(text));
+    return std::vector<json::value>{std::move(value)};
+  }
+
+  // `list_version` and `list_kind` are what the items of a typed list leave out.
+  Result<> add(const std::string& path, json::value& value, std::string_view list_version,
+               std::string_view list_kind) {
+    if (!value.is_object()) return fail(ErrorCode::invalid, path + ": an object was expected");
+    json::object& object = value.get_object();
+    if (!object.contains("apiVersion") && !list_kind.empty()) object["apiVersion"] = list_version;
+    if (!object.contains("kind") && !list_kind.empty()) object["kind"] = list_kind;
+    const std::string version = text_of(object, "apiVersion");
+    const std::string kind = text_of(object, "kind");
+    if (version.empty() || kind.empty())
+      return fail(ErrorCode::invalid, path + ": an object needs apiVersion and kind");
+    auto* items = object.if_contains("items");
+    if (kind.ends_with(k_list_suffix) && items && items->is_array()) {
+      const std::string_view item_kind(kind.data(), kind.size() - k_list_suffix.size());
+      for (json::value& item : items->get_array())
+        MARGAY_CHECK(add(path, item, version, item_kind));
+      return {};
+    }
+    return add_object(path, std::move(object), version, kind);
+  }
+
+  Result<> add_object(const std::string& path, json::object object, const std::string& version,
+                      const std::string& name) {
+    const api::Kind* kind = api::find_kind(version, name);
+    if (kind == nullptr) {
+      if (bears_on_policy(version, name))
+        return fail(ErrorCode::invalid,
+                    fmt::format("{}: there is no {} in {}", path, name, version));
+      found.warnings.push_back(
+          fmt::format("{}: {} has no bearing on policy and is left out", path, name));
+      return {};
+    }
+    std::string origin = fmt::format("{}: {} {}", path, name, place(*kind, object));
+    auto prepared = api::prepare(*kind, object, api::UnknownFields::warn);
+    if (prepared) {
+      for (const auto& warning : prepared->warnings)
+        found.warnings.push_back(fmt::format("{}: {}", origin, warning));
+      object = std::move(prepared->object);
+    } else if (kind->group.ends_with("projectcalico.org")) {
+      return fail(std::move(prepared).error().wrap(origin));
+    } else {
+      found.warnings.push_back(fmt::format("{}: {}", origin, prepared.error().message));
+    }
+    found.objects.push_back({kind, std::move(object), std::move(origin)});
+    return {};
+  }
+
+  // Sees to the object's namespace, and says its name.
+  static std::string place(const api::Kind& kind, json::object& object) {
+    if (!object["metadata"].is_object()) return {};
+    json::object& metadata = object["metadata"].get_object();
+    const std::string name = text_of(metadata, "name");
+    if (!kind.namespaced) return name;
+    if (text_of(metadata, "namespace").empty()) metadata["namespace"] = "default";
+    return text_of(metadata, "namespace") + "/" + name;
+  }
+};
+
+}  // namespace
+
+Result<FileObjects> read_objects(const std::vector<std::string>& paths) {
+  Reader reader;
+  for (const std::string& path : paths) {
+    std::vector<std::string> files{path};
+    if (std::filesystem::is_directory(path)) {
+      MARGAY_TRY(files, files_in(path));
+    }
+    for (const std::string& file : files) MARGAY_CHECK(reader.read(file));
+  }
+  return std::move(reader.found);
+}
+
+}  // namespace margay::ctl
