@@ -1,0 +1,140 @@
+#include "apiserver/api_server.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <atomic>
+#include <charconv>
+
+#include "apiserver/documents.h"
+#include "apiserver/namespace_sweeper.h"
+#include "apiserver/namespaces.h"
+#include "apiserver/state_dir.h"
+#include "base/address.h"
+#include "store/sqlite/sqlite_store.h"
+
+namespace margay::apiserver {
+namespace {
+
+// How clients on this machine reach a server that listens there.
+std::string reachable(const std::string& address) {
+  if (address == "0.0.0.0") return "127.0.0.1";
+  if (address == "::") return "[::1]";
+  return address.find(':') == std::string::npos ? address : "[" + address + "]";
+}
+
+}  // namespace
+
+struct ApiServer::Parts {
+  explicit Parts(StateDir opened) : directory(std::move(opened)) {}
+
+  void connect();
+
+  StateDir directory;
+  std::string address;
+  base::SystemClock clock;
+  std::unique_ptr<store::sqlite::SqliteStore> store;
+  std::unique_ptr<TokenFile> tokens;
+  Namespaces namespaces;
+  Documents documents;
+  Metrics metrics;
+  std::atomic<bool> ready = false;
+  std::unique_ptr<Writes> writes;
+  std::unique_ptr<NamespaceSweeper> sweeper;
+  std::unique_ptr<Router> router;
+  std::unique_ptr<Server> server;
+};
+
+void ApiServer::Parts::connect() {
+  writes = std::make_unique<Writes>(*store, clock, namespaces);
+  sweeper = std::make_unique<NamespaceSweeper>(*store, *writes, namespaces);
+  writes->on_terminating([this](const std::string& ns) { sweeper->wake(ns); });
+  writes->on_removed([this](const store::Key& key) {
+    if (key.ns.empty()) return;
+    const auto state = namespaces.state(key.ns);
+    if (state == Namespaces::State::terminating) sweeper->wake(key.ns);
+    if (state != Namespaces::State::active || key.name != "default" ||
+        key.resource != "serviceaccounts")
+      return;
+    if (const auto made = writes->ensure_default_service_account(key.ns); !made)
+      spdlog::error("default service account of {}: {}", key.ns, made.error().message);
+  });
+  router =
+      std::make_unique<Router>(Router::Services{.store = *store,
+                                                .writes = *writes,
+                                                .clock = clock,
+                                                .documents = documents,
+                                                .is_ready = [this] { return ready.load(); },
+                                                .metrics_text = [this] { return metrics.text(); }});
+}
+
+base::Result<std::unique_ptr<ApiServer>> ApiServer::start(const Options& options) {
+  MARGAY_TRY(auto directory, StateDir::open(options.data_dir));
+  auto parts = std::make_unique<Parts>(std::move(directory));
+  MARGAY_CHECK(parts->directory.ensure_pki(options.address, parts->clock.wall_time()));
+  MARGAY_CHECK(parts->directory.ensure_tokens());
+  MARGAY_TRY(parts->tokens, TokenFile::open(parts->directory.tokens_file()));
+  MARGAY_TRY(parts->store,
+             store::sqlite::SqliteStore::open({.path = parts->directory.store_file().string()}));
+  parts->connect();
+  MARGAY_CHECK(
+      restore_namespaces(*parts->store, *parts->writes, parts->namespaces, *parts->sweeper));
+  MARGAY_TRY(parts->server,
+             Server::listen({.address = options.address,
+                             .port = options.port,
+                             .certificate = parts->directory.server(),
+                             .client_authority = parts->directory.authority_certificate(),
+                             .limits = options.limits}));
+  parts->address = options.address;
+  std::unique_ptr<ApiServer> out(new ApiServer(std::move(parts)));
+  MARGAY_CHECK(out->parts_->directory.ensure_kubeconfigs(out->url()));
+  out->parts_->server->start({.router = *out->parts_->router,
+                              .tokens = *out->parts_->tokens,
+                              .metrics = out->parts_->metrics});
+  out->parts_->ready = true;
+  return out;
+}
+
+ApiServer::ApiServer(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+ApiServer::~ApiServer() { stop(std::chrono::milliseconds(0)); }
+
+std::string ApiServer::url() const {
+  return fmt::format("https://{}:{}", reachable(parts_->address), parts_->server->port());
+}
+
+std::filesystem::path ApiServer::kubeconfig() const { return parts_->directory.kubeconfig_file(); }
+
+void ApiServer::stop(std::chrono::milliseconds patience) {
+  parts_->ready = false;
+  parts_->server->stop(patience);
+}
+
+base::Result<ListenAddress> parse_listen_address(std::string_view text) {
+  const auto bad = [&](std::string_view why) {
+    return base::fail(base::ErrorCode::invalid,
+                      fmt::format("\"{}\" is not an address to listen on: {}", text, why));
+  };
+  const auto colon = text.rfind(':');
+  if (colon == std::string_view::npos) return bad("must be ADDR:PORT");
+  const auto port_text = text.substr(colon + 1);
+  ListenAddress out;
+  const auto [end, error] =
+      std::from_chars(port_text.data(), port_text.data() + port_text.size(), out.port);
+  if (error != std::errc() || end != port_text.data() + port_text.size())
+    return bad("the port must be a number up to 65535");
+  auto address = text.substr(0, colon);
+  const bool bracketed = address.starts_with('[') && address.ends_with(']');
+  if (bracketed) address = address.substr(1, address.size() - 2);
+  if (address.empty()) {
+    out.address = "0.0.0.0";
+    return out;
+  }
+  const auto parsed = base::IPAddress::parse(address);
+  if (!parsed) return bad("ADDR must be an IP address");
+  if (parsed->is_v6() != bracketed) return bad("an IPv6 address is written in brackets");
+  out.address = parsed->to_string();
+  return out;
+}
+
+}  // namespace margay::apiserver

@@ -1,0 +1,44 @@
+#pragma once
+
+// The standalone API server, put together: data directory, store, verbs, HTTPS.
+
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "apiserver/server.h"
+#include "base/result.h"
+
+namespace margay::apiserver {
+
+class ApiServer {
+ public:
+  struct Options {
+    std::filesystem::path data_dir;
+    std::string address = "127.0.0.1";
+    uint16_t port = 6443;  // 0: any free one
+    ServerLimits limits = {};
+  };
+  // Serves when it returns; DIR/kubeconfig is written by then.
+  static base::Result<std::unique_ptr<ApiServer>> start(const Options& options);
+  ~ApiServer();
+
+  std::string url() const;
+  std::filesystem::path kubeconfig() const;
+  void stop(std::chrono::milliseconds patience);
+
+ private:
+  struct Parts;
+  explicit ApiServer(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+// "127.0.0.1:6443", "[::1]:6443", ":6443" (every address).
+struct ListenAddress {
+  std::string address;
+  uint16_t port = 0;
+};
+base::Result<ListenAddress> parse_listen_address(std::string_view text);
+
+}  // namespace margay::apiserver

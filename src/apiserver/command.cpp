@@ -1,0 +1,69 @@
+#include "apiserver/command.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <sys/resource.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+
+#include "apiserver/api_server.h"
+#include "base/event_loop.h"
+#include "base/log.h"
+
+namespace margay::apiserver {
+namespace {
+
+struct Arguments {
+  std::string data_dir;
+  std::string listen = "127.0.0.1:6443";
+  std::string log_level = "info";
+};
+
+// A thousand watches need more than the usual 1,024 descriptors.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0)
+    spdlog::warn("the limit of open files stays at {}", limit.rlim_cur);
+}
+
+base::Result<int> serve(const Arguments& arguments) {
+  MARGAY_CHECK(base::set_up_log("apiserver", arguments.log_level));
+  MARGAY_TRY(const auto listen, parse_listen_address(arguments.listen));
+  raise_descriptor_limit();
+  MARGAY_TRY(const auto server,
+             ApiServer::start(
+                 {.data_dir = arguments.data_dir, .address = listen.address, .port = listen.port}));
+  // On standard output, for whoever started it: everything is in place now.
+  fmt::print("serving {} kubeconfig {}\n", server->url(), server->kubeconfig().string());
+  std::fflush(stdout);
+  base::EventLoop loop;
+  const auto status = loop.run();
+  constexpr std::chrono::seconds k_patience{10};
+  server->stop(k_patience);
+  return status;
+}
+
+}  // namespace
+
+void add_command(CLI::App& app, int& status) {
+  auto arguments = std::make_shared<Arguments>();
+  auto* command = app.add_subcommand(
+      "apiserver", "Serve the Kubernetes and Calico API for kubectl, on an embedded store");
+  command->add_option("--data-dir", arguments->data_dir, "Where objects, keys and kubeconfig live")
+      ->required();
+  command->add_option("--listen", arguments->listen, "Address and port; port 0 takes a free one")
+      ->capture_default_str();
+  command->add_option("--log-level", arguments->log_level, "debug, info, warning, error")
+      ->capture_default_str();
+  command->callback([arguments, &status] {
+    const auto served = serve(*arguments);
+    if (!served) fmt::print(stderr, "margay apiserver: {}\n", served.error().message);
+    status = served ? *served : 1;
+  });
+}
+
+}  // namespace margay::apiserver

@@ -1,0 +1,343 @@
+#include "apiserver/connection.h"
+
+#include <spdlog/spdlog.h>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/error.hpp>
+#include <boost/beast/http/chunk_encode.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/error.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/serializer.hpp>
+#include <boost/beast/http/write.hpp>
+
+#include "apiserver/authenticate.h"
+#include "apiserver/event_stream.h"
+
+namespace margay::apiserver {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+using boost::system::error_code;
+using std::chrono::steady_clock;
+
+constexpr auto k_await = asio::as_tuple(asio::use_awaitable);
+
+Method method_of(http::verb verb) {
+  switch (verb) {
+    case http::verb::get:
+      return Method::get;
+    case http::verb::post:
+      return Method::post;
+    case http::verb::put:
+      return Method::put;
+    case http::verb::patch:
+      return Method::patch;
+    case http::verb::delete_:
+      return Method::remove;
+    default:
+      return Method::other;
+  }
+}
+
+Response refusal(const Status& status) {
+  Response response{.code = status.code, .body = status.to_json()};
+  if (status.retry_after_seconds > 0)
+    response.headers.emplace_back("Retry-After", std::to_string(status.retry_after_seconds));
+  return response;
+}
+
+template <typename Body>
+void fill_header(http::response<Body>& out, const Response& response) {
+  out.result(static_cast<unsigned>(response.code));
+  out.set(http::field::content_type, response.content_type);
+  out.set(http::field::cache_control, "no-cache, private");
+  for (const auto& [name, value] : response.headers) out.insert(name, value);
+}
+
+// Counts an event for as long as it lasts.
+class Counted {
+ public:
+  explicit Counted(prometheus::Gauge& gauge) : gauge_(gauge) { gauge_.Increment(); }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+  ~Counted() { gauge_.Decrement(); }
+
+ private:
+  prometheus::Gauge& gauge_;
+};
+
+}  // namespace
+
+Connection::Connection(asio::ip::tcp::socket socket, asio::ssl::context& tls,
+                       ConnectionContext& context)
+    : stream_(beast::tcp_stream(std::move(socket)), tls),
+      context_(context),
+      events_(stream_.get_executor()) {
+  context_.services.metrics.connections().Increment();
+}
+
+Connection::~Connection() { context_.services.metrics.connections().Decrement(); }
+
+void Connection::expire_after(std::chrono::seconds time) {
+  beast::get_lowest_layer(stream_).expires_after(time);
+}
+
+void Connection::close() { beast::get_lowest_layer(stream_).close(); }
+
+void Connection::stop() {
+  asio::post(executor(), [self = shared_from_this()] {
+    self->must_close_ = true;
+    if (self->between_requests_) self->close();
+    self->woken_ = true;
+    self->events_.cancel();
+  });
+}
+
+asio::awaitable<void> Connection::run() {
+  const auto self = shared_from_this();
+  if (co_await handshake()) {
+    while (co_await serve_one()) {
+    }
+  }
+  close();
+}
+
+asio::awaitable<bool> Connection::handshake() {
+  expire_after(context_.limits.handshake);
+  const auto [error] = co_await stream_.async_handshake(asio::ssl::stream_base::server, k_await);
+  if (error) {
+    spdlog::debug("TLS handshake: {}", error.message());
+    co_return false;
+  }
+  certificate_user_ = certificate_user(stream_.native_handle());
+  co_return true;
+}
+
+// ---- requests ----------------------------------------------------------------------------------
+
+// Whether the connection can serve another request.
+asio::awaitable<bool> Connection::serve_one() {
+  if (!co_await wait_for_request()) co_return false;
+  Parser parser;
+  parser.header_limit(context_.limits.header_bytes);
+  parser.body_limit(context_.limits.body_bytes);
+  auto response = co_await read_and_answer(parser);
+  if (!response) co_return false;
+  if (response->stream) {
+    co_await send_stream(*response);
+    co_return false;
+  }
+  const bool keep_alive = parser.is_done() && parser.keep_alive() && !must_close_;
+  const bool sent = co_await send(std::move(*response), keep_alive);
+  // What the client is still sending must be read, or it would see a reset, not the answer.
+  if (sent && !parser.is_done()) co_await drain();
+  co_return sent&& keep_alive;
+}
+
+asio::awaitable<bool> Connection::wait_for_request() {
+  if (must_close_ || context_.stopping) co_return false;
+  if (buffer_.size() > 0) co_return true;  // the next one came with the last
+  constexpr size_t k_read = 16 << 10;
+  between_requests_ = true;
+  expire_after(context_.limits.idle);
+  const auto [error, size] = co_await stream_.async_read_some(buffer_.prepare(k_read), k_await);
+  between_requests_ = false;
+  if (error || must_close_) co_return false;
+  buffer_.commit(size);
+  co_return true;
+}
+
+asio::awaitable<std::optional<Response>> Connection::read_and_answer(Parser& parser) {
+  expire_after(context_.limits.header);
+  const auto [error, size] = co_await http::async_read_header(stream_, buffer_, parser, k_await);
+  static_cast<void>(size);
+  if (error) {
+    if (error.category() != http::make_error_code(http::error::bad_target).category())
+      co_return std::nullopt;
+    co_return answer_read_error(error);
+  }
+  if (!parser.is_done() && !co_await read_body(parser)) co_return std::nullopt;
+  if (!parser.is_done()) co_return answer_read_error(http::error::body_limit);
+  co_return co_await answer(parser.get());
+}
+
+// False: the client went away. True with the parser not done: the body is too large.
+asio::awaitable<bool> Connection::read_body(Parser& parser) {
+  expire_after(context_.limits.body);
+  if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
+    http::response<http::empty_body> go_on{http::status::continue_, 11};
+    const auto [error, size] = co_await http::async_write(stream_, go_on, k_await);
+    static_cast<void>(size);
+    if (error) co_return false;
+  }
+  const auto [error, size] = co_await http::async_read(stream_, buffer_, parser, k_await);
+  static_cast<void>(size);
+  co_return !error || error == http::error::body_limit;
+}
+
+Response Connection::answer_read_error(const error_code& error) {
+  if (error == http::error::body_limit) return refusal(too_large(context_.limits.body_bytes));
+  if (error == http::error::header_limit || error == http::error::buffer_overflow)
+    return refusal({431, "RequestHeaderFieldsTooLarge", "the request's headers are too large"});
+  return refusal(bad_request("malformed HTTP request: " + error.message()));
+}
+
+asio::awaitable<Response> Connection::answer(const Parser::value_type& message) {
+  const Request request{.method = method_of(message.method()),
+                        .target = message.target(),
+                        .accept = message[http::field::accept],
+                        .content_type = message[http::field::content_type],
+                        .body = message.body()};
+  const auto user = authenticate(certificate_user_, message[http::field::authorization],
+                                 context_.services.tokens);
+  if (!user) co_return refusal(user.error());
+  if (!*user && !is_public(request.target)) co_return refusal(unauthorized());
+  if (context_.in_flight >= context_.limits.in_flight) co_return refusal(too_many_requests(1));
+  ++context_.in_flight;
+  const Counted counted(context_.services.metrics.in_flight());
+  auto work = handle(request);
+  auto response = co_await asio::co_spawn(context_.handlers, std::move(work), asio::use_awaitable);
+  --context_.in_flight;
+  co_return response;
+}
+
+// On a handler thread.
+asio::awaitable<Response> Connection::handle(const Request& request) {
+  const auto begin = steady_clock::now();
+  RequestLabels labels;
+  Response response;
+  try {
+    response = context_.services.router.handle(request, labels);
+  } catch (const std::exception& bug) {
+    spdlog::error("bug: {} {}: {}", labels.verb, request.target, bug.what());
+    response = refusal(internal("the server has a bug; its log says more"));
+  }
+  context_.services.metrics.count_request(labels, response.code, steady_clock::now() - begin);
+  co_return response;
+}
+
+asio::awaitable<bool> Connection::send(Response response, bool keep_alive) {
+  HttpResponse out;
+  out.version(11);
+  fill_header(out, response);
+  out.keep_alive(keep_alive);
+  out.body() = std::move(response.body);
+  out.prepare_payload();
+  expire_after(context_.limits.write);
+  const auto [error, size] = co_await http::async_write(stream_, out, k_await);
+  static_cast<void>(size);
+  co_return !error;
+}
+
+asio::awaitable<void> Connection::drain() {
+  constexpr size_t k_most = 64 << 20;
+  constexpr std::chrono::seconds k_patience{5};
+  std::vector<char> scratch(64 << 10);
+  expire_after(k_patience);
+  for (size_t read = 0; read < k_most;) {
+    const auto [error, size] = co_await stream_.async_read_some(asio::buffer(scratch), k_await);
+    if (error) co_return;
+    read += size;
+  }
+}
+
+// ---- watches -----------------------------------------------------------------------------------
+
+void Connection::wake() {
+  if (wake_posted_.exchange(true)) return;
+  asio::post(executor(), [self = shared_from_this()] {
+    self->wake_posted_ = false;
+    self->woken_ = true;
+    self->events_.cancel();
+  });
+}
+
+asio::awaitable<void> Connection::send_stream(const Response& response) {
+  const Counted counted(context_.services.metrics.watches());
+  auto& stream = *response.stream;
+  stream.on_ready([weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->wake();
+  });
+  if (!co_await send_stream_header(response)) co_return;
+  const auto deadline = steady_clock::now() + stream.timeout();
+  auto next_bookmark = steady_clock::now() + context_.limits.bookmark;
+  asio::co_spawn(executor(), watch_peer(), asio::detached);
+
+  while (!peer_gone_ && !must_close_ && steady_clock::now() < deadline) {
+    auto piece = stream.take();
+    if (!piece.text.empty() && !co_await send_chunk(std::move(piece.text))) co_return;
+    if (piece.ended) break;
+    if (piece.more) continue;
+    if (steady_clock::now() >= next_bookmark) {
+      next_bookmark = steady_clock::now() + context_.limits.bookmark;
+      auto bookmark = stream.take_bookmark();
+      if (!bookmark.empty() && !co_await send_chunk(std::move(bookmark))) co_return;
+    }
+    co_await wait_for_events(std::min(deadline, next_bookmark));
+  }
+  if (!peer_gone_) co_await send_last_chunk(stream.take_bookmark());
+}
+
+asio::awaitable<bool> Connection::send_stream_header(const Response& response) {
+  http::response<http::empty_body> header;
+  header.version(11);
+  fill_header(header, response);
+  header.chunked(true);
+  header.keep_alive(false);
+  http::response_serializer<http::empty_body> serializer(header);
+  expire_after(context_.limits.write);
+  const auto [error, size] = co_await http::async_write_header(stream_, serializer, k_await);
+  static_cast<void>(size);
+  // From here on the only read is watch_peer()'s, which may wait for as long as the watch lasts.
+  beast::get_lowest_layer(stream_).expires_never();
+  co_return !error;
+}
+
+asio::awaitable<bool> Connection::send_chunk(std::string text) {
+  expire_after(context_.limits.write);
+  const auto [error, size] =
+      co_await asio::async_write(stream_, http::make_chunk(asio::buffer(text)), k_await);
+  context_.services.metrics.count_watch_bytes(size);
+  co_return !error;
+}
+
+asio::awaitable<bool> Connection::send_last_chunk(std::string text) {
+  if (!text.empty() && !co_await send_chunk(std::move(text))) co_return false;
+  expire_after(context_.limits.write);
+  const auto [error, size] = co_await asio::async_write(stream_, http::make_chunk_last(), k_await);
+  static_cast<void>(size);
+  co_return !error;
+}
+
+// A watch's client has nothing more to say; when the read ends, it has gone.
+asio::awaitable<void> Connection::watch_peer() {
+  const auto self = shared_from_this();
+  std::array<char, 256> scratch;
+  while (true) {
+    const auto [error, size] = co_await stream_.async_read_some(asio::buffer(scratch), k_await);
+    static_cast<void>(size);
+    if (error) break;
+  }
+  peer_gone_ = true;
+  woken_ = true;
+  events_.cancel();
+}
+
+asio::awaitable<void> Connection::wait_for_events(steady_clock::time_point until) {
+  if (!woken_) {
+    events_.expires_at(until);
+    const auto [error] = co_await events_.async_wait(k_await);
+    static_cast<void>(error);
+  }
+  woken_ = false;
+}
+
+}  // namespace margay::apiserver

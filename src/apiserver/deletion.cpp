@@ -1,0 +1,155 @@
+#include "apiserver/deletion.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "apiserver/body.h"
+#include "apiserver/object.h"
+
+namespace margay::apiserver {
+namespace {
+
+constexpr int64_t k_default_pod_grace = 30;  // seconds
+
+std::optional<int64_t> to_integer(std::string_view text) {
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+Answer<> check_propagation(std::string_view policy) {
+  constexpr auto k_policies =
+      std::to_array<std::string_view>({"", "Orphan", "Background", "Foreground"});
+  if (std::ranges::find(k_policies, policy) != k_policies.end()) return {};
+  return refuse(bad_request(fmt::format(
+      "propagationPolicy \"{}\" must be one of Orphan, Background, Foreground", policy)));
+}
+
+Answer<> read_query(const Query& query, DeleteOptions& options) {
+  if (const auto grace = query.find("gracePeriodSeconds"); grace != query.end()) {
+    options.grace_seconds = to_integer(grace->second);
+    if (!options.grace_seconds)
+      return refuse(bad_request("gracePeriodSeconds must be a whole number of seconds"));
+  }
+  if (const auto policy = query.find("propagationPolicy"); policy != query.end())
+    MARGAY_CHECK(check_propagation(policy->second));
+  if (const auto dry_run = query.find("dryRun"); dry_run != query.end()) {
+    if (dry_run->second != "All") return refuse(bad_request("dryRun must be \"All\""));
+    options.dry_run = true;
+  }
+  return {};
+}
+
+Answer<> read_body(const json::object& body, DeleteOptions& options) {
+  if (const auto kind = text_at(body, {"kind"}); !kind.empty() && kind != "DeleteOptions")
+    return refuse(
+        bad_request(fmt::format("the body of a DELETE is a DeleteOptions, not a {}", kind)));
+  if (const auto* grace = body.if_contains("gracePeriodSeconds");
+      grace != nullptr && !grace->is_null()) {
+    options.grace_seconds = integer_at(body, {"gracePeriodSeconds"});
+    if (!options.grace_seconds)
+      return refuse(bad_request("gracePeriodSeconds must be a whole number of seconds"));
+  }
+  MARGAY_CHECK(check_propagation(text_at(body, {"propagationPolicy"})));
+  if (const auto uid = text_at(body, {"preconditions", "uid"}); !uid.empty())
+    options.uid = std::string(uid);
+  if (const auto revision = text_at(body, {"preconditions", "resourceVersion"});
+      !revision.empty()) {
+    options.revision = to_integer(revision);
+    if (!options.revision)
+      return refuse(bad_request("preconditions.resourceVersion is not a resource version"));
+  }
+  if (const auto* dry_run = body.if_contains("dryRun"); dry_run != nullptr && dry_run->is_array())
+    options.dry_run = options.dry_run || !dry_run->as_array().empty();
+  return {};
+}
+
+Answer<> check_preconditions(const api::Kind& kind, const json::object& object,
+                             const DeleteOptions& options) {
+  const auto name = text_at(object, {"metadata", "name"});
+  const auto check = [&](std::string_view what, std::string_view wanted,
+                         std::string_view found) -> Answer<> {
+    if (wanted == found) return {};
+    return refuse(conflict(kind, name,
+                           fmt::format("Precondition failed: {0} in precondition: {1}, {0} in "
+                                       "object meta: {2}",
+                                       what, wanted, found)));
+  };
+  if (options.uid) MARGAY_CHECK(check("UID", *options.uid, text_at(object, {"metadata", "uid"})));
+  if (options.revision)
+    MARGAY_CHECK(check("ResourceVersion", std::to_string(*options.revision),
+                       text_at(object, {"metadata", "resourceVersion"})));
+  return {};
+}
+
+bool has_finalizers(const json::object& object) {
+  const auto* finalizers = find_at(object, {"metadata", "finalizers"});
+  return finalizers != nullptr && finalizers->is_array() && !finalizers->get_array().empty();
+}
+
+// How long the object lives on: pods that run somewhere get time to end, everything else none.
+int64_t grace_of(const api::Kind& kind, const json::object& object, const DeleteOptions& options) {
+  if (kind.resource() != "pods") return 0;
+  const auto phase = text_at(object, {"status", "phase"});
+  const bool runs =
+      !text_at(object, {"spec", "nodeName"}).empty() && phase != "Succeeded" && phase != "Failed";
+  if (!runs) return 0;
+  const auto own = integer_at(object, {"spec", "terminationGracePeriodSeconds"});
+  // A negative period stands for one second, as in Kubernetes.
+  const auto grace = options.grace_seconds.value_or(own.value_or(k_default_pod_grace));
+  return grace < 0 ? 1 : grace;
+}
+
+Deletion mark(json::object object, int64_t grace, base::Clock::Wall now) {
+  auto& metadata = metadata_of(object);
+  metadata["deletionTimestamp"] = base::to_rfc3339(now + std::chrono::seconds(grace));
+  metadata["deletionGracePeriodSeconds"] = grace;
+  return {Deletion::Action::mark, std::move(object)};
+}
+
+Deletion mark_namespace(json::object object, base::Clock::Wall now) {
+  auto& metadata = metadata_of(object);
+  metadata["deletionTimestamp"] = base::to_rfc3339(now);
+  object["status"] = {{"phase", "Terminating"}};
+  return {Deletion::Action::mark, std::move(object)};
+}
+
+}  // namespace
+
+Answer<DeleteOptions> parse_delete_options(const Request& request, const Query& query) {
+  DeleteOptions options;
+  MARGAY_CHECK(read_query(query, options));
+  if (request.body.empty()) return options;
+  MARGAY_TRY(const auto body, parse_body(request));
+  MARGAY_CHECK(read_body(body, options));
+  return options;
+}
+
+Answer<Deletion> plan_deletion(const api::Kind& kind, const json::object& object,
+                               const DeleteOptions& options, base::Clock::Wall now) {
+  MARGAY_CHECK(check_preconditions(kind, object, options));
+  const bool deleting = !text_at(object, {"metadata", "deletionTimestamp"}).empty();
+  if (kind.resource() == "namespaces")
+    return deleting ? Deletion{Deletion::Action::nothing} : mark_namespace(object, now);
+  const auto grace = grace_of(kind, object, options);
+  if (!deleting && grace == 0 && !has_finalizers(object)) return Deletion{};
+  if (!deleting) return mark(object, grace, now);
+  // A second deletion may only shorten what is left.
+  const auto granted = integer_at(object, {"metadata", "deletionGracePeriodSeconds"}).value_or(0);
+  const bool shorter = kind.resource() == "pods" && options.grace_seconds && grace < granted;
+  if (granted > 0 && !shorter) return Deletion{Deletion::Action::nothing};
+  if (grace == 0 && !has_finalizers(object)) return Deletion{};
+  return shorter ? mark(object, grace, now) : Deletion{Deletion::Action::nothing};
+}
+
+bool is_finished(const api::Kind& kind, const json::object& object) {
+  if (kind.resource() == "namespaces") return false;  // it goes when its content has gone
+  return !text_at(object, {"metadata", "deletionTimestamp"}).empty() && !has_finalizers(object) &&
+         integer_at(object, {"metadata", "deletionGracePeriodSeconds"}).value_or(0) == 0;
+}
+
+}  // namespace margay::apiserver

@@ -1,0 +1,43 @@
+#pragma once
+
+// A request after authentication and its answer, as plain values: what the router and the verbs
+// work on, so that they are tested without sockets.
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace margay::apiserver {
+
+class EventStream;  // apiserver/event_stream.h
+
+struct User {
+  std::string name;
+  std::vector<std::string> groups;
+};
+
+enum class Method { get, post, put, patch, remove, other };
+
+// Decoded query parameters; of a repeated one the first counts, as in Kubernetes.
+using Query = std::map<std::string, std::string, std::less<>>;
+
+struct Request {
+  Method method = Method::get;
+  std::string target;  // origin form: path and query, percent-encoded
+  std::string accept;
+  std::string content_type;
+  std::string body;
+};
+
+struct Response {
+  int code = 200;
+  std::string content_type = "application/json";
+  std::vector<std::pair<std::string, std::string>> headers = {};
+  std::string body = {};
+  std::shared_ptr<EventStream> stream = {};  // set: the body is this stream, chunk by chunk
+};
+
+}  // namespace margay::apiserver

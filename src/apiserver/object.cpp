@@ -1,0 +1,113 @@
+#include "apiserver/object.h"
+
+#include <fmt/format.h>
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
+namespace margay::apiserver {
+namespace {
+
+std::string head_of(const api::Kind& kind) {
+  return fmt::format(R"({{"apiVersion":"{}","kind":"{}","metadata":{{)", kind.api_version(),
+                     kind.name);
+}
+
+bool is_head(std::string_view member) {
+  return member == "apiVersion" || member == "kind" || member == "metadata";
+}
+
+void append_member(std::string& out, std::string_view name, const json::value& value) {
+  if (out.back() != '{') out += ',';
+  out += json::serialize(json::string_view(name));
+  out += ':';
+  out += json::serialize(value);
+}
+
+}  // namespace
+
+std::string to_stored(const api::Kind& kind, const json::object& object) {
+  std::string out = head_of(kind);
+  for (const auto& [name, value] : metadata_of(object))
+    if (name != "resourceVersion" && name != "managedFields" && name != "selfLink")
+      append_member(out, name, value);
+  out += '}';
+  for (const auto& [name, value] : object)
+    if (!is_head(name)) append_member(out, name, value);
+  out += '}';
+  return out;
+}
+
+std::string to_sent(const api::Kind& kind, std::string_view stored, store::Revision revision) {
+  if (revision == 0) return std::string(stored);
+  const auto head = head_of(kind);
+  if (!stored.starts_with(head)) {
+    // Written by another hand than to_stored(): the slow way gives the same object.
+    boost::system::error_code error;
+    auto value = json::parse(stored, error);
+    if (error || !value.is_object()) return std::string(stored);
+    metadata_of(value.as_object())["resourceVersion"] = std::to_string(revision);
+    return json::serialize(value);
+  }
+  const auto rest = stored.substr(head.size());
+  return fmt::format(R"({}"resourceVersion":"{}"{}{})", head, revision,
+                     rest.starts_with('}') ? "" : ",", rest);
+}
+
+Answer<json::object> parse_stored(const store::Entry& entry) {
+  boost::system::error_code error;
+  auto value = json::parse(entry.value, error);
+  if (error || !value.is_object())
+    return refuse(internal(fmt::format("the stored {} {}/{} is not a JSON object",
+                                       entry.key.resource, entry.key.ns, entry.key.name)));
+  auto object = std::move(value.as_object());
+  if (entry.revision != 0) metadata_of(object)["resourceVersion"] = std::to_string(entry.revision);
+  return object;
+}
+
+const json::value* find_at(const json::object& object, JsonPath path) {
+  const json::object* at = &object;
+  const json::value* value = nullptr;
+  for (const auto step : path) {
+    if (at == nullptr) return nullptr;
+    value = at->if_contains(step);
+    if (value == nullptr) return nullptr;
+    at = value->if_object();
+  }
+  return value;
+}
+
+std::string_view text_at(const json::object& object, JsonPath path) {
+  const auto* value = find_at(object, path);
+  const auto* text = value != nullptr ? value->if_string() : nullptr;
+  return text != nullptr ? std::string_view(*text) : std::string_view();
+}
+
+std::optional<int64_t> integer_at(const json::object& object, JsonPath path) {
+  const auto* value = find_at(object, path);
+  if (value == nullptr || !value->is_number()) return std::nullopt;
+  boost::system::error_code error;
+  const auto number = value->to_number<int64_t>(error);
+  return error ? std::nullopt : std::optional(number);
+}
+
+const json::object& metadata_of(const json::object& object) {
+  static const json::object none;
+  const auto* value = object.if_contains("metadata");
+  const auto* metadata = value != nullptr ? value->if_object() : nullptr;
+  return metadata != nullptr ? *metadata : none;
+}
+
+json::object& metadata_of(json::object& object) {
+  auto& value = object["metadata"];
+  return value.is_object() ? value.as_object() : value.emplace_object();
+}
+
+void carry_over(std::string_view member, const json::object& from, json::object& to) {
+  if (const auto* value = from.if_contains(member))
+    to[member] = *value;
+  else
+    to.erase(member);
+}
+
+}  // namespace margay::apiserver

@@ -1,0 +1,47 @@
+#pragma once
+
+// Objects as stored and as sent.
+//
+// The store keeps an object's JSON without metadata.resourceVersion (the revision is the store's to
+// give), with apiVersion, kind and metadata first. So the text sent to a client is the stored text
+// with the revision put in place: a plain read parses nothing.
+
+#include <boost/json/object.hpp>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "api/kind.h"
+#include "apiserver/status.h"
+#include "store/store.h"
+
+namespace margay::apiserver {
+
+// "metadata.resourceVersion" is left out; managedFields and selfLink too, which this server does
+// not keep.
+std::string to_stored(const api::Kind& kind, const json::object& object);
+
+// The text to send. Revision 0 (an object of a dry run) adds nothing.
+std::string to_sent(const api::Kind& kind, std::string_view stored, store::Revision revision);
+
+// The object with its metadata.resourceVersion. What does not parse is an `internal` refusal.
+Answer<json::object> parse_stored(const store::Entry& entry);
+
+// ---- reading JSON without trusting its shape
+// -----------------------------------------------------
+
+using JsonPath = std::initializer_list<std::string_view>;
+
+// Null when a step is missing or not an object.
+const json::value* find_at(const json::object& object, JsonPath path);
+// Empty when missing or not a string.
+std::string_view text_at(const json::object& object, JsonPath path);
+std::optional<int64_t> integer_at(const json::object& object, JsonPath path);
+// The object's metadata; an empty one when there is none.
+const json::object& metadata_of(const json::object& object);
+json::object& metadata_of(json::object& object);
+// Copies one member from one object to another; removes it when `from` has none.
+void carry_over(std::string_view member, const json::object& from, json::object& to);
+
+}  // namespace margay::apiserver

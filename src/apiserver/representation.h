@@ -1,0 +1,54 @@
+#pragma once
+
+// Objects, lists and watch events as text in the form a client negotiated: the objects themselves,
+// a table for printing, or their metadata alone. As JSON objects of the stored text nothing is
+// parsed.
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "api/kind.h"
+#include "apiserver/negotiate.h"
+#include "apiserver/status.h"
+#include "base/clock.h"
+#include "store/store.h"
+
+namespace margay::apiserver {
+
+// What each row of a table carries of its object (includeObject).
+enum class RowObject { none, metadata, object };
+
+struct Representation {
+  const api::Kind* kind = nullptr;
+  Media media;
+  RowObject row_object = RowObject::metadata;
+  const base::Clock* clock = nullptr;  // for ages in tables
+
+  Answer<std::string> object(const store::Entry& entry) const;
+
+  struct ListMeta {
+    store::Revision revision = 0;
+    std::string resume;  // metadata.continue
+    std::optional<size_t> remaining;
+  };
+  Answer<std::string> list(std::span<const store::Entry> entries, const ListMeta& meta) const;
+
+  // One line of a watch: {"type":"ADDED","object":...}. The first table of a watch has the
+  // column definitions, the others need not.
+  Answer<std::string> event(std::string_view type, const store::Entry& entry,
+                            bool with_columns) const;
+  // `initial_events_end`: the bookmark that closes the initial events of sendInitialEvents.
+  std::string bookmark(store::Revision revision, bool initial_events_end) const;
+
+ private:
+  Answer<json::object> table(std::span<const store::Entry> entries, const ListMeta& meta,
+                             bool with_columns) const;
+  Answer<json::object> row(const store::Entry& entry) const;
+  json::object partial(const json::object& object) const;
+  Answer<std::string> object_json(const store::Entry& entry, bool with_columns) const;
+  std::string finish(std::string json_text) const;
+};
+
+}  // namespace margay::apiserver

@@ -1,0 +1,297 @@
+#include "apiserver/router.h"
+
+#include <fmt/format.h>
+
+#include <boost/json/serialize.hpp>
+
+#include "apiserver/body.h"
+#include "apiserver/discovery.h"
+#include "apiserver/event_stream.h"
+#include "apiserver/list_options.h"
+#include "apiserver/object.h"
+#include "apiserver/path.h"
+#include "apiserver/reads.h"
+
+namespace margay::apiserver {
+namespace {
+
+std::string_view get_parameter(const Query& query, std::string_view name) {
+  const auto found = query.find(name);
+  return found == query.end() ? std::string_view{} : std::string_view{found->second};
+}
+
+Response refusal(const Status& status) {
+  Response response{.code = status.code, .body = status.to_json()};
+  if (status.retry_after_seconds > 0)
+    response.headers.emplace_back("Retry-After", std::to_string(status.retry_after_seconds));
+  return response;
+}
+
+Response plain_text(int code, std::string body) {
+  return {.code = code,
+          .content_type = "text/plain; charset=utf-8",
+          .headers = {{"X-Content-Type-Options", "nosniff"}},
+          .body = std::move(body)};
+}
+
+Answer<WriteOptions> write_options(const Query& query) {
+  WriteOptions options;
+  const auto dry_run = get_parameter(query, "dryRun");
+  if (!dry_run.empty() && dry_run != "All")
+    return refuse(bad_request(fmt::format("dryRun must be \"All\", not \"{}\"", dry_run)));
+  options.dry_run = !dry_run.empty();
+  const auto validation = get_parameter(query, "fieldValidation");
+  if (validation == "Strict")
+    options.unknown_fields = api::UnknownFields::refuse;
+  else if (validation == "Ignore")
+    options.unknown_fields = api::UnknownFields::ignore;
+  else if (!validation.empty() && validation != "Warn")
+    return refuse(bad_request(fmt::format(
+        "fieldValidation must be one of Ignore, Warn, Strict, not \"{}\"", validation)));
+  return options;
+}
+
+Answer<RowObject> row_object(const Query& query) {
+  const auto include = get_parameter(query, "includeObject");
+  if (include.empty() || include == "Metadata") return RowObject::metadata;
+  if (include == "None") return RowObject::none;
+  if (include == "Object") return RowObject::object;
+  return refuse(bad_request(
+      fmt::format("includeObject must be one of None, Metadata, Object, not \"{}\"", include)));
+}
+
+// A Warning header's text (RFC 7234, 5.5): quoted, and nothing that would break the header.
+std::string warning_header(std::string_view text) {
+  std::string out = "299 - \"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+  }
+  return out + '"';
+}
+
+std::string_view method_verb(Method method) {
+  switch (method) {
+    case Method::get:
+      return "get";
+    case Method::post:
+      return "create";
+    case Method::put:
+      return "update";
+    case Method::patch:
+      return "patch";
+    case Method::remove:
+      return "delete";
+    case Method::other:
+      break;
+  }
+  return "other";
+}
+
+// What kubectl asks pods for that needs a node's kubelet.
+bool is_pod_session(const api::Kind& kind, std::string_view subresource) {
+  return kind.resource() == "pods" &&
+         (subresource == "log" || subresource == "exec" || subresource == "attach" ||
+          subresource == "portforward" || subresource == "ephemeralcontainers");
+}
+
+}  // namespace
+
+struct Router::Call {
+  const Request& request;
+  const Target& target;
+  const ResourcePath& path;
+  ObjectRef ref;
+  Representation representation;
+};
+
+bool is_public(std::string_view target) {
+  const auto path = target.substr(0, target.find('?'));
+  for (const std::string_view open : {"/healthz", "/livez", "/readyz", "/version"})
+    if (path == open) return true;
+  return false;
+}
+
+Response Router::handle(const Request& request, RequestLabels& labels) const {
+  labels.verb = method_verb(request.method);
+  auto response = route(request, labels);
+  return response ? std::move(*response) : refusal(response.error());
+}
+
+Answer<Response> Router::route(const Request& request, RequestLabels& labels) const {
+  MARGAY_TRY(const auto target, parse_target(request.target));
+  if (const auto path = parse_resource_path(target.path))
+    return serve_resource(request, target, *path, labels);
+  return serve_path(request, target);
+}
+
+Answer<Response> Router::serve_path(const Request& request, const Target& target) const {
+  if (request.method != Method::get) return refuse(method_not_allowed());
+  const auto& path = target.path;
+  if (path == "/healthz" || path == "/livez") return plain_text(200, "ok");
+  if (path == "/readyz") {
+    const bool ready = services_.is_ready();
+    return plain_text(ready ? 200 : 503, ready ? "ok" : "not ready");
+  }
+  if (path == "/version") return Response{.body = version_json()};
+  if (path == "/metrics") {
+    auto response = plain_text(200, services_.metrics_text());
+    response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+    return response;
+  }
+  if (auto found = services_.documents.find(path, request.accept)) return std::move(*found);
+  if (auto found = discover(path, request.accept)) return std::move(*found);
+  return refuse(path_not_found(path));
+}
+
+Answer<Response> Router::serve_resource(const Request& request, const Target& target,
+                                        const ResourcePath& path, RequestLabels& labels) const {
+  const auto* kind =
+      api::find_resource(path.group.empty() ? path.resource : path.resource + "." + path.group);
+  if (kind == nullptr || kind->version != path.version) return refuse(path_not_found(target.path));
+  labels.resource = kind->resource();
+  if (!kind->namespaced && !path.ns.empty()) return refuse(path_not_found(target.path));
+  if (is_pod_session(*kind, path.subresource))
+    return refuse(not_implemented(
+        fmt::format("pods/{} needs a kubelet, which this server has none of", path.subresource)));
+  const bool status = path.subresource == "status" && kind->has_status;
+  if (!path.subresource.empty() && !status) return refuse(path_not_found(target.path));
+
+  MARGAY_TRY(const auto media, negotiate(request.accept));
+  MARGAY_TRY(const auto include, row_object(target.query));
+  const Call call{request,
+                  target,
+                  path,
+                  {.kind = kind, .ns = path.ns, .name = path.name, .status = status},
+                  {.kind = kind, .media = media, .row_object = include, .clock = &services_.clock}};
+  if (path.name.empty()) return serve_collection(call, labels);
+  // An object of a namespaced kind has no place outside of a namespace.
+  if (kind->namespaced && path.ns.empty()) return refuse(path_not_found(target.path));
+  return serve_object(call, labels);
+}
+
+Answer<Response> Router::serve_collection(const Call& call, RequestLabels& labels) const {
+  switch (call.request.method) {
+    case Method::get:
+      return list(call, labels);
+    case Method::post:
+      return create(call);
+    case Method::remove:
+      labels.verb = "deletecollection";
+      return remove_collection(call);
+    default:
+      return refuse(method_not_allowed());
+  }
+}
+
+Answer<Response> Router::serve_object(const Call& call, RequestLabels& labels) const {
+  switch (call.request.method) {
+    case Method::get: {
+      const auto watch = get_parameter(call.target.query, "watch");
+      if (watch == "true" || watch == "1") return list(call, labels);
+      return get(call);
+    }
+    case Method::put:
+      return update(call);
+    case Method::patch:
+      return patch(call);
+    case Method::remove:
+      if (call.ref.status) return refuse(method_not_allowed());
+      return remove(call);
+    default:
+      return refuse(method_not_allowed());
+  }
+}
+
+// ---- reading -----------------------------------------------------------------------------------
+
+Answer<Response> Router::list(const Call& call, RequestLabels& labels) const {
+  MARGAY_TRY(const auto options, parse_list_options(*call.ref.kind, call.path, call.target.query));
+  if (options.watch) {
+    labels.verb = "watch";
+    if (call.representation.media.format == Format::yaml)
+      return refuse(not_acceptable("application/json for watches"));
+    MARGAY_TRY(auto stream, EventStream::open(services_.store, options, call.representation));
+    return Response{.stream = std::move(stream)};
+  }
+  labels.verb = "list";
+  MARGAY_TRY(const auto listing, list_objects(services_.store, *call.ref.kind, options));
+  MARGAY_TRY(auto body, call.representation.list(listing.entries, listing.meta));
+  return Response{.content_type = std::string(call.representation.media.content_type()),
+                  .body = std::move(body)};
+}
+
+Answer<Response> Router::get(const Call& call) const {
+  MARGAY_CHECK(parse_revision(get_parameter(call.target.query, "resourceVersion")));
+  const auto entry = services_.store.get(key_of(call.ref));
+  if (!entry) return refuse(from_error(*call.ref.kind, call.ref.name, entry.error()));
+  MARGAY_TRY(auto body, call.representation.object(*entry));
+  return Response{.content_type = std::string(call.representation.media.content_type()),
+                  .body = std::move(body)};
+}
+
+// ---- writing -----------------------------------------------------------------------------------
+
+Answer<Response> Router::written(const Call& call, const Written& written, int code) const {
+  MARGAY_TRY(auto body, call.representation.object(written.entry));
+  Response response{.code = code,
+                    .content_type = std::string(call.representation.media.content_type()),
+                    .body = std::move(body)};
+  for (const auto& warning : written.warnings)
+    response.headers.emplace_back("Warning", warning_header(warning));
+  return response;
+}
+
+Answer<Response> Router::create(const Call& call) const {
+  if (call.ref.kind->namespaced && call.ref.ns.empty()) return refuse(method_not_allowed());
+  MARGAY_TRY(const auto options, write_options(call.target.query));
+  MARGAY_TRY(auto object, parse_body(call.request));
+  MARGAY_TRY(const auto result, services_.writes.create(call.ref, std::move(object), options));
+  return written(call, result, 201);
+}
+
+Answer<Response> Router::update(const Call& call) const {
+  MARGAY_TRY(const auto options, write_options(call.target.query));
+  MARGAY_TRY(const auto object, parse_body(call.request));
+  MARGAY_TRY(const auto result, services_.writes.update(call.ref, object, options));
+  return written(call, result, 200);
+}
+
+Answer<Response> Router::patch(const Call& call) const {
+  MARGAY_TRY(const auto options, write_options(call.target.query));
+  MARGAY_TRY(const auto type, patch_type(call.request.content_type));
+  MARGAY_TRY(const auto patch, parse_patch(call.request.body));
+  MARGAY_TRY(const auto result, services_.writes.patch(call.ref, type, patch, options));
+  return written(call, result, 200);
+}
+
+Answer<Response> Router::remove(const Call& call) const {
+  MARGAY_TRY(const auto options, parse_delete_options(call.request, call.target.query));
+  MARGAY_TRY(const auto removed, services_.writes.remove(call.ref, options));
+  if (removed.gone) {
+    MARGAY_TRY(const auto object, parse_stored(removed.entry));
+    return Response{
+        .body = deleted_json(*call.ref.kind, call.ref.name, text_at(object, {"metadata", "uid"}))};
+  }
+  return written(call, {removed.entry, {}}, 200);
+}
+
+Answer<Response> Router::remove_collection(const Call& call) const {
+  if (call.ref.kind->namespaced && call.ref.ns.empty()) return refuse(method_not_allowed());
+  MARGAY_TRY(const auto options, parse_delete_options(call.request, call.target.query));
+  MARGAY_TRY(const auto selection,
+             parse_list_options(*call.ref.kind, call.path, call.target.query));
+  MARGAY_TRY(auto listing, list_objects(services_.store, *call.ref.kind, selection));
+  for (const auto& entry : listing.entries) {
+    auto ref = call.ref;
+    ref.ns = entry.key.ns;
+    ref.name = entry.key.name;
+    const auto removed = services_.writes.remove(ref, options);
+    if (!removed && removed.error().reason != "NotFound") return refuse(removed.error());
+  }
+  MARGAY_TRY(auto body, call.representation.list(listing.entries, listing.meta));
+  return Response{.content_type = std::string(call.representation.media.content_type()),
+                  .body = std::move(body)};
+}
+
+}  // namespace margay::apiserver

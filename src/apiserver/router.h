@@ -1,0 +1,63 @@
+#pragma once
+
+// From a request to its answer: finds what the URL is about and calls the verb. Blocks on the
+// store, knows nothing of sockets; safe from any thread.
+
+#include <functional>
+
+#include "apiserver/documents.h"
+#include "apiserver/http_message.h"
+#include "apiserver/path.h"
+#include "apiserver/writes.h"
+#include "base/clock.h"
+#include "store/store.h"
+
+namespace margay::apiserver {
+
+// Whether a path is answered without knowing who asks.
+bool is_public(std::string_view target);
+
+// What a request did, as metrics and logs name it: "list", "create"...; the resource may be empty.
+struct RequestLabels {
+  std::string verb;
+  std::string resource;
+};
+
+class Router {
+ public:
+  struct Services {
+    store::Store& store;
+    Writes& writes;
+    const base::Clock& clock;
+    const Documents& documents;
+    std::function<bool()> is_ready;
+    std::function<std::string()> metrics_text;
+  };
+  explicit Router(Services services) : services_(std::move(services)) {}
+
+  // Never fails: a refusal is an answer too. Sets `labels`.
+  Response handle(const Request& request, RequestLabels& labels) const;
+
+ private:
+  struct Call;  // one request to a resource, resolved
+
+  Answer<Response> route(const Request& request, RequestLabels& labels) const;
+  Answer<Response> serve_path(const Request& request, const Target& target) const;
+  Answer<Response> serve_resource(const Request& request, const Target& target,
+                                  const ResourcePath& path, RequestLabels& labels) const;
+  Answer<Response> serve_collection(const Call& call, RequestLabels& labels) const;
+  Answer<Response> serve_object(const Call& call, RequestLabels& labels) const;
+
+  Answer<Response> list(const Call& call, RequestLabels& labels) const;
+  Answer<Response> get(const Call& call) const;
+  Answer<Response> create(const Call& call) const;
+  Answer<Response> update(const Call& call) const;
+  Answer<Response> patch(const Call& call) const;
+  Answer<Response> remove(const Call& call) const;
+  Answer<Response> remove_collection(const Call& call) const;
+  Answer<Response> written(const Call& call, const Written& written, int code) const;
+
+  Services services_;
+};
+
+}  // namespace margay::apiserver

@@ -1,0 +1,114 @@
+#pragma once
+
+// For tests: the router over a real SQLite store in a folder of its own, without sockets.
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <filesystem>
+
+#include "apiserver/documents.h"
+#include "apiserver/event_stream.h"
+#include "apiserver/namespace_sweeper.h"
+#include "apiserver/object.h"
+#include "apiserver/router.h"
+#include "store/sqlite/sqlite_store.h"
+
+namespace margay::apiserver {
+
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    auto name = (std::filesystem::temp_directory_path() / "margay-apiserver-XXXXXX").string();
+    path_ = ::mkdtemp(name.data());
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+struct Reply {
+  Response response;
+  json::object body = {};
+  int code() const { return response.code; }
+  std::string text(JsonPath path) const { return std::string(text_at(body, path)); }
+  std::string header(std::string_view name) const {
+    for (const auto& [key, value] : response.headers)
+      if (key == name) return value;
+    return {};
+  }
+};
+
+class RouterFixture : public testing::Test {
+ protected:
+  RouterFixture() {
+    auto opened =
+        store::sqlite::SqliteStore::open({.path = (folder_.path() / "store.db").string(),
+                                          .durability = store::sqlite::Durability::process_crash});
+    if (!opened) throw std::runtime_error(opened.error().message);
+    store_ = std::move(*opened);
+    writes_ = std::make_unique<Writes>(*store_, clock_, namespaces_);
+    sweeper_ = std::make_unique<NamespaceSweeper>(*store_, *writes_, namespaces_);
+    writes_->on_terminating([this](const std::string& ns) { sweeper_->wake(ns); });
+    writes_->on_removed([this](const store::Key& key) {
+      if (namespaces_.state(key.ns) == Namespaces::State::terminating) sweeper_->wake(key.ns);
+    });
+    const auto restored = restore_namespaces(*store_, *writes_, namespaces_, *sweeper_);
+    if (!restored) throw std::runtime_error(restored.error().message);
+    router_ = std::make_unique<Router>(Router::Services{.store = *store_,
+                                                        .writes = *writes_,
+                                                        .clock = clock_,
+                                                        .documents = documents(),
+                                                        .is_ready = [] { return true; },
+                                                        .metrics_text = [] { return "metrics"; }});
+  }
+  ~RouterFixture() override { sweeper_.reset(); }
+
+  static const Documents& documents() {
+    static const Documents documents;
+    return documents;
+  }
+
+  Reply call(const Request& request) {
+    RequestLabels labels;
+    Reply reply{router_->handle(request, labels)};
+    boost::system::error_code error;
+    auto value = json::parse(reply.response.body, error);
+    if (!error && value.is_object()) reply.body = std::move(value.as_object());
+    return reply;
+  }
+  Reply get(const std::string& target, const std::string& accept = "") {
+    return call({.method = Method::get, .target = target, .accept = accept});
+  }
+  Reply post(const std::string& target, const std::string& body) {
+    return call({.method = Method::post, .target = target, .body = body});
+  }
+  Reply put(const std::string& target, const json::object& body) {
+    return call({.method = Method::put, .target = target, .body = json::serialize(body)});
+  }
+  Reply patch(const std::string& target, const std::string& type, const std::string& body) {
+    return call({.method = Method::patch,
+                 .target = target,
+                 .content_type = "application/" + type,
+                 .body = body});
+  }
+  Reply remove(const std::string& target, const std::string& body = "") {
+    return call({.method = Method::remove, .target = target, .body = body});
+  }
+
+  TemporaryFolder folder_;
+  base::FakeClock clock_;
+  Namespaces namespaces_;
+  std::unique_ptr<store::sqlite::SqliteStore> store_;
+  std::unique_ptr<Writes> writes_;
+  std::unique_ptr<NamespaceSweeper> sweeper_;
+  std::unique_ptr<Router> router_;
+};
+
+}  // namespace margay::apiserver

@@ -1,0 +1,436 @@
+#include "apiserver/router.h"
+
+#include <gmock/gmock.h>
+
+#include <thread>
+
+#include "apiserver/router_fixture.h"
+
+namespace margay::apiserver {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr auto k_config_maps = "/api/v1/namespaces/default/configmaps";
+constexpr auto k_policies = "/apis/projectcalico.org/v3/namespaces/default/networkpolicies";
+constexpr auto k_pods = "/api/v1/namespaces/default/pods";
+
+std::string config_map(const std::string& name, const std::string& labels = "{}") {
+  return R"({"metadata":{"name":")" + name + R"(","labels":)" + labels + R"(},"data":{"a":"1"}})";
+}
+
+constexpr auto k_pod = R"({"metadata":{"name":"p"},
+  "spec":{"nodeName":"node1","containers":[{"name":"c","image":"i"}]}})";
+
+class CreateTest : public RouterFixture {};
+
+TEST_F(CreateTest, ServerSetsWhatIsItsToSet) {
+  const auto reply = post(k_config_maps, config_map("a"));
+  ASSERT_EQ(reply.code(), 201) << reply.response.body;
+  EXPECT_EQ(reply.text({"apiVersion"}), "v1");
+  EXPECT_EQ(reply.text({"kind"}), "ConfigMap");
+  EXPECT_EQ(reply.text({"metadata", "namespace"}), "default");
+  EXPECT_EQ(reply.text({"metadata", "uid"}).size(), 36u);
+  EXPECT_EQ(reply.text({"metadata", "creationTimestamp"}), base::to_rfc3339(clock_.wall_time()));
+  EXPECT_FALSE(reply.text({"metadata", "resourceVersion"}).empty());
+  EXPECT_EQ(get(std::string(k_config_maps) + "/a").body, reply.body);
+}
+
+TEST_F(CreateTest, TakenNameIs409) {
+  post(k_config_maps, config_map("a"));
+  const auto reply = post(k_config_maps, config_map("a"));
+  EXPECT_EQ(reply.code(), 409);
+  EXPECT_EQ(reply.text({"reason"}), "AlreadyExists");
+  EXPECT_EQ(reply.text({"message"}), R"(configmaps "a" already exists)");
+}
+
+TEST_F(CreateTest, GenerateNameMakesNamesThatDiffer) {
+  const auto body = R"({"metadata":{"generateName":"x-"}})";
+  const auto first = post(k_config_maps, body).text({"metadata", "name"});
+  const auto second = post(k_config_maps, body).text({"metadata", "name"});
+  EXPECT_THAT(first, testing::StartsWith("x-"));
+  EXPECT_EQ(first.size(), 7u);
+  EXPECT_NE(first, second);
+}
+
+TEST_F(CreateTest, MissingNamespaceIs404) {
+  const auto reply = post("/api/v1/namespaces/none/configmaps", config_map("a"));
+  EXPECT_EQ(reply.code(), 404);
+  EXPECT_EQ(reply.text({"message"}), R"(namespaces "none" not found)");
+}
+
+TEST_F(CreateTest, UnknownFieldsByFieldValidation){
+  const auto body = R"({"metadata":{"name":"p"},"spec":{"selector":"all()",
+  "slector" : "x"
+}
+})";
+  const auto strict = post(std::string(k_policies) + "?fieldValidation=Strict", body);
+EXPECT_EQ(strict.code(), 400);
+EXPECT_THAT(strict.text({"message"}),
+            HasSubstr(R"(strict decoding error: unknown field "spec.slector")"));
+const auto ignored = post(std::string(k_policies) + "?fieldValidation=Ignore&dryRun=All", body);
+EXPECT_EQ(ignored.code(), 201);
+EXPECT_EQ(ignored.header("Warning"), "");
+const auto warned = post(k_policies, body);
+EXPECT_EQ(warned.code(), 201);
+EXPECT_EQ(warned.header("Warning"), R"(299 - "unknown field \"spec.slector\"")");
+}
+
+TEST_F(CreateTest, InvalidObjectIs422WithEveryCause) {
+  const auto reply = post(k_policies, R"({"metadata":{"name":"p"},"spec":{"selector":"a ==",
+      "ingress":[{"action":"Maybe"},{"action":"Allow","source":{"nets":["10.0.0.0/33"]}}]}})");
+  ASSERT_EQ(reply.code(), 422) << reply.response.body;
+  EXPECT_EQ(reply.text({"reason"}), "Invalid");
+  std::vector<std::string> fields;
+  for (const auto& cause : find_at(reply.body, {"details", "causes"})->as_array())
+    fields.emplace_back(text_at(cause.as_object(), {"field"}));
+  EXPECT_THAT(fields, testing::UnorderedElementsAre("spec.selector", "spec.ingress[0].action",
+                                                    "spec.ingress[1].source.nets[0]"));
+}
+
+TEST_F(CreateTest, MalformedBodySaysLineAndColumn) {
+  const auto json = post(k_config_maps, "{\"metadata\":\n  {\"name\" \"a\"}}");
+  EXPECT_EQ(json.code(), 400);
+  EXPECT_THAT(json.text({"message"}), HasSubstr("line 2"));
+  const auto yaml = call({.method = Method::post,
+                          .target = k_config_maps,
+                          .content_type = "application/yaml",
+                          .body = "metadata:\n  name: a\n bad: [\n"});
+  EXPECT_EQ(yaml.code(), 400);
+  EXPECT_THAT(yaml.text({"message"}), HasSubstr("line "));
+}
+
+TEST_F(CreateTest, DryRunLeavesNothing) {
+  const auto reply = post(std::string(k_config_maps) + "?dryRun=All", config_map("a"));
+  EXPECT_EQ(reply.code(), 201);
+  EXPECT_EQ(get(std::string(k_config_maps) + "/a").code(), 404);
+  post(k_config_maps, config_map("a"));
+  EXPECT_EQ(post(std::string(k_config_maps) + "?dryRun=All", config_map("a")).code(), 409);
+}
+
+TEST_F(CreateTest, OfAnotherKindOrNamespaceThanTheUrlIs400) {
+  EXPECT_EQ(
+      post(k_config_maps, R"({"kind":"Secret","apiVersion":"v1","metadata":{"name":"a"}})").code(),
+      400);
+  EXPECT_EQ(post(k_config_maps, R"({"metadata":{"name":"a","namespace":"other"}})").code(), 400);
+  EXPECT_EQ(post(k_config_maps, R"({"metadata":"a"})").code(), 400);
+  EXPECT_EQ(post(k_config_maps, "[]").code(), 400);
+}
+
+class UpdateTest : public RouterFixture {
+ protected:
+  const std::string object_ = std::string(k_policies) + "/p";
+  Reply created_ = post(k_policies, R"({"metadata":{"name":"p"},"spec":{"selector":"all()"
+}
+})");
+}
+;
+
+TEST_F(UpdateTest, GenerationCountsChangesOfTheSpecOnly) {
+  auto body = created_.body;
+  EXPECT_EQ(integer_at(body, {"metadata", "generation"}), 1);
+  metadata_of(body)["labels"] = {{"a", "b"}};
+  const auto labelled = put(object_, body);
+  ASSERT_EQ(labelled.code(), 200) << labelled.response.body;
+  EXPECT_EQ(integer_at(labelled.body, {"metadata", "generation"}), 1);
+  body = labelled.body;
+  body["spec"].as_object()["selector"] = "a == 'b'";
+  EXPECT_EQ(integer_at(put(object_, body).body, {"metadata", "generation"}), 2);
+}
+
+TEST_F(UpdateTest, StaleResourceVersionIs409) {
+  auto changed = created_.body;
+  metadata_of(changed)["labels"] = {{"a", "b"}};
+  ASSERT_EQ(put(object_, changed).code(), 200);
+  metadata_of(changed)["labels"] = {{"a", "c"}};
+  const auto stale = put(object_, changed);
+  EXPECT_EQ(stale.code(), 409);
+  EXPECT_EQ(stale.text({"reason"}), "Conflict");
+  metadata_of(changed).erase("resourceVersion");
+  EXPECT_EQ(put(object_, changed).code(), 200) << "without a condition the last one wins";
+}
+
+TEST_F(UpdateTest, NoChangeWritesNothing) {
+  const auto reply = put(object_, created_.body);
+  EXPECT_EQ(reply.code(), 200);
+  EXPECT_EQ(reply.text({"metadata", "resourceVersion"}),
+            created_.text({"metadata", "resourceVersion"}));
+}
+
+TEST_F(UpdateTest, SystemMetadataIsTheServers) {
+  auto body = created_.body;
+  metadata_of(body)["creationTimestamp"] = "2001-01-01T00:00:00Z";
+  metadata_of(body)["generation"] = 99;
+  metadata_of(body)["labels"] = {{"a", "b"}};
+  const auto reply = put(object_, body);
+  EXPECT_EQ(reply.text({"metadata", "creationTimestamp"}),
+            created_.text({"metadata", "creationTimestamp"}));
+  EXPECT_EQ(integer_at(reply.body, {"metadata", "generation"}), 1);
+}
+
+TEST_F(UpdateTest, OtherIncarnationOrNameIsRefused) {
+  auto body = created_.body;
+  metadata_of(body)["uid"] = "00000000-0000-4000-8000-000000000000";
+  EXPECT_EQ(put(object_, body).code(), 409);
+  body = created_.body;
+  metadata_of(body)["name"] = "other";
+  EXPECT_EQ(put(object_, body).code(), 400);
+  EXPECT_EQ(put(std::string(k_policies) + "/none", {}).code(), 404);
+}
+
+TEST_F(UpdateTest, EachPatchType) {
+  const auto json_patch = patch(object_, "json-patch+json",
+                                R"([{"op":"add","path":"/metadata/labels","value":{"a":"1"}}])");
+  ASSERT_EQ(json_patch.code(), 200) << json_patch.response.body;
+  EXPECT_EQ(json_patch.text({"metadata", "labels", "a"}), "1");
+  const auto merge =
+      patch(object_, "merge-patch+json", R"({"metadata":{"labels":{"a":null,"b":"2"}}})");
+  EXPECT_EQ(merge.text({"metadata", "labels", "b"}), "2");
+  EXPECT_EQ(find_at(merge.body, {"metadata", "labels", "a"}), nullptr);
+  const auto strategic = patch(object_, "strategic-merge-patch+json", R"({"spec":{"order":5}})");
+  EXPECT_EQ(integer_at(strategic.body, {"spec", "order"}), 5);
+  EXPECT_EQ(patch(object_, "apply-patch+yaml", "{}").code(), 415);
+}
+
+TEST_F(UpdateTest, PatchWithAStaleRevisionIs409AndOfNothing404) {
+  EXPECT_EQ(patch(object_, "merge-patch+json",
+                  R"({"metadata":{"resourceVersion":"1","labels":{"a":"b"}}})")
+                .code(),
+            409);
+  EXPECT_EQ(patch(std::string(k_policies) + "/none", "merge-patch+json", "{}").code(), 404);
+  EXPECT_EQ(patch(object_, "merge-patch+json", "{").code(), 400);
+}
+
+TEST_F(UpdateTest, PatchThatBreaksTheObjectIs422) {
+  const auto reply = patch(object_, "merge-patch+json", R"({"spec":{"selector":"((("}})");
+  EXPECT_EQ(reply.code(), 422);
+  EXPECT_EQ(get(object_).body, created_.body);
+}
+
+class StatusTest : public RouterFixture {};
+
+TEST_F(StatusTest, IsWrittenOnlyThroughItsSubresource) {
+  post(k_pods, k_pod);
+  const auto pod = std::string(k_pods) + "/p";
+  EXPECT_EQ(get(pod).text({"status", "phase"}), "Pending");
+  patch(pod, "merge-patch+json", R"({"status":{"phase":"Running"}})");
+  EXPECT_EQ(get(pod).text({"status", "phase"}), "Pending");
+  const auto written = patch(pod + "/status", "merge-patch+json",
+                             R"({"metadata":{"labels":{"x":"y"}},"status":{"phase":"Running"}})");
+  ASSERT_EQ(written.code(), 200) << written.response.body;
+  EXPECT_EQ(written.text({"status", "phase"}), "Running");
+  EXPECT_EQ(written.text({"metadata", "labels", "x"}), "");
+  EXPECT_EQ(get(pod).text({"spec", "serviceAccountName"}), "default");
+}
+
+TEST_F(StatusTest, KindsWithoutStatusHaveNone) {
+  post(k_config_maps, config_map("a"));
+  EXPECT_EQ(get(std::string(k_config_maps) + "/a/status").code(), 404);
+  EXPECT_EQ(get(std::string(k_pods) + "/p/exec").code(), 501);
+}
+
+class ListTest : public RouterFixture {
+ protected:
+  ListTest() {
+    for (const auto* name : {"a", "b", "c"})
+      post(k_config_maps,
+           config_map(name, std::string(R"({"tier":")") + (*name == 'b' ? "x" : "y") + "\"}"));
+  }
+  static std::vector<std::string> names(const Reply& reply) {
+    std::vector<std::string> out;
+    for (const auto& item : reply.body.at("items").as_array())
+      out.emplace_back(text_at(item.as_object(), {"metadata", "name"}));
+    return out;
+  }
+};
+
+TEST_F(ListTest, EverythingWithARevision) {
+  const auto reply = get(k_config_maps);
+  EXPECT_EQ(reply.text({"kind"}), "ConfigMapList");
+  EXPECT_THAT(names(reply), testing::ElementsAre("a", "b", "c"));
+  EXPECT_FALSE(reply.text({"metadata", "resourceVersion"}).empty());
+}
+
+TEST_F(ListTest, BySelectors) {
+  EXPECT_THAT(names(get(std::string(k_config_maps) + "?labelSelector=tier%3Dx")),
+              testing::ElementsAre("b"));
+  EXPECT_THAT(names(get(std::string(k_config_maps) + "?fieldSelector=metadata.name%3Dc")),
+              testing::ElementsAre("c"));
+  EXPECT_THAT(names(get(std::string(k_config_maps) + "?fieldSelector=metadata.namespace%3Dother")),
+              testing::IsEmpty());
+  EXPECT_EQ(get(std::string(k_config_maps) + "?labelSelector=a%20like%20b").code(), 400);
+  EXPECT_EQ(get(std::string(k_config_maps) + "?fieldSelector=data.a%3D1").code(), 400);
+}
+
+TEST_F(ListTest, InPagesOfOneSnapshot) {
+  const auto first = get(std::string(k_config_maps) + "?limit=2");
+  EXPECT_THAT(names(first), testing::ElementsAre("a", "b"));
+  EXPECT_EQ(integer_at(first.body, {"metadata", "remainingItemCount"}), 1);
+  remove(std::string(k_config_maps) + "/c");
+  const auto second =
+      get(std::string(k_config_maps) + "?limit=2&continue=" + first.text({"metadata", "continue"}));
+  EXPECT_THAT(names(second), testing::ElementsAre("c")) << "as of the first page";
+  EXPECT_EQ(second.text({"metadata", "continue"}), "");
+}
+
+TEST_F(ListTest, ByRevision) {
+  const auto revision = get(k_config_maps).text({"metadata", "resourceVersion"});
+  const auto at = [&](const std::string& query) {
+    return get(std::string(k_config_maps) + "?" + query).code();
+  };
+  EXPECT_EQ(at("resourceVersion=0"), 200);
+  EXPECT_EQ(at("resourceVersion=1"), 200);
+  EXPECT_EQ(at("resourceVersion=" + revision + "&resourceVersionMatch=Exact"), 200);
+  EXPECT_EQ(at("resourceVersion=1&resourceVersionMatch=Exact"), 410);
+  EXPECT_EQ(at("resourceVersion=999999"), 504);
+  EXPECT_EQ(at("resourceVersion=x"), 400);
+  EXPECT_EQ(at("resourceVersionMatch=Exact"), 400);
+  EXPECT_EQ(at("limit=x"), 400);
+}
+
+TEST_F(ListTest, AsTableMetadataAndYaml) {
+  const auto table = get(k_config_maps, "application/json;as=Table;v=v1;g=meta.k8s.io");
+  EXPECT_EQ(table.text({"kind"}), "Table");
+  EXPECT_EQ(table.body.at("rows").as_array().size(), 3u);
+  EXPECT_EQ(text_at(table.body.at("columnDefinitions").at(0).as_object(), {"name"}), "Name");
+  EXPECT_EQ(text_at(table.body.at("rows").at(0).as_object(), {"object", "kind"}),
+            "PartialObjectMetadata");
+  const auto partial = get(std::string(k_config_maps) + "/a",
+                           "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io");
+  EXPECT_EQ(partial.text({"metadata", "name"}), "a");
+  EXPECT_FALSE(partial.body.contains("data"));
+  const auto yaml = get(std::string(k_config_maps) + "/a", "application/yaml");
+  EXPECT_EQ(yaml.response.content_type, "application/yaml");
+  EXPECT_THAT(yaml.response.body, HasSubstr("kind: ConfigMap\n"));
+  EXPECT_EQ(get(k_config_maps, "application/vnd.kubernetes.protobuf").code(), 406);
+}
+
+class RemoveTest : public RouterFixture {};
+
+TEST_F(RemoveTest, WithPreconditions) {
+  const auto created = post(k_config_maps, config_map("a"));
+  const auto object = std::string(k_config_maps) + "/a";
+  EXPECT_EQ(remove(object, R"({"preconditions":{"uid":"other"}})").code(), 409);
+  EXPECT_EQ(remove(object, R"({"preconditions":{"resourceVersion":"1"}})").code(), 409);
+  EXPECT_EQ(remove(object + "?dryRun=All").code(), 200);
+  EXPECT_EQ(remove(object + "?propagationPolicy=Sometimes").code(), 400);
+  const auto removed =
+      remove(object, R"({"kind":"DeleteOptions","apiVersion":"v1","propagationPolicy":"Background",
+      "preconditions":{"uid":")" +
+                         created.text({"metadata", "uid"}) + "\"}}");
+  EXPECT_EQ(removed.code(), 200);
+  EXPECT_EQ(removed.text({"status"}), "Success");
+  EXPECT_EQ(removed.text({"details", "uid"}), created.text({"metadata", "uid"}));
+  EXPECT_EQ(remove(object).code(), 404);
+}
+
+TEST_F(RemoveTest, FinalizersHoldAnObject) {
+  post(k_config_maps, R"({"metadata":{"name":"a","finalizers":["example.com/hold"]}})");
+  const auto object = std::string(k_config_maps) + "/a";
+  EXPECT_FALSE(remove(object).text({"metadata", "deletionTimestamp"}).empty());
+  EXPECT_EQ(patch(object, "merge-patch+json",
+                  R"({"metadata":{"finalizers":["example.com/hold","example.com/new"]}})")
+                .code(),
+            422);
+  EXPECT_EQ(patch(object, "merge-patch+json", R"({"metadata":{"finalizers":null}})").code(), 200);
+  EXPECT_EQ(get(object).code(), 404);
+}
+
+TEST_F(RemoveTest, PodOnANodeGetsItsGracePeriod) {
+  post(k_pods, k_pod);
+  const auto pod = std::string(k_pods) + "/p";
+  const auto marked = remove(pod);
+  EXPECT_EQ(marked.text({"metadata", "deletionTimestamp"}),
+            base::to_rfc3339(clock_.wall_time() + std::chrono::seconds(30)));
+  EXPECT_EQ(integer_at(marked.body, {"metadata", "deletionGracePeriodSeconds"}), 30);
+  const auto again = remove(pod);
+  EXPECT_EQ(again.text({"metadata", "resourceVersion"}),
+            marked.text({"metadata", "resourceVersion"}));
+  const auto shorter = remove(pod, R"({"gracePeriodSeconds":5})");
+  EXPECT_EQ(integer_at(shorter.body, {"metadata", "deletionGracePeriodSeconds"}), 5);
+  EXPECT_EQ(remove(pod, R"({"gracePeriodSeconds":0})").text({"status"}), "Success");
+  EXPECT_EQ(get(pod).code(), 404);
+}
+
+TEST_F(RemoveTest, PodThatRunsNowhereGoesAtOnce) {
+  post(k_pods, R"({"metadata":{"name":"p"},"spec":{"containers":[{"name":"c","image":"i"}]}})");
+  EXPECT_EQ(remove(std::string(k_pods) + "/p").text({"status"}), "Success");
+}
+
+TEST_F(RemoveTest, CollectionBySelector) {
+  post(k_config_maps, config_map("a", R"({"x":"1"})"));
+  post(k_config_maps, config_map("b"));
+  EXPECT_EQ(remove(std::string(k_config_maps) + "?labelSelector=x%3D1").code(), 200);
+  EXPECT_EQ(get(std::string(k_config_maps) + "/a").code(), 404);
+  EXPECT_EQ(get(std::string(k_config_maps) + "/b").code(), 200);
+}
+
+class NamespaceTest : public RouterFixture {
+ protected:
+  // Whether the object goes away within a deadline.
+  bool goes(const std::string& target) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (std::chrono::steady_clock::now() < deadline) {
+      if (get(target).code() == 404) return true;
+      std::this_thread::yield();
+    }
+    return false;
+  }
+};
+
+TEST_F(NamespaceTest, FourExistFromTheStartWithAServiceAccount) {
+  for (const std::string name : {"default", "kube-system", "kube-public", "kube-node-lease"}) {
+    const auto reply = get("/api/v1/namespaces/" + name);
+    EXPECT_EQ(reply.text({"status", "phase"}), "Active") << name;
+    EXPECT_EQ(reply.text({"metadata", "labels", "kubernetes.io/metadata.name"}), name);
+    EXPECT_EQ(get("/api/v1/namespaces/" + name + "/serviceaccounts/default").code(), 200) << name;
+  }
+}
+
+TEST_F(NamespaceTest, DeletionTakesTheContentAndWaitsForIt) {
+  post("/api/v1/namespaces", R"({"metadata":{"name":"n"}})");
+  post("/api/v1/namespaces/n/configmaps", config_map("a"));
+  post("/api/v1/namespaces/n/pods", k_pod);
+  EXPECT_EQ(remove("/api/v1/namespaces/n").text({"status", "phase"}), "Terminating");
+  ASSERT_TRUE(goes("/api/v1/namespaces/n/configmaps/a"));
+  const auto refused = post("/api/v1/namespaces/n/configmaps", config_map("b"));
+  EXPECT_EQ(refused.code(), 403);
+  EXPECT_THAT(refused.text({"message"}), HasSubstr("being terminated"));
+  EXPECT_EQ(get("/api/v1/namespaces/n").code(), 200) << "a pod still has its grace period";
+  remove("/api/v1/namespaces/n/pods/p", R"({"gracePeriodSeconds":0})");
+  ASSERT_TRUE(goes("/api/v1/namespaces/n"));
+  EXPECT_EQ(post("/api/v1/namespaces", R"({"metadata":{"name":"n"}})").code(), 201);
+  EXPECT_EQ(post("/api/v1/namespaces/n/configmaps", config_map("b")).code(), 201);
+}
+
+class PathTest : public RouterFixture {};
+
+TEST_F(PathTest, UnknownOnesAndWrongMethods) {
+  EXPECT_EQ(get("/nothing").code(), 404);
+  EXPECT_EQ(get("/api/v2/pods").code(), 404);
+  EXPECT_EQ(get("/apis/projectcalico.org/v1/ippools").code(), 404);
+  EXPECT_EQ(get("/api/v1/pods/p").code(), 404) << "a pod is in a namespace";
+  EXPECT_EQ(post("/api/v1/namespaces/default", "{}").code(), 405);
+  EXPECT_EQ(put(k_config_maps, {}).code(), 405);
+  EXPECT_EQ(post("/version", "").code(), 405);
+}
+
+TEST_F(PathTest, Documents) {
+  EXPECT_EQ(get("/healthz").response.body, "ok");
+  EXPECT_THAT(get("/version").text({"gitVersion"}), testing::StartsWith("v1."));
+  EXPECT_EQ(get("/api").text({"kind"}), "APIVersions");
+  EXPECT_EQ(get("/apis").text({"kind"}), "APIGroupList");
+  EXPECT_EQ(get("/apis/projectcalico.org").text({"kind"}), "APIGroup");
+  EXPECT_EQ(get("/apis/projectcalico.org/v3").text({"groupVersion"}), "projectcalico.org/v3");
+  EXPECT_EQ(get("/apis/none.example").code(), 404);
+  const auto aggregated =
+      get("/apis",
+          "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json");
+  EXPECT_EQ(aggregated.text({"apiVersion"}), "apidiscovery.k8s.io/v2");
+  EXPECT_EQ(get("/openapi/v2").text({"swagger"}), "2.0");
+  EXPECT_TRUE(get("/openapi/v3").body.contains("paths"));
+  EXPECT_TRUE(get("/openapi/v3/apis/projectcalico.org/v3").body.contains("components"));
+}
+
+}  // namespace
+}  // namespace margay::apiserver

@@ -1,0 +1,179 @@
+#include "apiserver/server.h"
+
+#include <openssl/ssl.h>
+#include <spdlog/spdlog.h>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "apiserver/connection.h"
+
+namespace margay::apiserver {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+constexpr auto k_await = asio::as_tuple(asio::use_awaitable);
+
+// HTTP/1.1 is all there is: clients that offer more take it.
+int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_size,
+                    const unsigned char* offered, unsigned offered_size, void*) {
+  static constexpr unsigned char k_http_1_1[] = "\x08http/1.1";
+  auto* chosen = const_cast<unsigned char**>(out);
+  const auto found = SSL_select_next_proto(chosen, out_size, k_http_1_1, sizeof k_http_1_1 - 1,
+                                           offered, offered_size);
+  return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
+}
+
+void set_up_tls(asio::ssl::context& tls, const Server::Options& options) {
+  tls.set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_tlsv1 |
+                  asio::ssl::context::no_tlsv1_1);
+  tls.use_certificate_chain(asio::buffer(options.certificate.certificate));
+  tls.use_private_key(asio::buffer(options.certificate.key), asio::ssl::context::pem);
+  tls.add_certificate_authority(asio::buffer(options.client_authority));
+  tls.set_verify_mode(asio::ssl::verify_peer);
+  // Judged by certificate_user(), which reads what the verification found.
+  tls.set_verify_callback([](bool, asio::ssl::verify_context&) { return true; });
+  auto* native = tls.native_handle();
+  SSL_CTX_set_session_cache_mode(native, SSL_SESS_CACHE_OFF);
+  SSL_CTX_set_options(native, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION);
+  SSL_CTX_set_num_tickets(native, 0);
+  SSL_CTX_set_alpn_select_cb(native, choose_protocol, nullptr);
+}
+
+}  // namespace
+
+struct Server::Engine {
+  explicit Engine(const Options& options)
+      : limits(options.limits), handlers(options.limits.handler_threads) {}
+
+  asio::awaitable<void> accept();
+  void serve(tcp::socket socket);
+  void close_all();
+  bool all_closed(std::chrono::milliseconds patience);
+
+  // Coroutines that are still waiting when the server stops end with `io`: what they use comes
+  // before it.
+  const ServerLimits limits;
+  std::unique_ptr<ConnectionContext> context;
+  std::mutex mutex;
+  std::condition_variable closed;
+  std::map<Connection*, std::weak_ptr<Connection>> connections;
+  asio::ssl::context tls{asio::ssl::context::tls_server};
+  asio::thread_pool handlers;
+  asio::io_context io;
+  asio::executor_work_guard<asio::io_context::executor_type> work = asio::make_work_guard(io);
+  tcp::acceptor acceptor{io};
+  std::vector<std::thread> threads;
+};
+
+base::Result<std::unique_ptr<Server>> Server::listen(const Options& options) {
+  auto engine = std::make_unique<Engine>(options);
+  try {
+    set_up_tls(engine->tls, options);
+    const tcp::endpoint endpoint(asio::ip::make_address(options.address), options.port);
+    engine->acceptor.open(endpoint.protocol());
+    engine->acceptor.set_option(tcp::acceptor::reuse_address(true));
+    engine->acceptor.bind(endpoint);
+    engine->acceptor.listen();
+  } catch (const boost::system::system_error& error) {
+    return base::fail(base::ErrorCode::unavailable,
+                      fmt::format("listen on {} port {}: {}", options.address, options.port,
+                                  error.code().message()));
+  }
+  return std::unique_ptr<Server>(new Server(std::move(engine)));
+}
+
+Server::Server(std::unique_ptr<Engine> engine) : engine_(std::move(engine)) {}
+
+Server::~Server() { stop(std::chrono::milliseconds(0)); }
+
+uint16_t Server::port() const { return engine_->acceptor.local_endpoint().port(); }
+
+void Server::start(const Services& services) {
+  engine_->context.reset(new ConnectionContext{engine_->limits, services, engine_->handlers});
+  asio::co_spawn(engine_->io, engine_->accept(), asio::detached);
+  for (unsigned i = 0; i < engine_->limits.io_threads; ++i)
+    engine_->threads.emplace_back([engine = engine_.get()] { engine->io.run(); });
+}
+
+asio::awaitable<void> Server::Engine::accept() {
+  while (true) {
+    auto [error, socket] = co_await acceptor.async_accept(asio::make_strand(io), k_await);
+    if (error == asio::error::operation_aborted || error == asio::error::bad_descriptor) co_return;
+    if (!error) {
+      serve(std::move(socket));
+      continue;
+    }
+    // Out of descriptors, most likely: what is open goes on, and some will close.
+    spdlog::warn("accept: {}", error.message());
+    asio::steady_timer pause(io, std::chrono::milliseconds(100));
+    co_await pause.async_wait(k_await);
+  }
+}
+
+void Server::Engine::serve(tcp::socket socket) {
+  error_code ignored;
+  socket.set_option(tcp::no_delay(true), ignored);
+  const auto connection = std::make_shared<Connection>(std::move(socket), tls, *context);
+  {
+    const std::lock_guard lock(mutex);
+    if (context->stopping || connections.size() >= limits.connections) return;
+    connections.emplace(connection.get(), connection);
+  }
+  const auto ended = [this, key = connection.get()](const std::exception_ptr& bug) {
+    try {
+      if (bug) std::rethrow_exception(bug);
+    } catch (const std::exception& error) {
+      spdlog::error("bug: connection: {}", error.what());
+    }
+    const std::lock_guard lock(mutex);
+    connections.erase(key);
+    closed.notify_all();
+  };
+  asio::co_spawn(connection->executor(), connection->run(), ended);
+}
+
+void Server::Engine::close_all() {
+  std::vector<std::shared_ptr<Connection>> open;
+  {
+    const std::lock_guard lock(mutex);
+    for (const auto& [key, weak] : connections)
+      if (auto connection = weak.lock()) open.push_back(std::move(connection));
+  }
+  for (const auto& connection : open) connection->stop();
+}
+
+bool Server::Engine::all_closed(std::chrono::milliseconds patience) {
+  std::unique_lock lock(mutex);
+  return closed.wait_for(lock, patience, [this] { return connections.empty(); });
+}
+
+void Server::stop(std::chrono::milliseconds patience) {
+  auto& engine = *engine_;
+  if (engine.threads.empty()) return;
+  engine.context->stopping = true;
+  asio::post(engine.io, [&engine] {
+    error_code ignored;
+    engine.acceptor.close(ignored);
+  });
+  engine.close_all();
+  if (!engine.all_closed(patience)) spdlog::warn("stopping with requests under way: they are cut");
+  engine.work.reset();
+  engine.io.stop();
+  for (auto& thread : engine.threads) thread.join();
+  engine.threads.clear();
+  engine.handlers.join();
+}
+
+}  // namespace margay::apiserver

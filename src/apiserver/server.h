@@ -1,0 +1,67 @@
+#pragma once
+
+// HTTPS for the router: TLS 1.2 and later, HTTP/1.1 with keep-alive. Connections are coroutines on
+// a few threads; requests are handled on others, so that neither a slow client nor a slow request
+// holds up anybody else.
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "apiserver/metrics.h"
+#include "apiserver/pki.h"
+#include "apiserver/router.h"
+#include "apiserver/tokens.h"
+#include "base/result.h"
+
+namespace margay::apiserver {
+
+struct ServerLimits {
+  size_t body_bytes = 3 << 20;       // a larger one is a 413
+  uint32_t header_bytes = 64 << 10;  // a larger one is a 431
+  std::chrono::seconds handshake{10};
+  std::chrono::seconds header{10};  // from its first byte
+  std::chrono::seconds body{60};
+  std::chrono::seconds idle{180};     // between requests
+  std::chrono::seconds write{60};     // one answer, or one piece of a watch
+  std::chrono::seconds bookmark{60};  // between bookmarks of a quiet watch
+  size_t connections = 16'384;        // beyond: closed at once
+  size_t in_flight = 400;             // requests being handled; beyond: 429
+  unsigned io_threads = 2;
+  unsigned handler_threads = 8;
+};
+
+class Server {
+ public:
+  struct Options {
+    std::string address;  // an IP address
+    uint16_t port = 0;    // 0: any free one
+    KeyPair certificate;
+    std::string client_authority;  // PEM
+    ServerLimits limits = {};
+  };
+  struct Services {
+    const Router& router;
+    TokenFile& tokens;
+    Metrics& metrics;
+  };
+
+  // Listens. Connections wait until start().
+  static base::Result<std::unique_ptr<Server>> listen(const Options& options);
+  ~Server();
+
+  uint16_t port() const;
+  // The services must outlive the server.
+  void start(const Services& services);
+  // Takes no more connections or requests, ends watches, waits for answers under way up to
+  // `patience`, and stops. Any thread, once.
+  void stop(std::chrono::milliseconds patience);
+
+ private:
+  struct Engine;
+  explicit Server(std::unique_ptr<Engine> engine);
+  std::unique_ptr<Engine> engine_;
+};
+
+}  // namespace margay::apiserver

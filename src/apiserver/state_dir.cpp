@@ -1,0 +1,226 @@
+#include "apiserver/state_dir.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <openssl/evp.h>
+#include <spdlog/spdlog.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <sstream>
+
+#include "apiserver/tokens.h"
+
+namespace margay::apiserver {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr mode_t k_private = 0600;
+constexpr mode_t k_public = 0644;
+constexpr std::string_view k_agent_user = "margay-agent";
+
+std::string base64(std::string_view bytes) {
+  std::string out((bytes.size() + 2) / 3 * 4 + 1, '\0');  // and the terminator OpenSSL writes
+  const auto size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
+                                    reinterpret_cast<const unsigned char*>(bytes.data()),
+                                    static_cast<int>(bytes.size()));
+  out.resize(static_cast<size_t>(size));
+  return out;
+}
+
+base::Result<> write_all(int fd, std::string_view content) {
+  while (!content.empty()) {
+    const auto written = ::write(fd, content.data(), content.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return base::fail_errno("write", errno);
+    content.remove_prefix(static_cast<size_t>(written));
+  }
+  return {};
+}
+
+base::Result<> sync_directory(const fs::path& directory) {
+  const base::UniqueFd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd || ::fsync(fd.get()) != 0) return base::fail_errno("sync " + directory.string(), errno);
+  return {};
+}
+
+std::string machine_name() {
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0) return "localhost";
+  return name.data();
+}
+
+// Letters, digits, dots and hyphens: others would not survive as a certificate's DNS name.
+bool is_dns_name(const std::string& name) {
+  return !name.empty() && std::ranges::all_of(name, [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '.' || c == '-';
+  });
+}
+
+CertificateRequest server_request(const std::string& listen_host) {
+  CertificateRequest request{.usage = CertificateRequest::Usage::server,
+                             .common_name = "margay-apiserver",
+                             .names = {"127.0.0.1", "::1", "localhost", "kubernetes",
+                                       "kubernetes.default", "kubernetes.default.svc"}};
+  for (const auto& name : {listen_host, machine_name()})
+    if (is_dns_name(name) || name.find(':') != std::string::npos)
+      if (std::ranges::find(request.names, name) == request.names.end())
+        request.names.push_back(name);
+  return request;
+}
+
+std::string kubeconfig(std::string_view url, std::string_view authority, std::string_view user,
+                       std::string_view credentials) {
+  return fmt::format(R"(apiVersion: v1
+kind: Config
+clusters:
+- name: margay
+  cluster:
+    server: {}
+    certificate-authority-data: {}
+users:
+- name: {}
+  user:
+{}contexts:
+- name: margay
+  context:
+    cluster: margay
+    user: {}
+current-context: margay
+)",
+                     url, base64(authority), user, credentials, user);
+}
+
+bool file_has(const fs::path& path, std::initializer_list<std::string_view> parts) {
+  const auto content = read_file(path);
+  return content && std::ranges::all_of(parts, [&](std::string_view part) {
+           return content->find(part) != std::string::npos;
+         });
+}
+
+}  // namespace
+
+base::Result<> write_file(const fs::path& path, std::string_view content, mode_t mode) {
+  const auto temporary = path.string() + ".tmp";
+  // A stale one from a killed process may have other permissions: start from none.
+  if (::unlink(temporary.c_str()) != 0 && errno != ENOENT)
+    return base::fail_errno("remove " + temporary, errno);
+  const base::UniqueFd fd(
+      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
+  if (!fd) return base::fail_errno("create " + temporary, errno);
+  MARGAY_CHECK(write_all(fd.get(), content));
+  if (::fchmod(fd.get(), mode) != 0 || ::fsync(fd.get()) != 0)
+    return base::fail_errno("write " + temporary, errno);
+  if (::rename(temporary.c_str(), path.c_str()) != 0)
+    return base::fail_errno("rename to " + path.string(), errno);
+  return sync_directory(path.parent_path());
+}
+
+base::Result<std::string> read_file(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return base::fail_errno("open " + path.string(), errno);
+  std::ostringstream out;
+  out << in.rdbuf();
+  if (in.bad()) return base::fail_errno("read " + path.string(), errno);
+  return std::move(out).str();
+}
+
+base::Result<StateDir> StateDir::open(const fs::path& directory) {
+  std::error_code error;
+  StateDir out;
+  out.directory_ = fs::absolute(directory);
+  if (fs::create_directories(out.directory_, error))
+    fs::permissions(out.directory_, fs::perms::owner_all, error);
+  fs::create_directories(out.directory_ / "pki", error);
+  if (error) return base::fail_errno("create " + (out.directory_ / "pki").string(), error.value());
+  fs::permissions(out.directory_ / "pki", fs::perms::owner_all, error);
+  const auto lock = out.directory_ / "lock";
+  out.lock_ = base::UniqueFd(::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, k_private));
+  if (!out.lock_) return base::fail_errno("open " + lock.string(), errno);
+  if (::flock(out.lock_.get(), LOCK_EX | LOCK_NB) != 0)
+    return base::fail(
+        base::ErrorCode::conflict,
+        fmt::format("another server uses the data directory {}", out.directory_.string()));
+  return out;
+}
+
+base::Result<> StateDir::ensure_authority(base::Clock::Wall now) {
+  const auto certificate_file = directory_ / "pki/ca.crt";
+  const auto key_file = directory_ / "pki/ca.key";
+  const auto certificate = read_file(certificate_file);
+  const auto key = read_file(key_file);
+  if (certificate && key) authority_ = {*certificate, *key};
+  if (is_usable(authority_, authority_.certificate, {}, now)) return {};
+  if (certificate && key)
+    spdlog::warn("{} is no longer usable: making a new authority; kubeconfigs change",
+                 certificate_file.string());
+  MARGAY_TRY(authority_, make_authority("margay-ca", now));
+  MARGAY_CHECK(write_file(key_file, authority_.key, k_private));
+  return write_file(certificate_file, authority_.certificate, k_public);
+}
+
+base::Result<KeyPair> StateDir::ensure_pair(const std::string& name,
+                                            const CertificateRequest& request,
+                                            base::Clock::Wall now) {
+  const auto certificate_file = directory_ / "pki" / (name + ".crt");
+  const auto key_file = directory_ / "pki" / (name + ".key");
+  const auto certificate = read_file(certificate_file);
+  const auto key = read_file(key_file);
+  if (certificate && key) {
+    KeyPair existing{*certificate, *key};
+    if (is_usable(existing, authority_.certificate, request.names, now)) return existing;
+  }
+  MARGAY_TRY(const auto made, sign_certificate(authority_, request, now));
+  MARGAY_CHECK(write_file(key_file, made.key, k_private));
+  MARGAY_CHECK(write_file(certificate_file, made.certificate, k_public));
+  return made;
+}
+
+base::Result<> StateDir::ensure_pki(const std::string& listen_host, base::Clock::Wall now) {
+  MARGAY_CHECK(ensure_authority(now));
+  MARGAY_TRY(server_, ensure_pair("apiserver", server_request(listen_host), now));
+  MARGAY_TRY(admin_, ensure_pair("admin",
+                                 {.usage = CertificateRequest::Usage::client,
+                                  .common_name = "kubernetes-admin",
+                                  .organizations = {"system:masters"}},
+                                 now));
+  return {};
+}
+
+base::Result<> StateDir::ensure_tokens() {
+  if (fs::exists(tokens_file())) return {};
+  return write_file(
+      tokens_file(),
+      fmt::format("{},{},{},\"margay:agents\"\n", new_token(), k_agent_user, k_agent_user),
+      k_private);
+}
+
+base::Result<> StateDir::ensure_kubeconfigs(const std::string& url) {
+  const auto server_line = fmt::format("server: {}\n", url);
+  const auto authority_data = base64(authority_.certificate);
+  if (!file_has(kubeconfig_file(), {server_line, authority_data, base64(admin_.certificate)})) {
+    const auto credentials =
+        fmt::format("    client-certificate-data: {}\n    client-key-data: {}\n",
+                    base64(admin_.certificate), base64(admin_.key));
+    MARGAY_CHECK(write_file(
+        kubeconfig_file(), kubeconfig(url, authority_.certificate, "kubernetes-admin", credentials),
+        k_private));
+  }
+  MARGAY_TRY(const auto text, read_file(tokens_file()));
+  MARGAY_TRY(const auto tokens, parse_tokens(text));
+  const auto agent = std::ranges::find(
+      tokens, k_agent_user, [](const Token& token) { return std::string_view(token.user.name); });
+  if (agent == tokens.end()) return {};  // the operator took the agents' token away
+  const auto agent_file = directory_ / "agent.kubeconfig";
+  const auto credentials = fmt::format("    token: {}\n", agent->secret);
+  if (file_has(agent_file, {server_line, authority_data, credentials})) return {};
+  return write_file(agent_file, kubeconfig(url, authority_.certificate, k_agent_user, credentials),
+                    k_private);
+}
+
+}  // namespace margay::apiserver

@@ -1,0 +1,61 @@
+#pragma once
+
+// The server's data directory:
+//
+//   DIR/lock              held while a server runs
+//   DIR/store.db          the objects (store/sqlite)
+//   DIR/pki/ca.{crt,key}  its own authority; apiserver.{crt,key}; admin.{crt,key}
+//   DIR/tokens.csv        bearer tokens: token,user,uid,"group,group" (apiserver/tokens.h)
+//   DIR/kubeconfig        the administrator's (user kubernetes-admin, group system:masters)
+//   DIR/agent.kubeconfig  an agent's, by token (user margay-agent, group margay:agents)
+//
+// Each file is written whole or not at all, and whatever is missing, broken or close to its end is
+// made at start; so a first start that is killed at any point is finished by the next one.
+// Everything but certificates is readable by its owner only.
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "apiserver/pki.h"
+#include "base/clock.h"
+#include "base/result.h"
+#include "base/unique_fd.h"
+
+namespace margay::apiserver {
+
+// Writes by a temporary file, fsync and rename: readers see the old content or the new.
+base::Result<> write_file(const std::filesystem::path& path, std::string_view content, mode_t mode);
+base::Result<std::string> read_file(const std::filesystem::path& path);
+
+class StateDir {
+ public:
+  // Makes the directory and takes its lock; `conflict` when another server has it.
+  static base::Result<StateDir> open(const std::filesystem::path& directory);
+
+  // Makes or renews the authority and certificates. `listen_host` is among the server's names.
+  base::Result<> ensure_pki(const std::string& listen_host, base::Clock::Wall now);
+  base::Result<> ensure_tokens();
+  // `url`: "https://127.0.0.1:6443". A file that already says so is left alone, with whatever else
+  // the user put there.
+  base::Result<> ensure_kubeconfigs(const std::string& url);
+
+  std::filesystem::path store_file() const { return directory_ / "store.db"; }
+  std::filesystem::path tokens_file() const { return directory_ / "tokens.csv"; }
+  std::filesystem::path kubeconfig_file() const { return directory_ / "kubeconfig"; }
+  const std::string& authority_certificate() const { return authority_.certificate; }
+  const KeyPair& server() const { return server_; }
+
+ private:
+  base::Result<KeyPair> ensure_pair(const std::string& name, const CertificateRequest& request,
+                                    base::Clock::Wall now);
+  base::Result<> ensure_authority(base::Clock::Wall now);
+
+  std::filesystem::path directory_;
+  base::UniqueFd lock_;
+  KeyPair authority_;
+  KeyPair server_;
+  KeyPair admin_;
+};
+
+}  // namespace margay::apiserver

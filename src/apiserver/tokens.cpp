@@ -1,0 +1,127 @@
+#include "apiserver/tokens.h"
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
+
+#include <array>
+
+#include "apiserver/state_dir.h"
+
+namespace margay::apiserver {
+namespace {
+
+std::string digest(std::string_view secret) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> bytes{};
+  unsigned size = 0;
+  EVP_Digest(secret.data(), secret.size(), bytes.data(), &size, EVP_sha256(), nullptr);
+  return {reinterpret_cast<const char*>(bytes.data()), size};
+}
+
+std::vector<std::string> split_groups(std::string_view text) {
+  std::vector<std::string> groups(1);
+  for (const char c : text) {
+    if (c == ',')
+      groups.emplace_back();
+    else
+      groups.back() += c;
+  }
+  std::erase(groups, "");
+  return groups;
+}
+
+// One CSV record (RFC 4180); nothing when its quotes are unbalanced.
+std::optional<std::vector<std::string>> split_record(std::string_view line) {
+  std::vector<std::string> columns(1);
+  bool quoted = false;
+  for (size_t i = 0; i < line.size(); ++i) {
+    const char c = line[i];
+    if (c == '"' && quoted && i + 1 < line.size() && line[i + 1] == '"')
+      columns.back() += line[++i];
+    else if (c == '"')
+      quoted = !quoted;
+    else if (c == ',' && !quoted)
+      columns.emplace_back();
+    else
+      columns.back() += c;
+  }
+  if (quoted) return std::nullopt;
+  return columns;
+}
+
+base::Result<Token> parse_line(std::string_view line, size_t number) {
+  const auto columns = split_record(line);
+  const auto bad = [&](std::string_view why) {
+    return base::fail(base::ErrorCode::invalid,
+                      fmt::format("token file, line {}: {}", number, why));
+  };
+  if (!columns) return bad("a quote is not closed");
+  if (columns->size() < 3 || columns->size() > 4)
+    return bad("must be token,user,uid[,\"group,group\"]");
+  if ((*columns)[0].empty() || (*columns)[1].empty())
+    return bad("token and user must not be empty");
+  Token token{(*columns)[0], {.name = (*columns)[1]}};
+  if (columns->size() == 4) token.user.groups = split_groups((*columns)[3]);
+  return token;
+}
+
+}  // namespace
+
+base::Result<std::vector<Token>> parse_tokens(std::string_view csv) {
+  std::vector<Token> tokens;
+  size_t number = 0;
+  while (!csv.empty()) {
+    ++number;
+    const auto end = std::min(csv.find('\n'), csv.size());
+    auto line = csv.substr(0, end);
+    csv.remove_prefix(std::min(end + 1, csv.size()));
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (line.empty() || line.starts_with('#')) continue;
+    MARGAY_TRY(auto token, parse_line(line, number));
+    tokens.push_back(std::move(token));
+  }
+  return tokens;
+}
+
+base::Result<std::unique_ptr<TokenFile>> TokenFile::open(std::filesystem::path path) {
+  std::unique_ptr<TokenFile> file(new TokenFile(std::move(path)));
+  MARGAY_CHECK(file->reload());
+  return file;
+}
+
+TokenFile::Version TokenFile::version_on_disk() const {
+  struct stat status{};
+  if (::stat(path_.c_str(), &status) != 0) return {};
+  return {.modified_ns = int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec,
+          .size = status.st_size,
+          .inode = status.st_ino};
+}
+
+base::Result<> TokenFile::reload() {
+  version_ = version_on_disk();
+  const auto text = read_file(path_);
+  if (!text) {
+    users_.clear();  // no file, no tokens
+    return base::fail(text.error());
+  }
+  MARGAY_TRY(const auto tokens, parse_tokens(*text));
+  users_.clear();
+  for (const auto& token : tokens) users_[digest(token.secret)] = token.user;
+  return {};
+}
+
+std::optional<User> TokenFile::find(std::string_view secret) {
+  const std::lock_guard lock(mutex_);
+  if (version_on_disk() != version_) {
+    // A malformed file keeps the tokens read before: an edit in progress must not lock every agent
+    // out. A missing one has no tokens.
+    if (const auto read = reload(); !read)
+      spdlog::error("{}: {}", path_.string(), read.error().message);
+  }
+  const auto found = users_.find(digest(secret));
+  if (found == users_.end()) return std::nullopt;
+  return found->second;
+}
+
+}  // namespace margay::apiserver

@@ -1,0 +1,329 @@
+#include "apiserver/writes.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json/serialize.hpp>
+
+#include "api/patch.h"
+#include "apiserver/kind_rules.h"
+#include "apiserver/names.h"
+#include "apiserver/object.h"
+
+namespace margay::apiserver {
+namespace {
+
+// How often a write that set no condition is tried again after others were faster.
+constexpr int k_attempts = 10;
+
+// The object must be of the kind, namespace and name that the URL says; what it leaves out is
+// filled in.
+Answer<> settle_identity(const ObjectRef& ref, json::object& object) {
+  const auto& kind = *ref.kind;
+  const auto api_version = text_at(object, {"apiVersion"});
+  const auto kind_name = text_at(object, {"kind"});
+  if ((!api_version.empty() && api_version != kind.api_version()) ||
+      (!kind_name.empty() && kind_name != kind.name))
+    return refuse(bad_request(fmt::format("the object is a {} of {}, but the URL is for {} of {}",
+                                          kind_name, api_version, kind.name, kind.api_version())));
+  object["apiVersion"] = kind.api_version();
+  object["kind"] = kind.name;
+  if (const auto* metadata = object.if_contains("metadata");
+      metadata != nullptr && !metadata->is_object())
+    return refuse(bad_request("metadata: must be an object"));
+  auto& metadata = metadata_of(object);
+  if (!kind.namespaced) {
+    metadata.erase("namespace");
+  } else {
+    const auto ns = text_at(metadata, {"namespace"});
+    if (!ns.empty() && ns != ref.ns)
+      return refuse(bad_request(
+          "the namespace of the provided object does not match the namespace sent on the request"));
+    metadata["namespace"] = ref.ns;
+  }
+  const auto name = text_at(metadata, {"name"});
+  if (!ref.name.empty() && name.empty()) metadata["name"] = ref.name;
+  if (!ref.name.empty() && !name.empty() && name != ref.name)
+    return refuse(bad_request(fmt::format(
+        "the name of the object ({}) does not match the name on the URL ({})", name, ref.name)));
+  return {};
+}
+
+void begin_life(json::object& object, base::Clock::Wall now) {
+  auto& metadata = metadata_of(object);
+  for (const auto* member : {"deletionTimestamp", "deletionGracePeriodSeconds", "selfLink",
+                             "managedFields", "resourceVersion"})
+    metadata.erase(member);
+  metadata["uid"] = new_uid();
+  metadata["creationTimestamp"] = base::to_rfc3339(now);
+  if (object.contains("spec"))
+    metadata["generation"] = 1;
+  else
+    metadata.erase("generation");
+}
+
+// What only the server changes stays as it was.
+void keep_system_metadata(const json::object& old_object, json::object& object) {
+  const auto& old_metadata = metadata_of(old_object);
+  auto& metadata = metadata_of(object);
+  for (const auto* member :
+       {"uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation",
+        "generateName", "resourceVersion"})
+    carry_over(member, old_metadata, metadata);
+  metadata.erase("managedFields");
+  metadata.erase("selfLink");
+}
+
+// Whether anything but metadata and status differs.
+bool desired_state_differs(const json::object& a, const json::object& b) {
+  const auto covers = [](const json::object& left, const json::object& right) {
+    for (const auto& [name, value] : left) {
+      if (name == "metadata" || name == "status") continue;
+      const auto* other = right.if_contains(name);
+      if (other == nullptr || *other != value) return false;
+    }
+    return true;
+  };
+  return !covers(a, b) || !covers(b, a);
+}
+
+void count_generation(const json::object& old_object, json::object& object) {
+  if (!object.contains("spec") || !desired_state_differs(old_object, object)) return;
+  metadata_of(object)["generation"] =
+      integer_at(old_object, {"metadata", "generation"}).value_or(0) + 1;
+}
+
+Answer<> check_finalizers(const ObjectRef& ref, const json::object& old_object,
+                          const json::object& object) {
+  if (text_at(old_object, {"metadata", "deletionTimestamp"}).empty()) return {};
+  const auto* finalizers = find_at(object, {"metadata", "finalizers"});
+  if (finalizers == nullptr || !finalizers->is_array()) return {};
+  const auto* old_value = find_at(old_object, {"metadata", "finalizers"});
+  const auto none = json::array();
+  const auto& old_finalizers =
+      old_value != nullptr && old_value->is_array() ? old_value->get_array() : none;
+  for (const auto& finalizer : finalizers->get_array()) {
+    if (std::ranges::find(old_finalizers, finalizer) != old_finalizers.end()) continue;
+    base::Error error{base::ErrorCode::invalid, {}, {}};
+    error.fields.push_back({base::FieldError::Type::forbidden, "metadata.finalizers",
+                            json::serialize(finalizer),
+                            "no new finalizers can be added if the object is being deleted"});
+    return refuse(from_error(*ref.kind, ref.name, error));
+  }
+  return {};
+}
+
+// The client's conditions on an update: the revision and the incarnation it read.
+Answer<> check_conditions(const ObjectRef& ref, const store::Entry& entry,
+                          const json::object& old_object, const json::object& object) {
+  const auto revision = text_at(object, {"metadata", "resourceVersion"});
+  if (!revision.empty() && revision != std::to_string(entry.revision))
+    return refuse(from_error(*ref.kind, ref.name, {base::ErrorCode::conflict, {}, {}}));
+  const auto uid = text_at(object, {"metadata", "uid"});
+  const auto old_uid = text_at(old_object, {"metadata", "uid"});
+  if (!uid.empty() && uid != old_uid)
+    return refuse(conflict(*ref.kind, ref.name,
+                           fmt::format("Precondition failed: UID in precondition: {}, UID in "
+                                       "object meta: {}",
+                                       uid, old_uid)));
+  return {};
+}
+
+base::Result<json::value> apply_patch(const api::Kind& kind, PatchType type,
+                                      const json::object& current, const json::value& patch) {
+  switch (type) {
+    case PatchType::json:
+      return api::apply_json_patch(current, patch);
+    case PatchType::merge:
+      return api::apply_merge_patch(current, patch);  // cannot fail
+    case PatchType::strategic:
+      return api::apply_strategic_merge_patch(*kind.schema, current, patch);
+  }
+  return base::fail(base::ErrorCode::internal, "a patch of no type");
+}
+
+}  // namespace
+
+store::Key key_of(const ObjectRef& ref) { return {ref.kind->resource(), ref.ns, ref.name}; }
+
+// ---- create ------------------------------------------------------------------------------------
+
+Answer<Written> Writes::create(const ObjectRef& ref, json::object object,
+                               const WriteOptions& options) {
+  MARGAY_CHECK(settle_identity(ref, object));
+  const auto& metadata = metadata_of(std::as_const(object));
+  if (!text_at(metadata, {"resourceVersion"}).empty())
+    return refuse(bad_request("resourceVersion should not be set on objects to be created"));
+  const auto prefix = std::string(text_at(metadata, {"generateName"}));
+  if (!text_at(metadata, {"name"}).empty() || prefix.empty())
+    return create_named(ref, std::move(object), options);
+  for (int attempt = 1;; ++attempt) {
+    auto named = object;
+    metadata_of(named)["name"] = generate_name(prefix);
+    auto written = create_named(ref, std::move(named), options);
+    if (written || written.error().reason != "AlreadyExists" || attempt == k_attempts)
+      return written;
+  }
+}
+
+Status Writes::why_not_entered(const ObjectRef& ref, const std::string& name) const {
+  if (!namespaces_.state(ref.ns)) return not_found(*api::find_resource("namespaces"), ref.ns);
+  return forbidden(*ref.kind, name,
+                   fmt::format("unable to create new content in namespace {} because it is being "
+                               "terminated",
+                               ref.ns));
+}
+
+Answer<Written> Writes::create_named(const ObjectRef& ref, json::object object,
+                                     const WriteOptions& options) {
+  const auto& kind = *ref.kind;
+  const auto name = std::string(text_at(object, {"metadata", "name"}));
+  const auto entered = kind.namespaced ? namespaces_.enter(ref.ns) : std::nullopt;
+  if (kind.namespaced && !entered) return refuse(why_not_entered(ref, name));
+  apply_create_rules(kind, object);
+  begin_life(object, clock_.wall_time());
+  auto prepared = api::prepare(kind, std::move(object), options.unknown_fields);
+  if (!prepared) return refuse(from_error(kind, name, prepared.error()));
+  const store::Key key{kind.resource(), ref.ns, name};
+  auto text = to_stored(kind, prepared->object);
+  if (options.dry_run) {
+    if (store_.get(key)) return refuse(already_exists(kind, name));
+    return Written{{key, std::move(text), 0}, std::move(prepared->warnings)};
+  }
+  auto created = store_.create(key, std::move(text));
+  if (!created) return refuse(from_error(kind, name, created.error()));
+  if (kind.resource() == "namespaces") {
+    namespaces_.set(name, Namespaces::State::active);
+    MARGAY_CHECK(ensure_default_service_account(name));
+  }
+  return Written{std::move(*created), std::move(prepared->warnings)};
+}
+
+Answer<> Writes::ensure_default_service_account(const std::string& ns) {
+  const ObjectRef account{.kind = api::find_resource("serviceaccounts"), .ns = ns};
+  const auto made = create(account, {{"metadata", {{"name", "default"}}}}, {});
+  if (made || made.error().reason == "AlreadyExists") return {};
+  return refuse(made.error());
+}
+
+// ---- update and patch --------------------------------------------------------------------------
+
+Answer<Written> Writes::update(const ObjectRef& ref, const json::object& object,
+                               const WriteOptions& options) {
+  return change(ref, [&](const json::object&) -> Answer<json::object> { return object; }, options);
+}
+
+Answer<Written> Writes::patch(const ObjectRef& ref, PatchType type, const json::value& patch,
+                              const WriteOptions& options) {
+  return change(
+      ref,
+      [&](const json::object& current) -> Answer<json::object> {
+        auto patched = apply_patch(*ref.kind, type, current, patch);
+        if (!patched) return refuse(from_error(*ref.kind, ref.name, patched.error()));
+        if (!patched->is_object())
+          return refuse(bad_request("the patched object would not be an object"));
+        return std::move(patched->as_object());
+      },
+      options);
+}
+
+Answer<Written> Writes::change(const ObjectRef& ref, const Change& make,
+                               const WriteOptions& options) {
+  for (int attempt = 0; attempt < k_attempts; ++attempt) {
+    MARGAY_TRY(auto written, try_change(ref, make, options));
+    if (written) return std::move(*written);
+  }
+  return refuse(from_error(*ref.kind, ref.name, {base::ErrorCode::conflict, {}, {}}));
+}
+
+// Nothing when another writer was faster.
+Answer<std::optional<Written>> Writes::try_change(const ObjectRef& ref, const Change& make,
+                                                  const WriteOptions& options) {
+  const auto& kind = *ref.kind;
+  const auto key = key_of(ref);
+  auto entry = store_.get(key);
+  if (!entry) return refuse(from_error(kind, ref.name, entry.error()));
+  MARGAY_TRY(const auto current, parse_stored(*entry));
+  MARGAY_TRY(auto object, make(current));
+  MARGAY_CHECK(settle_identity(ref, object));
+  MARGAY_CHECK(check_conditions(ref, *entry, current, object));
+  if (ref.status)
+    apply_status_rules(current, object);
+  else
+    apply_update_rules(kind, current, object);
+  keep_system_metadata(current, object);
+  MARGAY_CHECK(check_finalizers(ref, current, object));
+
+  auto prepared = api::prepare(kind, std::move(object), options.unknown_fields);
+  if (!prepared) return refuse(from_error(kind, ref.name, prepared.error()));
+  if (const auto allowed = api::check_update(kind, current, prepared->object); !allowed)
+    return refuse(from_error(kind, ref.name, allowed.error()));
+  if (prepared->object == current) return Written{std::move(*entry), std::move(prepared->warnings)};
+  count_generation(current, prepared->object);
+  auto text = to_stored(kind, prepared->object);
+  if (options.dry_run)
+    return Written{{key, std::move(text), entry->revision}, std::move(prepared->warnings)};
+
+  auto done = is_finished(kind, prepared->object)
+                  ? take_away(key, entry->revision)
+                  : store_.update(key, std::move(text), entry->revision);
+  if (!done && done.error().code == base::ErrorCode::conflict) return std::nullopt;
+  if (!done) return refuse(from_error(kind, ref.name, done.error()));
+  return Written{std::move(*done), std::move(prepared->warnings)};
+}
+
+// ---- delete ------------------------------------------------------------------------------------
+
+Answer<Writes::Removed> Writes::remove(const ObjectRef& ref, const DeleteOptions& options) {
+  for (int attempt = 0; attempt < k_attempts; ++attempt) {
+    MARGAY_TRY(auto removed, try_remove(ref, options));
+    if (removed) return std::move(*removed);
+  }
+  return refuse(from_error(*ref.kind, ref.name, {base::ErrorCode::conflict, {}, {}}));
+}
+
+Answer<std::optional<Writes::Removed>> Writes::try_remove(const ObjectRef& ref,
+                                                          const DeleteOptions& options) {
+  const auto& kind = *ref.kind;
+  const auto key = key_of(ref);
+  auto entry = store_.get(key);
+  if (!entry) return refuse(from_error(kind, ref.name, entry.error()));
+  MARGAY_TRY(const auto object, parse_stored(*entry));
+  MARGAY_TRY(const auto plan, plan_deletion(kind, object, options, clock_.wall_time()));
+  if (plan.action == Deletion::Action::nothing) return Removed{std::move(*entry), false};
+  if (plan.action == Deletion::Action::mark) {
+    auto marked = mark_deleted(ref, *entry, plan.marked, options.dry_run);
+    if (!marked && marked.error().reason == "Conflict") return std::nullopt;
+    if (!marked) return refuse(marked.error());
+    return std::move(*marked);
+  }
+  if (options.dry_run) return Removed{std::move(*entry), true};
+  auto gone = take_away(key, entry->revision);
+  if (!gone && gone.error().code == base::ErrorCode::conflict) return std::nullopt;
+  if (!gone) return refuse(from_error(kind, ref.name, gone.error()));
+  return Removed{std::move(*gone), true};
+}
+
+Answer<Writes::Removed> Writes::mark_deleted(const ObjectRef& ref, const store::Entry& entry,
+                                             const json::object& marked, bool dry_run) {
+  const auto& kind = *ref.kind;
+  auto text = to_stored(kind, marked);
+  if (dry_run) return Removed{{entry.key, std::move(text), entry.revision}, false};
+  const bool is_namespace = kind.resource() == "namespaces";
+  // A creation let in after the namespace is marked would outlive the sweep.
+  std::optional<Namespaces::Closing> closing;
+  if (is_namespace) closing.emplace(namespaces_, ref.name);
+  auto updated = store_.update(entry.key, std::move(text), entry.revision);
+  if (!updated) return refuse(from_error(kind, ref.name, updated.error()));
+  if (is_namespace) namespaces_.set(ref.name, Namespaces::State::terminating);
+  if (is_namespace && on_terminating_) on_terminating_(ref.name);
+  return Removed{std::move(*updated), false};
+}
+
+base::Result<store::Entry> Writes::take_away(const store::Key& key, store::Revision expected) {
+  MARGAY_TRY(auto gone, store_.remove(key, expected));
+  if (on_removed_) on_removed_(key);
+  return gone;
+}
+
+}  // namespace margay::apiserver
