@@ -184,9 +184,12 @@ base::Result<std::vector<json::value>> parse_yaml(std::string_view text) {
     while (parser.HandleNextDocument(builder)) {
     }
   } catch (const YAML::Exception& error) {
+    // yaml-cpp has no position for what is missing at the end of the text.
+    const bool at_end = error.msg.starts_with("end of");
     return base::fail(base::ErrorCode::invalid,
-                      fmt::format("YAML: line {}, column {}: {}", error.mark.line + 1,
-                                  error.mark.column + 1, error.msg));
+                      at_end ? fmt::format("YAML: at the end of the text: {}", error.msg)
+                             : fmt::format("YAML: line {}, column {}: {}", error.mark.line + 1,
+                                           error.mark.column + 1, error.msg));
   }
   return documents;
 }

@@ -1,0 +1,335 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
+#include "api/calico.h"
+#include "api/kubernetes.h"
+#include "api/validation_case.h"
+
+namespace margay::api {
+namespace {
+
+json::value parsed(const std::string& yaml) {
+  const auto documents = parse_yaml(yaml);
+  EXPECT_TRUE(documents) << documents.error().message;
+  return documents && !documents->empty() ? documents->front() : json::value();
+}
+
+std::string yaml_error(const std::string& yaml) {
+  const auto documents = parse_yaml(yaml);
+  return documents ? "no error" : documents.error().message;
+}
+
+std::string json_error(const std::string& text) {
+  const auto value = parse_json(text);
+  return value ? "no error" : value.error().message;
+}
+
+// ---- JSON -----------------------------------------------------------------------------------
+
+TEST(Json, ErrorsSayWhere) {
+  EXPECT_EQ(json_error("{\n  \"a\": tru\n}"), "JSON: line 2, column 8: syntax error");
+  EXPECT_EQ(json_error("{\"a\": 1,\n \"a\": 2}"), "JSON: line 2, column 4: key \"a\" occurs twice");
+  EXPECT_EQ(json_error("{} x"), "JSON: line 1, column 4: text after the end of the value");
+  EXPECT_THAT(json_error("{"), testing::HasSubstr("incomplete"));
+}
+
+TEST(Json, NestingIsBounded) {
+  EXPECT_TRUE(parse_json(std::string(100, '[') + std::string(100, ']')));
+  EXPECT_THAT(json_error(std::string(101, '[') + std::string(101, ']')),
+              testing::HasSubstr("too deep"));
+}
+
+TEST(Json, TheSameKeyInTwoObjectsIsNoDuplicate) {
+  EXPECT_TRUE(parse_json(R"({"a": {"a": 1}, "b": [{"a": 2}, {"a": 3}]})"));
+}
+
+// ---- YAML -----------------------------------------------------------------------------------
+
+TEST(Yaml, PlainScalarsAreWhatKubernetesTakesThemFor) {
+  const std::vector<std::pair<std::string, json::value>> cases{
+      {"1", 1},
+      {"-1", -1},
+      {"+1", 1},
+      {"0x1F", 31},
+      {"0o17", 15},
+      {"017", 15},
+      {"0b101", 5},
+      {"1_000", 1000},
+      {"0", 0},
+      {"1.5", 1.5},
+      {".5", 0.5},
+      {"1e3", 1000.0},
+      {"true", true},
+      {"True", true},
+      {"yes", true},
+      {"on", true},
+      {"false", false},
+      {"no", false},
+      {"OFF", false},
+      {"null", nullptr},
+      {"~", nullptr},
+      {"''", ""},
+      {"'yes'", "yes"},
+      {"\"1\"", "1"},
+      {"y", "y"},
+      {"n", "n"},
+      {"yEs", "yEs"},
+      {"08", 8.0},
+      {"10.0.0.1", "10.0.0.1"},
+      {"1.2.3", "1.2.3"},
+      {"2021-04-30", "2021-04-30"},
+      {"0x", "0x"},
+      {"1:30", "1:30"},
+      {"-", "-"},
+      {"!!str 1", "1"},
+      {"9223372036854775807", INT64_MAX},
+      {"18446744073709551615", UINT64_MAX}};
+  for (const auto& [text, expected] : cases) {
+    if (text == "-") continue;  // an empty list item when alone
+    const auto value = parsed("a: " + text).at("a");
+    EXPECT_EQ(value, expected) << text << " became " << json::serialize(value);
+  }
+}
+
+TEST(Yaml, DocumentsOfAStream) {
+  const auto documents = parse_yaml("# nothing\n---\na: 1\n---\n---\nb: [2, {c: 3}]\n...\n");
+  ASSERT_TRUE(documents);
+  EXPECT_THAT(*documents, testing::ElementsAre(json::parse(R"({"a": 1})"),
+                                               json::parse(R"({"b": [2, {"c": 3}]})")));
+}
+
+TEST(Yaml, AnchorsAndMergeKeys) {
+  EXPECT_EQ(parsed("base: &b {x: 1, y: 2}\nuse: {<<: *b, y: 3}\nlist: [*b]"),
+            json::parse(R"({"base": {"x": 1, "y": 2}, "use": {"y": 3, "x": 1},
+                            "list": [{"x": 1, "y": 2}]})"));
+}
+
+TEST(Yaml, KeysThatAreNoStringsBecomeText) {
+  EXPECT_EQ(parsed("{80: a, true: b}"), json::parse(R"({"80": "a", "true": "b"})"));
+}
+
+TEST(Yaml, ErrorsSayWhere) {
+  EXPECT_EQ(yaml_error("a: 1\na: 2"), "YAML: line 2, column 4: key \"a\" occurs twice");
+  EXPECT_EQ(yaml_error("a: [1, 2"), "YAML: at the end of the text: end of sequence flow not found");
+  EXPECT_EQ(yaml_error("a: 1\nb: 2: 3"), "YAML: line 2, column 5: illegal map value");
+  EXPECT_EQ(yaml_error("a: .inf"), "YAML: line 1, column 4: \".inf\" has no form in JSON");
+  EXPECT_EQ(yaml_error("a: !custom 1"), "YAML: line 1, column 4: unsupported tag \"!custom\"");
+}
+
+TEST(Yaml, AliasesCannotBlowUp) {
+  std::string bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
+  for (int i = 1; i < 10; ++i) {
+    std::string items;
+    for (int j = 0; j < 10; ++j) items += (j ? ", *a" : "*a") + std::to_string(i - 1);
+    bomb += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [" + items + "]\n";
+  }
+  EXPECT_THAT(yaml_error(bomb), testing::HasSubstr("aliases make the document too large"));
+}
+
+TEST(Yaml, NestingIsBounded) {
+  EXPECT_THAT(yaml_error(std::string(101, '[') + std::string(101, ']')),
+              testing::HasSubstr("nested too deeply"));
+}
+
+TEST(Yaml, WrittenFormIsKubectls) {
+  EXPECT_EQ(to_yaml(json::parse(R"({
+    "kind": "A", "list": [{"a": 1, "b": [1, 2]}, "x", [1]], "empty": {}, "none": [],
+    "text": "line 1\nline 2\n", "quoted": "yes", "number": "1", "time": "2021-04-30T12:00:00Z",
+    "colon": "a: b", "half": 0.5, "port": "8080:8090", "null": null})")),
+            R"(kind: A
+list:
+- a: 1
+  b:
+  - 1
+  - 2
+- x
+- - 1
+empty: {}
+none: []
+text: |
+  line 1
+  line 2
+quoted: "yes"
+number: "1"
+time: "2021-04-30T12:00:00Z"
+colon: "a: b"
+half: 0.5
+port: 8080:8090
+"null": null
+)");
+}
+
+std::string any_text() {
+  static const std::vector<std::string> k_pieces{
+      "yes", "null", "1", "0x1", ":", " ", "#", "- ", "\n", "\"", "'",  "a",   "é",  "\t",
+      "{",   "}",    "[", "*",   "&", "!", "|", ">",  "%",  "@",  "<<", "1.5", "\\", "~"};
+  std::string text;
+  for (const int count = *rc::gen::inRange(0, 5); static_cast<int>(text.size()) < count;)
+    text += *rc::gen::elementOf(k_pieces);
+  return text;
+}
+
+json::value any_json(int depth) {
+  switch (*rc::gen::inRange(0, depth > 0 ? 7 : 5)) {
+    case 0:
+      return json::value(any_text());
+    case 1:
+      return *rc::gen::arbitrary<int64_t>();
+    case 2:
+      return *rc::gen::arbitrary<bool>();
+    case 3:
+      return nullptr;
+    case 4:
+      return *rc::gen::inRange(-1000, 1000) / 8.0 + 0.0625;
+    case 5: {
+      json::array array;
+      for (int i = *rc::gen::inRange(0, 4); i > 0; --i) array.push_back(any_json(depth - 1));
+      return array;
+    }
+    default: {
+      json::object object;
+      for (int i = *rc::gen::inRange(0, 4); i > 0; --i) object[any_text()] = any_json(depth - 1);
+      return object;
+    }
+  }
+}
+
+RC_GTEST_PROP(Yaml, WhatIsWrittenIsReadBack, ()) {
+  const json::value value = json::object{{"root", any_json(3)}};
+  const auto documents = parse_yaml(to_yaml(value));
+  RC_ASSERT(documents.has_value());
+  RC_ASSERT(documents->size() == 1U);
+  RC_ASSERT(documents->front() == value);
+}
+
+RC_GTEST_PROP(Json, WhatIsWrittenIsReadBack, ()) {
+  const json::value value = any_json(3);
+  const auto read = parse_json(to_json(value));
+  RC_ASSERT(read.has_value());
+  RC_ASSERT(*read == value);
+}
+
+// ---- structs ----------------------------------------------------------------------------------
+
+TEST(Decode, SaysWhichFieldHasTheWrongType) {
+  const auto policy = decode<NetworkPolicy>(
+      parsed("{metadata: {name: a}, spec: {ingress: [{action: Allow, source: {nets: [1]}}]}}"));
+  ASSERT_FALSE(policy);
+  EXPECT_EQ(policy.error().code, base::ErrorCode::invalid);
+  EXPECT_EQ(policy.error().message,
+            "spec.ingress[0].source.nets[0]: Invalid value: 1: must be a string");
+}
+
+TEST(Decode, LeavesUnknownFieldsToTheSchema) {
+  const auto pod = decode<kubernetes::Pod>(
+      parsed("{metadata: {name: a, zone: 1}, spec: {nodeName: n, more: {}}, extra: 1}"));
+  ASSERT_TRUE(pod);
+  EXPECT_EQ(pod->metadata.name, "a");
+  EXPECT_EQ(pod->spec.node_name, "n");
+}
+
+TEST(Decode, FlatStructsOfNestedObjects) {
+  const auto service = decode<kubernetes::Service>(parsed(R"(
+    metadata: {name: web, namespace: a}
+    spec:
+      clusterIP: 10.96.0.1
+      ports: [{port: 80, targetPort: http, protocol: TCP}]
+      sessionAffinityConfig: {clientIP: {timeoutSeconds: 60}}
+    status: {loadBalancer: {ingress: [{hostname: x}, {ip: 192.0.2.1}]}})"));
+  ASSERT_TRUE(service) << service.error().message;
+  EXPECT_EQ(service->cluster_ip, "10.96.0.1");
+  EXPECT_EQ(service->ports.at(0).target_port, IntOrString("http"));
+  EXPECT_EQ(service->session_affinity_timeout_seconds, 60);
+  EXPECT_THAT(service->load_balancer_ips, testing::ElementsAre("192.0.2.1"));
+}
+
+TEST(Decode, AnEmptyEgressListDiffersFromNone) {
+  const auto egress = [](const std::string& spec) {
+    return decode<kubernetes::NetworkPolicy>(parsed("{metadata: {name: a}, spec: " + spec + "}"))
+        ->egress;
+  };
+  EXPECT_FALSE(egress("{podSelector: {}}").has_value());
+  ASSERT_TRUE(egress("{podSelector: {}, egress: []}").has_value());
+  EXPECT_TRUE(egress("{podSelector: {}, egress: []}")->empty());
+}
+
+TEST(Decode, SettingsAreTheTextOfFelixEnvironment) {
+  const auto felix = decode<FelixConfiguration>(parsed(R"(
+    metadata: {name: default}
+    spec:
+      bpfEnabled: true
+      routeRefreshInterval: 1m30s
+      iptablesLockProbeInterval: 50ms
+      iptablesMarkMask: 0xff000000
+      routeTableRange: {min: 1, max: 99}
+      failsafeInboundHostPorts: [{protocol: UDP, port: 68}, {net: 'fd00::/8', port: 22}]
+      failsafeOutboundHostPorts: []
+      kubeNodePortRanges: ['30000:32767', 80])"));
+  ASSERT_TRUE(felix) << felix.error().message;
+  const std::map<std::string, std::string> expected{
+      {"bpfEnabled", "true"},
+      {"routeRefreshInterval", "90"},
+      {"iptablesLockProbeInterval", "50"},
+      {"iptablesMarkMask", "4278190080"},
+      {"routeTableRange", "1-99"},
+      {"failsafeInboundHostPorts", "udp:68,tcp:[fd00::/8]:22"},
+      {"failsafeOutboundHostPorts", "none"},
+      {"kubeNodePortRanges", "30000:32767,80"}};
+  EXPECT_EQ(felix->settings, expected);
+  EXPECT_EQ(decode<FelixConfiguration>(encode(*felix))->settings, expected);
+}
+
+TEST(Encode, BeginsWithTypeAndLeavesEmptyFieldsOut) {
+  IPAMBlock block;
+  block.metadata.name = "10-0-0-0-30";
+  block.spec.cidr = "10.0.0.0/30";
+  block.spec.affinity = "host:n1";
+  block.spec.allocations = {std::nullopt, 0, std::nullopt, std::nullopt};
+  block.spec.unallocated = {0, 2, 3};
+  block.spec.attributes = {{.handle_id = "h", .secondary = {{"node", "n1"}}}};
+  EXPECT_EQ(
+      to_json(encode(block)),
+      R"({"apiVersion":"crd.projectcalico.org/v1","kind":"IPAMBlock",)"
+      R"("metadata":{"name":"10-0-0-0-30"},"spec":{"cidr":"10.0.0.0/30",)"
+      R"("affinity":"host:n1","strictAffinity":false,"allocations":[null,0,null,null],)"
+      R"("unallocated":[0,2,3],"attributes":[{"handle_id":"h","secondary":{"node":"n1"}}]}})");
+  const auto read = decode<IPAMBlock>(encode(block));
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->spec.allocations, block.spec.allocations);
+  EXPECT_EQ(read->spec.attributes, block.spec.attributes);
+}
+
+RC_GTEST_PROP(Encode, APolicyIsReadBackAsItWas, ()) {
+  const auto names = [] {
+    return *rc::gen::container<std::vector<std::string>>(
+        rc::gen::elementOf(std::vector<std::string>{"10.0.0.0/8", "has(a)", "x"}));
+  };
+  GlobalNetworkPolicy policy;
+  policy.metadata.name = "p";
+  policy.metadata.labels = {{"a", "b"}};
+  if (*rc::gen::arbitrary<bool>()) policy.spec.order = *rc::gen::inRange(-100, 100) / 4.0;
+  policy.spec.do_not_track = *rc::gen::arbitrary<bool>();
+  policy.spec.types = names();
+  for (int i = *rc::gen::inRange(0, 3); i > 0; --i) {
+    Rule rule;
+    rule.action = "Allow";
+    if (*rc::gen::arbitrary<bool>()) rule.protocol = int64_t{6};
+    if (*rc::gen::arbitrary<bool>()) rule.icmp = ICMPFields{.type = 0, .code = {}};
+    if (*rc::gen::arbitrary<bool>())
+      rule.source.service_accounts = ServiceAccountMatch{names(), ""};
+    rule.destination.nets = names();
+    rule.destination.ports = {int64_t{80}, std::string("1:2")};
+    policy.spec.ingress.push_back(rule);
+  }
+  const auto read = decode<GlobalNetworkPolicy>(encode(policy));
+  RC_ASSERT(read.has_value());
+  RC_ASSERT(read->metadata == policy.metadata);
+  RC_ASSERT(read->spec == policy.spec);
+}
+
+}  // namespace
+}  // namespace margay::api

@@ -1,0 +1,187 @@
+#include "api/patch.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
+#include "api/kind.h"
+
+namespace margay::api {
+namespace {
+
+// ---- JSON Patch: the examples of RFC 6902, appendix A
+// --------------------------------------------
+
+struct JsonPatchCase {
+  const char* name;
+  const char* document;
+  const char* patch;
+  const char* result;  // the document, or the error's message
+};
+
+TEST(JsonPatch, ExamplesOfTheRfc) {
+  const std::vector<JsonPatchCase> cases{
+      {"A.1 adding a member", R"({"foo":"bar"})", R"([{"op":"add","path":"/baz","value":"qux"}])",
+       R"({"foo":"bar","baz":"qux"})"},
+      {"A.2 adding an element", R"({"foo":["bar","baz"]})",
+       R"([{"op":"add","path":"/foo/1","value":"qux"}])", R"({"foo":["bar","qux","baz"]})"},
+      {"A.3 removing a member", R"({"baz":"qux","foo":"bar"})",
+       R"([{"op":"remove","path":"/baz"}])", R"({"foo":"bar"})"},
+      {"A.4 removing an element", R"({"foo":["bar","qux","baz"]})",
+       R"([{"op":"remove","path":"/foo/1"}])", R"({"foo":["bar","baz"]})"},
+      {"A.5 replacing a value", R"({"baz":"qux","foo":"bar"})",
+       R"([{"op":"replace","path":"/baz","value":"boo"}])", R"({"baz":"boo","foo":"bar"})"},
+      {"A.6 moving a value", R"({"foo":{"bar":"baz","waldo":"fred"},"qux":{"corge":"grault"}})",
+       R"([{"op":"move","from":"/foo/waldo","path":"/qux/thud"}])",
+       R"({"foo":{"bar":"baz"},"qux":{"corge":"grault","thud":"fred"}})"},
+      {"A.7 moving an element", R"({"foo":["all","grass","cows","eat"]})",
+       R"([{"op":"move","from":"/foo/1","path":"/foo/3"}])",
+       R"({"foo":["all","cows","eat","grass"]})"},
+      {"A.8 testing a value", R"({"baz":"qux","foo":["a",2,"c"]})",
+       R"([{"op":"test","path":"/baz","value":"qux"},{"op":"test","path":"/foo/1","value":2}])",
+       R"({"baz":"qux","foo":["a",2,"c"]})"},
+      {"A.9 testing a value, failing", R"({"baz":"qux"})",
+       R"([{"op":"test","path":"/baz","value":"bar"}])", "operation 0: the test failed"},
+      {"A.10 adding a nested object", R"({"foo":"bar"})",
+       R"([{"op":"add","path":"/child","value":{"grandchild":{}}}])",
+       R"({"foo":"bar","child":{"grandchild":{}}})"},
+      {"A.11 ignoring unknown elements", R"({"foo":"bar"})",
+       R"([{"op":"add","path":"/baz","value":"qux","xyz":123}])", R"({"foo":"bar","baz":"qux"})"},
+      {"A.12 adding to nowhere", R"({"foo":"bar"})",
+       R"([{"op":"add","path":"/baz/bat","value":"qux"}])",
+       "operation 0: path \"/baz/bat\" does not exist"},
+      {"A.14 escapes", R"({"/":9,"~1":10})", R"([{"op":"test","path":"/~01","value":10}])",
+       R"({"/":9,"~1":10})"},
+      {"A.15 strings are no numbers", R"({"/":9,"~1":10})",
+       R"([{"op":"test","path":"/~01","value":"10"}])", "operation 0: the test failed"},
+      {"A.16 adding an array", R"({"foo":["bar"]})",
+       R"([{"op":"add","path":"/foo/-","value":["abc","def"]}])",
+       R"({"foo":["bar",["abc","def"]]})"}};
+  for (const auto& one : cases) {
+    const auto patched = apply_json_patch(json::parse(one.document), json::parse(one.patch));
+    if (patched)
+      EXPECT_EQ(*patched, json::parse(one.result)) << one.name;
+    else
+      EXPECT_EQ(patched.error().message, one.result) << one.name;
+  }
+}
+
+TEST(JsonPatch, RefusesWhatIsMalformed) {
+  const std::vector<std::pair<const char*, const char*>> cases{
+      {R"({})", "a JSON patch must be a list of operations"},
+      {R"([1])", "operation 0: must be an object"},
+      {R"([{"op":"add","path":"/a"}])", "operation 0: needs a \"value\""},
+      {R"([{"op":"grow","path":"/a"}])", "operation 0: unknown operation \"grow\""},
+      {R"([{"op":"remove","path":"a"}])",
+       "operation 0: path \"a\" must be empty or begin with \"/\""},
+      {R"([{"op":"add","path":"/list/01","value":1}])",
+       "operation 0: path \"/list/01\" does not exist"},
+      {R"([{"op":"add","path":"/list/2","value":1}])",
+       "operation 0: path \"/list/2\" does not exist"},
+      {R"([{"op":"move","from":"/o","path":"/o/p"}])",
+       "operation 0: cannot move a value into itself"}};
+  for (const auto& [patch, message] : cases) {
+    const auto patched =
+        apply_json_patch(json::parse(R"({"list":[0],"o":{}})"), json::parse(patch));
+    ASSERT_FALSE(patched) << patch;
+    EXPECT_EQ(patched.error().message, message);
+  }
+}
+
+// ---- merge patch: the examples of RFC 7396, appendix A
+// --------------------------------------------
+
+TEST(MergePatch, ExamplesOfTheRfc) {
+  const std::vector<std::array<const char*, 3>> cases{
+      {R"({"a":"b"})", R"({"a":"c"})", R"({"a":"c"})"},
+      {R"({"a":"b"})", R"({"b":"c"})", R"({"a":"b","b":"c"})"},
+      {R"({"a":"b"})", R"({"a":null})", R"({})"},
+      {R"({"a":"b","b":"c"})", R"({"a":null})", R"({"b":"c"})"},
+      {R"({"a":["b"]})", R"({"a":"c"})", R"({"a":"c"})"},
+      {R"({"a":"c"})", R"({"a":["b"]})", R"({"a":["b"]})"},
+      {R"({"a":{"b":"c"}})", R"({"a":{"b":"d","c":null}})", R"({"a":{"b":"d"}})"},
+      {R"({"a":[{"b":"c"}]})", R"({"a":[1]})", R"({"a":[1]})"},
+      {R"(["a","b"])", R"(["c","d"])", R"(["c","d"])"},
+      {R"({"a":"b"})", R"(["c"])", R"(["c"])"},
+      {R"({"a":"foo"})", R"(null)", R"(null)"},
+      {R"({"a":"foo"})", R"("bar")", R"("bar")"},
+      {R"({"e":null})", R"({"a":1})", R"({"e":null,"a":1})"},
+      {R"([1,2])", R"({"a":"b","c":null})", R"({"a":"b"})"},
+      {R"({})", R"({"a":{"bb":{"ccc":null}}})", R"({"a":{"bb":{}}})"}};
+  for (const auto& [document, patch, result] : cases)
+    EXPECT_EQ(apply_merge_patch(json::parse(document), json::parse(patch)), json::parse(result))
+        << document << " + " << patch;
+}
+
+// ---- strategic merge patch
+// ------------------------------------------------------------------------
+
+struct StrategicCase {
+  const char* name;
+  const char* before;
+  const char* patch;
+  const char* after;  // the document, or the error's message
+};
+
+TEST(StrategicMergePatch, OfAPod) {
+  const std::vector<StrategicCase> cases{
+      {"a container by its name",
+       R"({"spec":{"containers":[{"name":"a","image":"1"},{"name":"b","image":"1"}]}})",
+       R"({"spec":{"containers":[{"name":"b","image":"2"}]}})",
+       R"({"spec":{"containers":[{"name":"a","image":"1"},{"name":"b","image":"2"}]}})"},
+      {"a new container", R"({"spec":{"containers":[{"name":"a","image":"1"}]}})",
+       R"({"spec":{"containers":[{"name":"b","image":"2","command":null}]}})",
+       R"({"spec":{"containers":[{"name":"a","image":"1"},{"name":"b","image":"2"}]}})"},
+      {"a container less", R"({"spec":{"containers":[{"name":"a"},{"name":"b"}]}})",
+       R"({"spec":{"containers":[{"name":"a","$patch":"delete"}]}})",
+       R"({"spec":{"containers":[{"name":"b"}]}})"},
+      {"other containers altogether", R"({"spec":{"containers":[{"name":"a"},{"name":"b"}]}})",
+       R"({"spec":{"containers":[{"name":"c"},{"$patch":"replace"}]}})",
+       R"({"spec":{"containers":[{"name":"c"}]}})"},
+      {"a list without strategy", R"({"spec":{"containers":[{"name":"a","args":["x","y"]}]}})",
+       R"({"spec":{"containers":[{"name":"a","args":["z"]}]}})",
+       R"({"spec":{"containers":[{"name":"a","args":["z"]}]}})"},
+      {"deep merges",
+       R"({"spec":{"containers":[{"name":"a","env":[{"name":"X","value":"1"},{"name":"Y","value":"1"}]}]}})",
+       R"({"spec":{"containers":[{"name":"a","env":[{"name":"X","value":"2"}]}]}})",
+       R"({"spec":{"containers":[{"name":"a","env":[{"name":"X","value":"2"},{"name":"Y","value":"1"}]}]}})"},
+      {"an order", R"({"spec":{"containers":[{"name":"a"},{"name":"b"}]}})",
+       R"({"spec":{"$setElementOrder/containers":[{"name":"c"},{"name":"b"},{"name":"a"}],"containers":[{"name":"c"}]}})",
+       R"({"spec":{"containers":[{"name":"c"},{"name":"b"},{"name":"a"}]}})"},
+      {"an order that leaves others where they were",
+       R"({"spec":{"containers":[{"name":"mine1"},{"name":"other"},{"name":"mine2"}]}})",
+       R"({"spec":{"$setElementOrder/containers":[{"name":"mine1"},{"name":"mine2"}]}})",
+       R"({"spec":{"containers":[{"name":"mine1"},{"name":"other"},{"name":"mine2"}]}})"},
+      {"finalizers are a set", R"({"metadata":{"finalizers":["a","b"]}})",
+       R"({"metadata":{"finalizers":["b","c"]}})", R"({"metadata":{"finalizers":["a","b","c"]}})"},
+      {"values deleted from a set", R"({"metadata":{"finalizers":["a","b"]}})",
+       R"({"metadata":{"$deleteFromPrimitiveList/finalizers":["a"],"finalizers":["c"]}})",
+       R"({"metadata":{"finalizers":["b","c"]}})"},
+      {"keys that are retained", R"({"spec":{"volumes":[{"name":"v","emptyDir":{}}]}})",
+       R"({"spec":{"volumes":[{"name":"v","$retainKeys":["name","hostPath"],"hostPath":{"path":"/"}}]}})",
+       R"({"spec":{"volumes":[{"name":"v","hostPath":{"path":"/"}}]}})"},
+      {"a label less", R"({"metadata":{"labels":{"a":"1","b":"2"}}})",
+       R"({"metadata":{"labels":{"a":null}}})", R"({"metadata":{"labels":{"b":"2"}}})"},
+      {"an object replaced", R"({"metadata":{"labels":{"a":"1","b":"2"}}})",
+       R"({"metadata":{"labels":{"$patch":"replace","c":"3"}}})",
+       R"({"metadata":{"labels":{"c":"3"}}})"},
+      {"an element without its key", R"({"spec":{"containers":[{"name":"a"}]}})",
+       R"({"spec":{"containers":[{"image":"2"}]}})",
+       "spec: containers: an element of the list has no merge key \"name\""},
+      {"a directive that is none", R"({"spec":{}})", R"({"spec":{"$patch":"grow"}})",
+       "spec: $patch must be \"replace\", \"delete\" or \"merge\""}};
+  const Schema& schema = *find_kind("v1", "Pod")->schema;
+  for (const auto& one : cases) {
+    const auto patched =
+        apply_strategic_merge_patch(schema, json::parse(one.before), json::parse(one.patch));
+    if (patched)
+      EXPECT_EQ(json::serialize(*patched), json::serialize(json::parse(one.after))) << one.name;
+    else
+      EXPECT_EQ(patched.error().message, one.after) << one.name;
+  }
+}
+
+}  // namespace
+}  // namespace margay::api
