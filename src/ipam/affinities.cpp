@@ -157,7 +157,9 @@ Result<bool> Affinities::try_release(const std::string& host, const Prefix& bloc
   }
   if (claimed && !claimed->empty() && must_be_empty) {
     if (affinity && affinity->object.spec.state == k_pending_deletion) {
-      affinity->object.spec.state = k_confirmed;  // of a release that died half way
+      // Of a release that died half way. Pending, not confirmed: the claim is judged anew, and
+      // may have been given up because the host had too many.
+      affinity->object.spec.state = k_pending;
       MARGAY_TRY(const bool restored, won(affinities_.update(*affinity)));
       if (!restored) return false;
     }
