@@ -16,7 +16,8 @@
 
 namespace margay::policy {
 
-// Members are written as ipset and every other set implementation can take them.
+// Members are written as ipset and every other set implementation can take them: never with
+// length 0, but as the family's two halves.
 struct SetMember {
   Prefix net;            // named ports: a single address
   uint8_t protocol = 0;  // named ports only
@@ -61,8 +62,8 @@ struct ProgramRules {
 
 struct ProgramTier {
   std::string name;
-  std::vector<PolicyKey> ingress,
-      egress;  // that apply, in order; a direction without any is open to the next tier
+  // Those that apply, in order. A direction without any is open to the next tier.
+  std::vector<PolicyKey> ingress, egress;
   bool operator==(const ProgramTier&) const = default;
 };
 
@@ -127,6 +128,7 @@ struct PolicyUpdate {
 struct PolicyRemove {
   PolicyKey key;
 };
+// A profile that endpoints list but the model does not have comes with no rules.
 struct ProfileUpdate {
   std::string name;
   std::shared_ptr<const ProgramRules> rules;
