@@ -4,7 +4,9 @@
 //   margay_differential --dataplane iptables --cases 200 --packets 1000 --seed 1
 //
 // Ends with "differential: N cases, M verdicts, K mismatches". Status 1: some mismatched, or the
-// state reached by changes is not the one programmed afresh. A case is repeated by its own seed.
+// state reached by changes is not the one programmed afresh. A case is repeated by its own seed
+// (--seed S --cases 1); what failed is shrunk, saved under --regress, and judged first by later
+// runs.
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -12,6 +14,7 @@
 #include <CLI/CLI.hpp>
 
 #include "base/log.h"
+#include "differential/case_file.h"
 #include "differential/shrink.h"
 #include "differential/trial.h"
 
@@ -28,6 +31,10 @@ struct Options {
   std::string log_level = "error";
 };
 
+struct Totals {
+  size_t cases = 0, verdicts = 0, allowed = 0, mismatches = 0, drifted = 0;
+};
+
 void report_mismatch(Wire& wire, uint64_t seed, const Options& options, const Mismatch& mismatch) {
   fmt::print("seed {}: {}\n", seed, mismatch.description);
   const auto shrunk = shrink(wire, options.trial.dataplane, mismatch);
@@ -38,30 +45,58 @@ void report_mismatch(Wire& wire, uint64_t seed, const Options& options, const Mi
   const std::string file =
       fmt::format("{}/{}-{}.json", options.regress, options.trial.dataplane, seed);
   fmt::print("  shrunk to:\n{}", describe(*shrunk));
-  static_cast<void>(file);
+  const auto written = write_case(file, *shrunk);
+  fmt::print("  {}\n", written ? "saved as " + file : written.error().message);
+}
+
+// The cases that failed once.
+base::Result<> judge_known(Wire& wire, const Options& options, Totals& totals) {
+  MARGAY_TRY(const auto cases, read_cases(options.regress));
+  for (const auto& [name, known] : cases) {
+    const auto wrong = disagrees(wire, options.trial.dataplane, known.model, known.packet);
+    if (!wrong) return base::fail(base::Error(wrong.error()).wrap(name));
+    if (!*wrong)
+      return base::fail(base::ErrorCode::invalid, name + ": its packet has no determined way");
+    ++totals.cases;
+    ++totals.verdicts;
+    if (!**wrong) continue;
+    ++totals.mismatches;
+    fmt::print("{}: again: {}\n", name, known.description);
+  }
+  return {};
+}
+
+base::Result<> judge_generated(Wire& wire, uint64_t seed, const Options& options, Totals& totals) {
+  TrialOptions trial = options.trial;
+  if (seed % 4 == 3) trial.workloads = k_many_workloads;
+  const auto result = run_trial(wire, seed, trial);
+  if (!result) return base::fail(base::Error(result.error()).wrap(fmt::format("seed {}", seed)));
+  ++totals.cases;
+  totals.verdicts += result->verdicts;
+  totals.allowed += result->allowed;
+  totals.mismatches += result->mismatches;
+  if (!result->drift.empty()) {
+    ++totals.drifted;
+    fmt::print("seed {}: the state reached by changes is not the one programmed afresh:\n{}", seed,
+               result->drift);
+  }
+  if (result->first) report_mismatch(wire, seed, options, *result->first);
+  return {};
 }
 
 base::Result<int> run(const Options& options) {
   MARGAY_TRY(Wire wire, Wire::create(k_many_workloads));
-  size_t cases = 0, verdicts = 0, allowed = 0, mismatches = 0, drifted = 0;
-  for (; cases < options.cases; ++cases) {
-    const uint64_t seed = options.seed + cases;
-    TrialOptions trial = options.trial;
-    if (seed % 4 == 3) trial.workloads = k_many_workloads;
-    const auto result = run_trial(wire, seed, trial);
-    if (!result) return base::fail(base::Error(result.error()).wrap(fmt::format("seed {}", seed)));
-    verdicts += result->verdicts;
-    allowed += result->allowed;
-    mismatches += result->mismatches;
-    drifted += result->drift.empty() ? 0 : 1;
-    if (!result->drift.empty()) fmt::print("seed {}: state differs:\n{}", seed, result->drift);
-    if (result->first) report_mismatch(wire, seed, options, *result->first);
-  }
+  Totals totals;
+  MARGAY_CHECK(judge_known(wire, options, totals));
+  for (size_t i = 0; i < options.cases; ++i)
+    MARGAY_CHECK(judge_generated(wire, options.seed + i, options, totals));
   fmt::print(
-      "seeds {} to {}; {} packets were allowed, {} denied; {} cases ended in another state\n",
-      options.seed, options.seed + cases - 1, allowed, verdicts - allowed, drifted);
-  fmt::print("differential: {} cases, {} verdicts, {} mismatches\n", cases, verdicts, mismatches);
-  return mismatches == 0 && drifted == 0 && verdicts > 0 ? 0 : 1;
+      "seeds {} to {}; {} packets allowed, {} denied; {} cases ended in a state of their own\n",
+      options.seed, options.seed + options.cases - 1, totals.allowed,
+      totals.verdicts - totals.allowed, totals.drifted);
+  fmt::print("differential: {} cases, {} verdicts, {} mismatches\n", totals.cases, totals.verdicts,
+             totals.mismatches);
+  return totals.mismatches == 0 && totals.drifted == 0 && totals.verdicts > 0 ? 0 : 1;
 }
 
 }  // namespace

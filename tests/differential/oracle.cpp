@@ -88,4 +88,16 @@ std::optional<Expectation> Oracle::expect(const Packet& packet) const {
   return expected;
 }
 
+std::optional<Expectation> Oracle::expect_spoofed(const Packet& packet,
+                                                  const WorkloadEndpoint& by) const {
+  const auto from = place_of(packet.source), to = place_of(packet.destination);
+  const std::string& name = by.interface_name;
+  if (!from || !to || from->interface_name == name || to->interface_name == name)
+    return std::nullopt;
+  return Expectation{.injection = {name, packet},
+                     .leaves_by = to->interface_name,
+                     .verdict = Verdict::deny,
+                     .why = "deny: the source is not " + by.key.id()};
+}
+
 }  // namespace margay::differential

@@ -31,6 +31,9 @@ class Oracle {
   // Nothing when the packet's way is not determined by the model: addresses that several endpoints
   // claim, or that stay on one interface.
   std::optional<Expectation> expect(const policy::Packet& packet) const;
+  // The same packet sent by a workload whose address its source is not: never let through.
+  std::optional<Expectation> expect_spoofed(const policy::Packet& packet,
+                                            const policy::WorkloadEndpoint& by) const;
 
  private:
   struct Place {

@@ -22,6 +22,8 @@ using policy::Verdict;
 
 // Below the kernel's queue of packets waiting on a CPU (net.core.netdev_max_backlog: 1000).
 constexpr size_t k_most_in_batch = 250;
+constexpr size_t k_one_spoofed_in = 30;
+constexpr size_t k_most_drift_lines = 10;
 constexpr size_t k_most_tries = 20;  // for a packet whose way is determined
 
 // The workloads' MAC addresses are those of the far ends.
@@ -104,6 +106,9 @@ class Trial {
 
  private:
   size_t below(size_t bound) { return random_() % bound; }
+  const policy::WorkloadEndpoint& any_endpoint(const Oracle& oracle) {
+    return *oracle.endpoints()[below(oracle.endpoints().size())];
+  }
 
   Result<> change(Node& node) {
     std::vector<policy::ModelChange> changes;
@@ -128,10 +133,12 @@ class Trial {
     FlowSet flows;
     std::vector<Expectation> expected;
     for (size_t tries = 0; expected.size() < size && tries < size * k_most_tries; ++tries) {
-      const auto& endpoint = *oracle.endpoints()[below(oracle.endpoints().size())];
+      const auto& endpoint = any_endpoint(oracle);
       const auto direction = below(2) == 0 ? Direction::ingress : Direction::egress;
       const Packet packet = generator_.packet(model_, endpoint, direction);
-      auto expectation = oracle.expect(packet);
+      auto expectation = below(k_one_spoofed_in) == 0
+                             ? oracle.expect_spoofed(packet, any_endpoint(oracle))
+                             : oracle.expect(packet);
       if (expectation && flows.insert(packet)) expected.push_back(std::move(*expectation));
     }
     std::vector<Injection> batch;
@@ -171,9 +178,18 @@ class Trial {
     std::vector<std::string> only_stepwise, only_afresh;
     std::ranges::set_difference(stepwise, afresh, std::back_inserter(only_stepwise));
     std::ranges::set_difference(afresh, stepwise, std::back_inserter(only_afresh));
-    for (const auto& line : only_stepwise) result_.drift += "only stepwise: " + line + "\n";
-    for (const auto& line : only_afresh) result_.drift += "only afresh: " + line + "\n";
+    if (node.program() != fresh.program()) result_.drift += "the graph's program is another one\n";
+    describe_drift("stepwise", only_stepwise);
+    describe_drift("afresh", only_afresh);
     return {};
+  }
+
+  void describe_drift(const char* which, const std::vector<std::string>& lines) {
+    for (size_t i = 0; i < lines.size() && i < k_most_drift_lines; ++i)
+      result_.drift += fmt::format("only {}: {}\n", which, lines[i]);
+    if (lines.size() > k_most_drift_lines)
+      result_.drift +=
+          fmt::format("only {}: {} lines more\n", which, lines.size() - k_most_drift_lines);
   }
 
   Wire& wire_;
