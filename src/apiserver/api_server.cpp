@@ -68,7 +68,7 @@ void ApiServer::Parts::connect() {
                                                 .metrics_text = [this] { return metrics.text(); }});
 }
 
-base::Result<std::unique_ptr<ApiServer>> ApiServer::start(const Options& options) {
+base::Result<std::unique_ptr<ApiServer>> ApiServer::start(Options options) {
   MARGAY_TRY(auto directory, StateDir::open(options.data_dir));
   auto parts = std::make_unique<Parts>(std::move(directory));
   MARGAY_CHECK(parts->directory.ensure_pki(options.address, parts->clock.wall_time()));
@@ -82,6 +82,7 @@ base::Result<std::unique_ptr<ApiServer>> ApiServer::start(const Options& options
   MARGAY_TRY(parts->server,
              Server::listen({.address = options.address,
                              .port = options.port,
+                             .sockets = std::move(options.sockets),
                              .certificate = parts->directory.server(),
                              .client_authority = parts->directory.authority_certificate(),
                              .limits = options.limits}));

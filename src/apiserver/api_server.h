@@ -18,10 +18,13 @@ class ApiServer {
     std::filesystem::path data_dir;
     std::string address = "127.0.0.1";
     uint16_t port = 6443;  // 0: any free one
+    // Sockets that listen already, instead of one at that address, which then only is what the
+    // certificate and the kubeconfigs name.
+    std::vector<base::UniqueFd> sockets = {};
     ServerLimits limits = {};
   };
   // Serves when it returns; DIR/kubeconfig is written by then.
-  static base::Result<std::unique_ptr<ApiServer>> start(const Options& options);
+  static base::Result<std::unique_ptr<ApiServer>> start(Options options);
   ~ApiServer();
 
   std::string url() const;

@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "apiserver/api_server.h"
+#include "apiserver/inherited_sockets.h"
 #include "base/event_loop.h"
 #include "base/log.h"
 
@@ -31,12 +32,14 @@ void raise_descriptor_limit() {
 }
 
 base::Result<int> serve(const Arguments& arguments) {
+  MARGAY_TRY(auto sockets, inherited_sockets());  // before any other file is opened
   MARGAY_CHECK(base::set_up_log("apiserver", arguments.log_level));
   MARGAY_TRY(const auto listen, parse_listen_address(arguments.listen));
   raise_descriptor_limit();
-  MARGAY_TRY(const auto server,
-             ApiServer::start(
-                 {.data_dir = arguments.data_dir, .address = listen.address, .port = listen.port}));
+  MARGAY_TRY(const auto server, ApiServer::start({.data_dir = arguments.data_dir,
+                                                  .address = listen.address,
+                                                  .port = listen.port,
+                                                  .sockets = std::move(sockets)}));
   // On standard output, for whoever started it: everything is in place now.
   fmt::print("serving {} kubeconfig {}\n", server->url(), server->kubeconfig().string());
   std::fflush(stdout);

@@ -2,6 +2,7 @@
 
 #include <openssl/ssl.h>
 #include <spdlog/spdlog.h>
+#include <sys/socket.h>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -57,7 +58,9 @@ struct Server::Engine {
   explicit Engine(const Options& options)
       : limits(options.limits), handlers(options.limits.handler_threads) {}
 
-  asio::awaitable<void> accept();
+  void open(const Options& options);
+  void adopt(base::UniqueFd socket);
+  asio::awaitable<void> accept(tcp::acceptor& acceptor);
   void serve(tcp::socket socket);
   void close_all();
   bool all_closed(std::chrono::milliseconds patience);
@@ -73,19 +76,28 @@ struct Server::Engine {
   asio::thread_pool handlers;
   asio::io_context io;
   asio::executor_work_guard<asio::io_context::executor_type> work = asio::make_work_guard(io);
-  tcp::acceptor acceptor{io};
+  std::vector<tcp::acceptor> acceptors;
   std::vector<std::thread> threads;
 };
 
-base::Result<std::unique_ptr<Server>> Server::listen(const Options& options) {
+void Server::Engine::open(const Options& options) {
+  const tcp::endpoint endpoint(asio::ip::make_address(options.address), options.port);
+  acceptors.emplace_back(io, endpoint, /*reuse_addr=*/true);
+}
+
+void Server::Engine::adopt(base::UniqueFd socket) {
+  int family = AF_INET;
+  socklen_t size = sizeof family;
+  ::getsockopt(socket.get(), SOL_SOCKET, SO_DOMAIN, &family, &size);
+  acceptors.emplace_back(io, family == AF_INET6 ? tcp::v6() : tcp::v4(), socket.release());
+}
+
+base::Result<std::unique_ptr<Server>> Server::listen(Options options) {
   auto engine = std::make_unique<Engine>(options);
   try {
     set_up_tls(engine->tls, options);
-    const tcp::endpoint endpoint(asio::ip::make_address(options.address), options.port);
-    engine->acceptor.open(endpoint.protocol());
-    engine->acceptor.set_option(tcp::acceptor::reuse_address(true));
-    engine->acceptor.bind(endpoint);
-    engine->acceptor.listen();
+    for (auto& socket : options.sockets) engine->adopt(std::move(socket));
+    if (engine->acceptors.empty()) engine->open(options);
   } catch (const boost::system::system_error& error) {
     return base::fail(base::ErrorCode::unavailable,
                       fmt::format("listen on {} port {}: {}", options.address, options.port,
@@ -98,16 +110,17 @@ Server::Server(std::unique_ptr<Engine> engine) : engine_(std::move(engine)) {}
 
 Server::~Server() { stop(std::chrono::milliseconds(0)); }
 
-uint16_t Server::port() const { return engine_->acceptor.local_endpoint().port(); }
+uint16_t Server::port() const { return engine_->acceptors.front().local_endpoint().port(); }
 
 void Server::start(const Services& services) {
   engine_->context.reset(new ConnectionContext{engine_->limits, services, engine_->handlers});
-  asio::co_spawn(engine_->io, engine_->accept(), asio::detached);
+  for (auto& acceptor : engine_->acceptors)
+    asio::co_spawn(engine_->io, engine_->accept(acceptor), asio::detached);
   for (unsigned i = 0; i < engine_->limits.io_threads; ++i)
     engine_->threads.emplace_back([engine = engine_.get()] { engine->io.run(); });
 }
 
-asio::awaitable<void> Server::Engine::accept() {
+asio::awaitable<void> Server::Engine::accept(tcp::acceptor& acceptor) {
   while (true) {
     auto [error, socket] = co_await acceptor.async_accept(asio::make_strand(io), k_await);
     if (error == asio::error::operation_aborted || error == asio::error::bad_descriptor) co_return;
@@ -165,7 +178,7 @@ void Server::stop(std::chrono::milliseconds patience) {
   engine.context->stopping = true;
   asio::post(engine.io, [&engine] {
     error_code ignored;
-    engine.acceptor.close(ignored);
+    for (auto& acceptor : engine.acceptors) acceptor.close(ignored);
   });
   engine.close_all();
   if (!engine.all_closed(patience)) spdlog::warn("stopping with requests under way: they are cut");

@@ -8,12 +8,14 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "apiserver/metrics.h"
 #include "apiserver/pki.h"
 #include "apiserver/router.h"
 #include "apiserver/tokens.h"
 #include "base/result.h"
+#include "base/unique_fd.h"
 
 namespace margay::apiserver {
 
@@ -37,6 +39,8 @@ class Server {
   struct Options {
     std::string address;  // an IP address
     uint16_t port = 0;    // 0: any free one
+    // Sockets that listen already (inherited_sockets.h), instead of one at that address.
+    std::vector<base::UniqueFd> sockets = {};
     KeyPair certificate;
     std::string client_authority;  // PEM
     ServerLimits limits = {};
@@ -48,7 +52,7 @@ class Server {
   };
 
   // Listens. Connections wait until start().
-  static base::Result<std::unique_ptr<Server>> listen(const Options& options);
+  static base::Result<std::unique_ptr<Server>> listen(Options options);
   ~Server();
 
   uint16_t port() const;
