@@ -21,6 +21,7 @@ using base::IPAddress;
 using base::Result;
 using base::UniqueFd;
 
+constexpr IPAddress k_loopback = IPAddress::v4(0x7f00'0001);
 constexpr int k_first_passed = 3;     // SD_LISTEN_FDS_START
 constexpr int k_out_of_the_way = 10;  // while descriptors from 3 on are being filled
 
@@ -39,8 +40,18 @@ Result<UniqueFd> listen_on(const IPAddress& address, uint16_t port) {
   return socket;
 }
 
-// Descriptors 3 and up, not closed on exec. Moves them first, so that none is overwritten.
-Result<> place(std::array<UniqueFd, 2>& sockets) {
+using Sockets = std::array<UniqueFd, 2>;
+
+Result<Sockets> open_sockets(const Layout& layout, const Settings& settings) {
+  MARGAY_TRY(auto local, listen_on(k_loopback, settings.api_port));
+  MARGAY_TRY(const auto underlay, net::NetworkNamespace::open_named(layout.underlay_namespace()));
+  MARGAY_TRY(auto for_nodes,
+             underlay.run([] { return listen_on(underlay_v4(0).address, k_api_port); }));
+  return Sockets{std::move(local), std::move(for_nodes)};
+}
+
+// Descriptors 3 and up, not closed on exec. Nothing else may be open there: what is gets replaced.
+Result<> pass(Sockets sockets) {
   for (auto& socket : sockets) {
     socket = UniqueFd(fcntl(socket.get(), F_DUPFD_CLOEXEC, k_out_of_the_way));
     if (!socket) return fail_errno("duplicate socket", errno);
@@ -53,20 +64,10 @@ Result<> place(std::array<UniqueFd, 2>& sockets) {
   return {};
 }
 
-Result<> prepare_sockets(const Layout& layout, const Settings& settings) {
-  constexpr IPAddress k_loopback = IPAddress::v4(0x7f00'0001);
-  MARGAY_TRY(auto local, listen_on(k_loopback, settings.api_port));
-  MARGAY_TRY(const auto underlay, net::NetworkNamespace::open_named(layout.underlay_namespace()));
-  MARGAY_TRY(auto for_nodes,
-             underlay.run([] { return listen_on(underlay_v4(0).address, k_api_port); }));
-  std::array<UniqueFd, 2> sockets{std::move(local), std::move(for_nodes)};
-  return place(sockets);
-}
-
 }  // namespace
 
 Result<uint16_t> free_local_port() {
-  MARGAY_TRY(const auto socket, listen_on(IPAddress::v4(0x7f00'0001), 0));
+  MARGAY_TRY(const auto socket, listen_on(k_loopback, 0));
   sockaddr_in name{};
   socklen_t size = sizeof name;
   if (getsockname(socket.get(), reinterpret_cast<sockaddr*>(&name), &size) != 0) {
@@ -77,7 +78,9 @@ Result<uint16_t> free_local_port() {
 
 base::Error exec_apiserver(const Layout& layout, const Settings& settings,
                            const std::string& binary) {
-  if (auto prepared = prepare_sockets(layout, settings); !prepared) return prepared.error();
+  auto sockets = open_sockets(layout, settings);
+  if (!sockets) return sockets.error();
+  if (auto passed = pass(*std::move(sockets)); !passed) return passed.error();
   setenv("LISTEN_FDS", "2", 1);
   setenv("LISTEN_PID", std::to_string(getpid()).c_str(), 1);
   const std::string data = layout.apiserver();
