@@ -135,6 +135,20 @@ TEST(Yaml, NestingIsBounded) {
               testing::HasSubstr("nested too deeply"));
 }
 
+TEST(Yaml, LongScalarsAreReadWithoutRecursion) {
+  const std::string digits(1'000'000, '1');
+  EXPECT_EQ(parsed("a: '" + digits + "'").at("a"), json::value(digits));
+  EXPECT_TRUE(parse_yaml("a: " + digits + "\nb: " + digits + ":" + digits));
+  EXPECT_FALSE(to_yaml(json::object{{"a", digits + "-" + digits}}).empty());
+}
+
+TEST(Yaml, TextIsUtf8) {
+  EXPECT_EQ(parsed("a: \u00e9\U0001F600").at("a"), json::value("\u00e9\U0001F600"));
+  for (const char* bytes : {"\xff", "\xc0\xaf", "\xed\xa0\x80", "\xe2\x82", "\xf4\x90\x80\x80"})
+    EXPECT_EQ(yaml_error(std::string("a: 1\nb: ") + bytes),
+              "YAML: line 2, column 4: the text is not UTF-8");
+}
+
 TEST(Yaml, WrittenFormIsKubectls) {
   EXPECT_EQ(to_yaml(json::parse(R"({
     "kind": "A", "list": [{"a": 1, "b": [1, 2]}, "x", [1]], "empty": {}, "none": [],
@@ -158,7 +172,7 @@ number: "1"
 time: "2021-04-30T12:00:00Z"
 colon: "a: b"
 half: 0.5
-port: 8080:8090
+port: "8080:8090"
 "null": null
 )");
 }

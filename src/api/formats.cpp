@@ -12,6 +12,9 @@ constexpr size_t k_label_limit = 63;
 constexpr size_t k_subdomain_limit = 253;
 constexpr size_t k_port_name_limit = 15;
 constexpr size_t k_annotations_limit = 256 * 1024;
+// std::regex recurses: what it is given must be short.
+constexpr size_t k_time_limit = 64;
+constexpr size_t k_pattern_limit = 512;
 
 bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -162,7 +165,7 @@ void cidr(const std::string& text, const Report& report) {
 
 void mac_address(const std::string& text, const Report& report) {
   static const std::regex pattern("[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){5}");
-  if (!std::regex_match(text, pattern))
+  if (text.size() != 17 || !std::regex_match(text, pattern))
     report.invalid(text, "must be a MAC address such as 66:2d:5f:00:00:01");
 }
 
@@ -175,6 +178,10 @@ void interface_name(const std::string& text, const Report& report) {
 }
 
 void regular_expression(const std::string& text, const Report& report) {
+  if (text.size() > k_pattern_limit) {
+    report.too_long(json::value(text), k_pattern_limit);
+    return;
+  }
   try {
     static_cast<void>(std::regex(text, std::regex::extended));
   } catch (const std::regex_error& error) {
@@ -185,7 +192,7 @@ void regular_expression(const std::string& text, const Report& report) {
 void rfc3339(const std::string& text, const Report& report) {
   static const std::regex pattern(
       R"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d))");
-  if (!std::regex_match(text, pattern))
+  if (text.size() > k_time_limit || !std::regex_match(text, pattern))
     report.invalid(text, "must be an RFC 3339 time such as 2021-04-30T12:00:00Z");
 }
 

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "api/codec.h"
+#include "api/text_position.h"
 
 namespace margay::api {
 
@@ -99,14 +100,6 @@ class Handler {
   std::string duplicate_;
 };
 
-std::string position(std::string_view text, size_t offset) {
-  const std::string_view before = text.substr(0, offset);
-  const size_t line = 1 + static_cast<size_t>(std::ranges::count(before, '\n'));
-  const size_t line_start = before.rfind('\n');
-  const size_t column = line_start == std::string_view::npos ? offset + 1 : offset - line_start;
-  return fmt::format("line {}, column {}", line, column);
-}
-
 }  // namespace
 
 base::Result<json::value> parse_json(std::string_view text) {
@@ -118,7 +111,7 @@ base::Result<json::value> parse_json(std::string_view text) {
   const size_t parsed = parser.write_some(false, text.data(), text.size(), error);
   const auto problem = [&](std::string_view what) {
     return base::fail(base::ErrorCode::invalid,
-                      fmt::format("JSON: {}: {}", position(text, parsed), what));
+                      fmt::format("JSON: {}: {}", text_position(text, parsed), what));
   };
   if (!parser.handler().duplicate().empty())
     return problem(fmt::format("key \"{}\" occurs twice", parser.handler().duplicate()));

@@ -83,7 +83,7 @@ bool prepare_fields(const Schema& schema, json::object& object, const std::strin
   }
   for (const auto& name : unknown) {
     findings.unknown_fields.push_back(report.field(name).path());
-    if (findings.drop_unknown) object.erase(name);
+    object.erase(name);
   }
   bool typed = true;
   for (const auto& field : schema.fields) {

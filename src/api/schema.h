@@ -67,7 +67,6 @@ struct Schema {
 
 // Everything found while a value was made ready.
 struct Findings {
-  bool drop_unknown = true;
   std::vector<base::FieldError> errors;
   std::vector<std::string> unknown_fields;  // paths
 };

@@ -8,6 +8,7 @@
 #include <streambuf>
 
 #include "api/codec.h"
+#include "api/text_position.h"
 #include "api/yaml_scalar.h"
 
 namespace margay::api {
@@ -159,6 +160,26 @@ class Builder : public YAML::EventHandler {
   size_t aliased_values_ = 0;
 };
 
+// The offset of the first byte that is no part of well-formed UTF-8 (RFC 3629), or npos.
+size_t find_malformed(std::string_view text) {
+  for (size_t i = 0; i < text.size();) {
+    const auto lead = static_cast<uint8_t>(text[i]);
+    const size_t length = lead < 0x80 ? 1 : lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+    if ((lead >= 0x80 && lead < 0xc2) || lead > 0xf4 || i + length > text.size()) return i;
+    uint32_t point = length == 1 ? lead : lead & (0xffU >> (length + 1));
+    for (size_t j = 1; j < length; ++j) {
+      const auto next = static_cast<uint8_t>(text[i + j]);
+      if ((next & 0xc0) != 0x80) return i;
+      point = point << 6 | (next & 0x3f);
+    }
+    const bool overlong = (length == 3 && point < 0x800) || (length == 4 && point < 0x10000);
+    const bool surrogate = point >= 0xd800 && point <= 0xdfff;
+    if (overlong || surrogate || point > 0x10ffff) return i;
+    i += length;
+  }
+  return std::string_view::npos;
+}
+
 // Reads from text that outlives it, without a copy.
 class TextBuffer : public std::streambuf {
  public:
@@ -175,6 +196,9 @@ base::Result<std::vector<json::value>> parse_yaml(std::string_view text) {
   if (start != std::string_view::npos && text[start] == '{') {
     if (auto value = parse_json(text)) return std::vector<json::value>{*std::move(value)};
   }
+  if (const size_t bad = find_malformed(text); bad != std::string_view::npos)
+    return base::fail(base::ErrorCode::invalid,
+                      fmt::format("YAML: {}: the text is not UTF-8", text_position(text, bad)));
   std::vector<json::value> documents;
   try {
     TextBuffer buffer(text);

@@ -4,7 +4,6 @@
 #include <array>
 #include <charconv>
 #include <optional>
-#include <regex>
 #include <string>
 
 namespace margay::api {
@@ -56,12 +55,33 @@ std::optional<json::value> integer(std::string_view text) {
   return magnitude;
 }
 
-std::optional<json::value> floating(const std::string& text) {
-  static const std::regex pattern(R"([-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?)");
-  if (!std::regex_match(text, pattern)) return {};
-  const char* start = text.data() + (text.starts_with('+') ? 1 : 0);
+// Removes the digits that `text` begins with; how many they were.
+size_t skip_digits(std::string_view& text) {
+  const size_t count = std::min(text.find_first_not_of("0123456789"), text.size());
+  text.remove_prefix(count);
+  return count;
+}
+
+// 1.5, .5, 1., 1e3, with a sign.
+bool is_floating(std::string_view text) {
+  if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
+  size_t digits = skip_digits(text);
+  if (text.starts_with('.')) {
+    text.remove_prefix(1);
+    digits += skip_digits(text);
+  }
+  if (digits == 0) return false;
+  if (!text.starts_with('e') && !text.starts_with('E')) return text.empty();
+  text.remove_prefix(1);
+  if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
+  return skip_digits(text) > 0 && text.empty();
+}
+
+std::optional<json::value> floating(std::string_view text) {
+  if (!is_floating(text)) return {};
+  if (text.starts_with('+')) text.remove_prefix(1);
   double number = 0;
-  const auto [end, error] = std::from_chars(start, text.data() + text.size(), number);
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc()) return {};
   return number;
 }

@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <regex>
 
 #include "api/codec.h"
 #include "api/yaml_scalar.h"
@@ -10,11 +9,14 @@ namespace margay::api {
 
 namespace {
 
-// What other YAML readers take for something else than a string: y and n, times, base-60 numbers.
-bool is_ambiguous(const std::string& text) {
-  static const std::regex pattern(
-      R"([yYnN=]|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}.*|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9]*)?)");
-  return std::regex_match(text, pattern);
+// What other YAML readers take for something else than a string: y and n, times such as
+// 2021-04-30, base-60 numbers such as 1:30.
+bool is_ambiguous(std::string_view text) {
+  if (text.size() == 1) return std::string_view("yYnN=").find(text[0]) != std::string_view::npos;
+  const size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  if (digits == 4 && text.substr(4).starts_with('-')) return true;
+  return text.find(':') != std::string_view::npos &&
+         text.find_first_not_of("0123456789:._+-") == std::string_view::npos;
 }
 
 bool is_plain(const std::string& text) {
