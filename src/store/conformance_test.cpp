@@ -17,9 +17,8 @@ class SqliteBackend final : public Backend {
 
  private:
   void open() {
-    store_ = sqlite::SqliteStore::open({.path = folder_.file("store.db"),
-                                        .durability = sqlite::Durability::process_crash})
-                 .value();
+    store_ = must(sqlite::SqliteStore::open(
+        {.path = folder_.file("store.db"), .durability = sqlite::Durability::process_crash}));
   }
   TemporaryFolder folder_;
   std::unique_ptr<sqlite::SqliteStore> store_;

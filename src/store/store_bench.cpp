@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 
 #include <atomic>
-#include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <thread>
 
