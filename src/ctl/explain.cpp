@@ -32,7 +32,7 @@ std::string describe(const Packet& packet) {
   const std::string protocol = protocol_name(packet.protocol);
   if (packet.protocol == policy::k_icmp || packet.protocol == policy::k_icmpv6)
     return fmt::format("{} type {} code {}", protocol, packet.icmp_type, packet.icmp_code);
-  if (packet.destination_port == 0) return protocol;
+  if (packet.source_port == 0 && packet.destination_port == 0) return protocol;
   return fmt::format("{} port {}", protocol, packet.destination_port);
 }
 

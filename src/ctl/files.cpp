@@ -20,6 +20,8 @@ using base::fail;
 using base::Result;
 
 constexpr std::string_view k_list_suffix = "List";
+constexpr std::string_view k_stored_version = "crd.projectcalico.org/v1";
+constexpr std::string_view k_shown_version = "projectcalico.org/v3";
 
 std::string text_of(const json::object& object, std::string_view name) {
   const auto* value = object.if_contains(name);
@@ -103,7 +105,7 @@ class Reader {
 
   Result<> add_object(const std::string& path, json::object object, const std::string& version,
                       const std::string& name) {
-    const api::Kind* kind = api::find_kind(version, name);
+    const api::Kind* kind = find_kind(version, name, object);
     if (kind == nullptr) {
       if (bears_on_policy(version, name))
         return fail(ErrorCode::invalid,
@@ -125,6 +127,15 @@ class Reader {
     }
     found.objects.push_back({kind, std::move(object), std::move(origin)});
     return {};
+  }
+
+  // What Calico stores in Kubernetes is what its API shows, under another group and version.
+  static const api::Kind* find_kind(const std::string& version, const std::string& name,
+                                    json::object& object) {
+    const api::Kind* kind = api::find_kind(version, name);
+    if (kind != nullptr || version != k_stored_version) return kind;
+    object["apiVersion"] = k_shown_version;
+    return api::find_kind(k_shown_version, name);
   }
 
   // Sees to the object's namespace, and says its name.

@@ -90,7 +90,7 @@ TEST_F(Files, ThatAreWrongAreRefusedWithThePlace) {
     std::vector<const char*> message;
   };
   const std::vector<Case> cases = {
-      {"YAML that is none", "a.yaml", "a: [b\nc: d\n", {"a.yaml: ", "line"}},
+      {"YAML that is none", "a.yaml", "a: b\n- c\n", {"a.yaml: YAML: "}},
       {"JSON that is none", "a.json", "{\"a\":\n]", {"a.json: ", "line 2"}},
       {"not an object", "a.yaml", "- 1\n", {"a.yaml: an object was expected"}},
       {"no kind", "a.yaml", "apiVersion: v1\n", {"a.yaml: an object needs apiVersion and kind"}},
@@ -125,6 +125,20 @@ TEST_F(Files, WhatHasNoBearingIsLeftOutAloud) {
   ASSERT_TRUE(files);
   EXPECT_THAT(files->objects, SizeIs(1));
   EXPECT_THAT(files->warnings, ElementsAre(HasSubstr("Deployment has no bearing on policy")));
+}
+
+TEST_F(Files, PoliciesMayBeAsCalicoStoresThem) {
+  const auto files = read_objects({write("a.yaml", R"(
+apiVersion: crd.projectcalico.org/v1
+kind: NetworkPolicy
+metadata: {name: default.deny, namespace: shop}
+spec: {selector: all()}
+)")});
+  ASSERT_TRUE(files) << files.error().message;
+  const auto cluster = Cluster::from_files(*files);
+  ASSERT_TRUE(cluster) << cluster.error().message;
+  EXPECT_THAT(cluster->model().policies,
+              ElementsAre(testing::Key(policy::PolicyKey{.ns = "shop", .name = "deny"})));
 }
 
 TEST_F(Files, ObjectsOfKubernetesMayBeIncomplete) {

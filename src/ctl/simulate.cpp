@@ -106,7 +106,7 @@ SimulateCounts simulate(const FlowJudge& judge, std::istream& queries, std::ostr
     json::value id;
     Result<Answer> answered = fail(ErrorCode::invalid, "an object was expected");
     if (auto query = api::parse_json(line); !query) {
-      answered = fail(std::move(query).error());
+      answered = fail(std::move(query).error().wrap("not JSON"));
     } else if (query->is_object()) {
       if (const auto* given = field(query->get_object(), "id")) id = *given;
       answered = answer(judge, query->get_object());
