@@ -2,7 +2,7 @@
 
 // Who asks: a client certificate signed by the server's authority (user = CN, groups = O), else a
 // bearer token. What authenticates may do everything for now: standalone authorisation by Role and
-// ClusterRole is a later step (docs/apiserver.md).
+// ClusterRole is a later step (docs/guide/apiserver.md).
 
 #include <optional>
 #include <string_view>

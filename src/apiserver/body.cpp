@@ -4,6 +4,7 @@
 
 #include "api/codec.h"
 #include "apiserver/negotiate.h"
+#include "apiserver/protobuf_body.h"
 
 namespace margay::apiserver {
 namespace {
@@ -21,6 +22,7 @@ base::Result<json::value> parse_one(std::string_view text, BodyType type) {
 
 Answer<json::object> parse_body(const Request& request) {
   MARGAY_TRY(const auto type, body_type(request.content_type));
+  if (type == BodyType::protobuf) return parse_protobuf(request.body);
   auto value = parse_one(request.body, type);
   if (!value)
     return refuse(bad_request("the body of the request does not parse: " + value.error().message));

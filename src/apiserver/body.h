@@ -9,7 +9,8 @@
 
 namespace margay::apiserver {
 
-// JSON or YAML by Content-Type, exactly one object. Malformed: a 400 with line and column.
+// JSON, YAML or (few kinds) protobuf by Content-Type, exactly one object. Malformed: a 400 with
+// line and column.
 Answer<json::object> parse_body(const Request& request);
 
 // The body of a PATCH: JSON of any type.

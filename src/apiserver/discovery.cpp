@@ -172,7 +172,17 @@ std::optional<std::string> aggregated_version(std::string_view accept) {
   return std::nullopt;
 }
 
+// kubectl's validation asks whether a kind it does not find is a custom resource. There are none.
+json::object custom_resource_definitions() {
+  return {{"kind", "CustomResourceDefinitionList"},
+          {"apiVersion", "apiextensions.k8s.io/v1"},
+          {"metadata", {{"resourceVersion", "1"}}},
+          {"items", json::array{}}};
+}
+
 std::optional<json::object> plain_document(std::string_view path) {
+  if (path == "/apis/apiextensions.k8s.io/v1/customresourcedefinitions")
+    return custom_resource_definitions();
   if (path == "/api") return core_versions();
   if (path == "/apis") return group_list();
   if (path.starts_with("/api/")) return resource_list("", path.substr(5));

@@ -16,7 +16,8 @@ namespace margay::apiserver {
 std::string version_json();
 
 // The answer to a GET of "/api", "/apis", "/api/v1", "/apis/<group>" or
-// "/apis/<group>/<version>"; nothing for other paths and unknown groups.
+// "/apis/<group>/<version>" (and of the list of custom resource definitions, which is empty);
+// nothing for other paths and unknown groups.
 std::optional<Response> discover(std::string_view path, std::string_view accept);
 
 }  // namespace margay::apiserver

@@ -12,10 +12,13 @@ namespace {
 
 constexpr std::string_view k_index_path = "/openapi/v3";
 
-// kubectl writes the type with "@" or "." before the version, by its release.
+constexpr std::string_view k_protobuf_v2 =
+    "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+
+// Older clients ask by a name that is no valid media type (and choke on an answer that has it).
 bool is_protobuf_v2(const std::string& type) {
-  return type == "application/com.github.proto-openapi.spec.v2@v1.0+protobuf" ||
-         type == "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+  return type == k_protobuf_v2 ||
+         type == "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
 }
 
 bool is_json(const std::string& type) {
@@ -28,7 +31,9 @@ Response choose(std::string_view accept, const std::string& as_json,
   for (const auto& range : parse_accept(accept)) {
     if (is_json(range.type)) break;
     if (as_protobuf != nullptr && is_protobuf_v2(range.type))
-      return {.content_type = range.type, .headers = {{"Vary", "Accept"}}, .body = *as_protobuf};
+      return {.content_type = std::string(k_protobuf_v2),
+              .headers = {{"Vary", "Accept"}},
+              .body = *as_protobuf};
   }
   return {.headers = {{"Vary", "Accept"}}, .body = as_json};
 }

@@ -98,14 +98,14 @@ bool EventStream::matches(const store::Entry& entry) const {
 void EventStream::on_events(std::span<const store::Event> events) {
   {
     const std::lock_guard lock(mutex_);
-    if (overrun_ || events.empty()) return;
-    for (const auto& event : events) pending_bytes_ += size_of(event);
-    if (pending_bytes_ > limits_.pending_bytes) {
-      overrun_ = true;
-      pending_.clear();
-    } else {
-      pending_.insert(pending_.end(), events.begin(), events.end());
-      seen_ = events.back().entry.revision;
+    if (overrun_) return;
+    for (const auto& event : events) {
+      // What came before is still delivered, so that a client that resumes has come further.
+      overrun_ = !pending_.empty() && pending_bytes_ + size_of(event) > limits_.pending_bytes;
+      if (overrun_) break;
+      pending_bytes_ += size_of(event);
+      pending_.push_back(event);
+      seen_ = event.entry.revision;
     }
   }
   notify();
@@ -223,7 +223,10 @@ void EventStream::append_line(Piece& piece, std::string_view type, const store::
 
 void EventStream::append_end(Piece& piece) {
   const std::lock_guard lock(mutex_);
-  if (!pending_.empty()) return;  // what came meanwhile goes first
+  if (!pending_.empty()) {  // what came meanwhile goes first
+    piece.more = true;
+    return;
+  }
   ended_ = ended_ || overrun_ || end_.has_value();
   if (overrun_ || !end_) return;
   if (end_->code == base::ErrorCode::too_old)

@@ -1,9 +1,8 @@
 #include "apiserver/kind_rules.h"
 
-#include <openssl/evp.h>
-
 #include <boost/json/value.hpp>
 
+#include "apiserver/base64.h"
 #include "apiserver/object.h"
 
 namespace margay::apiserver {
@@ -27,15 +26,6 @@ void label_namespace(json::object& object) {
     if (!labels->is_null()) return;
   const std::string name(text_at(metadata, {"name"}));  // adding members moves what it views
   member_object(metadata, "labels")[k_namespace_label] = name;
-}
-
-std::string base64(std::string_view bytes) {
-  std::string out((bytes.size() + 2) / 3 * 4 + 1, '\0');
-  const auto size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                                    reinterpret_cast<const unsigned char*>(bytes.data()),
-                                    static_cast<int>(bytes.size()));
-  out.resize(static_cast<size_t>(size));
-  return out;
 }
 
 // stringData is write-only: its values go into data, encoded.

@@ -108,6 +108,7 @@ Answer<BodyType> body_type(std::string_view content_type) {
   const auto type = media_type(content_type);
   if (type.empty() || type == k_json) return BodyType::json;
   if (type == k_yaml || type == "application/x-yaml" || type == "text/yaml") return BodyType::yaml;
+  if (type == "application/vnd.kubernetes.protobuf") return BodyType::protobuf;
   return refuse(unsupported_media_type(type, k_offered));
 }
 

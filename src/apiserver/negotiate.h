@@ -35,7 +35,7 @@ std::vector<MediaRange> parse_accept(std::string_view accept);
 // For objects. An empty header means JSON. Nothing acceptable is a 406.
 Answer<Media> negotiate(std::string_view accept);
 
-enum class BodyType { json, yaml };
+enum class BodyType { json, yaml, protobuf };
 enum class PatchType { json, merge, strategic };
 
 // The media type alone, lower case, without parameters: "Application/JSON; charset=utf-8".

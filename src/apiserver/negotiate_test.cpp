@@ -51,11 +51,12 @@ TEST(NegotiateTest, NothingAcceptableIs406) {
   }
 }
 
-TEST(BodyTypeTest, JsonAndYaml) {
+TEST(BodyTypeTest, JsonYamlAndProtobuf) {
   EXPECT_EQ(body_type(""), BodyType::json);
   EXPECT_EQ(body_type("Application/JSON; charset=utf-8"), BodyType::json);
   EXPECT_EQ(body_type("application/yaml"), BodyType::yaml);
-  EXPECT_EQ(body_type("application/vnd.kubernetes.protobuf").error().code, 415);
+  EXPECT_EQ(body_type("application/vnd.kubernetes.protobuf"), BodyType::protobuf);
+  EXPECT_EQ(body_type("text/html").error().code, 415);
 }
 
 TEST(PatchTypeTest, ThreeTypesAndNoServerSideApply) {

@@ -148,7 +148,9 @@ Answer<Response> Router::serve_resource(const Request& request, const Target& ta
                                         const ResourcePath& path, RequestLabels& labels) const {
   const auto* kind =
       api::find_resource(path.group.empty() ? path.resource : path.resource + "." + path.group);
-  if (kind == nullptr || kind->version != path.version) return refuse(path_not_found(target.path));
+  const bool known = kind != nullptr && kind->version == path.version;
+  if (!known && request.method == Method::get) return serve_path(request, target);
+  if (!known) return refuse(path_not_found(target.path));
   labels.resource = kind->resource();
   if (!kind->namespaced && !path.ns.empty()) return refuse(path_not_found(target.path));
   if (is_pod_session(*kind, path.subresource))

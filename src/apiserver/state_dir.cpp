@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <openssl/evp.h>
 #include <spdlog/spdlog.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -13,6 +12,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "apiserver/base64.h"
 #include "apiserver/tokens.h"
 
 namespace margay::apiserver {
@@ -23,15 +23,6 @@ namespace fs = std::filesystem;
 constexpr mode_t k_private = 0600;
 constexpr mode_t k_public = 0644;
 constexpr std::string_view k_agent_user = "margay-agent";
-
-std::string base64(std::string_view bytes) {
-  std::string out((bytes.size() + 2) / 3 * 4 + 1, '\0');  // and the terminator OpenSSL writes
-  const auto size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                                    reinterpret_cast<const unsigned char*>(bytes.data()),
-                                    static_cast<int>(bytes.size()));
-  out.resize(static_cast<size_t>(size));
-  return out;
-}
 
 base::Result<> write_all(int fd, std::string_view content) {
   while (!content.empty()) {
