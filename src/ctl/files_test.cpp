@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "ctl/cluster.h"
+#include "store/testing/temporary_folder.h"
 
 namespace margay::ctl {
 namespace {
@@ -18,20 +19,13 @@ using testing::SizeIs;
 
 class Files : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = testing::TempDir() + "margay-ctl-XXXXXX";
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   std::string write(const std::string& name, std::string_view text) {
-    const auto path = folder_ / name;
+    const std::filesystem::path path = folder_.file(name);
     std::filesystem::create_directories(path.parent_path());
     std::ofstream(path) << text;
     return path.string();
   }
-  std::string folder() const { return folder_.string(); }
+  std::string folder() const { return folder_.file(""); }
 
   static std::vector<std::string> names(const FileObjects& files) {
     std::vector<std::string> names;
@@ -41,7 +35,7 @@ class Files : public testing::Test {
   }
 
  private:
-  std::filesystem::path folder_;
+  store::testing::TemporaryFolder folder_;
 };
 
 constexpr const char* k_namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n";
@@ -113,9 +107,9 @@ TEST_F(Files, ThatAreWrongAreRefusedWithThePlace) {
     ASSERT_FALSE(files) << name;
     for (const char* part : message) EXPECT_THAT(files.error().message, HasSubstr(part)) << name;
   }
-  EXPECT_EQ(read_objects({folder() + "/missing.yaml"}).error().code, base::ErrorCode::not_found);
-  std::filesystem::create_directory(folder() + "/empty");
-  EXPECT_FALSE(read_objects({folder() + "/empty"}));
+  EXPECT_EQ(read_objects({folder() + "missing.yaml"}).error().code, base::ErrorCode::not_found);
+  std::filesystem::create_directory(folder() + "empty");
+  EXPECT_FALSE(read_objects({folder() + "empty"}));
 }
 
 TEST_F(Files, WhatHasNoBearingIsLeftOutAloud) {
