@@ -91,6 +91,12 @@ bool has_finalizers(const json::object& object) {
   return finalizers != nullptr && finalizers->is_array() && !finalizers->get_array().empty();
 }
 
+bool is_indispensable(const api::Kind& kind, const json::object& object) {
+  if (kind.resource() != "namespaces") return false;
+  const auto name = text_at(object, {"metadata", "name"});
+  return name == "default" || name == "kube-system" || name == "kube-public";
+}
+
 // How long the object lives on: pods that run somewhere get time to end, everything else none.
 int64_t grace_of(const api::Kind& kind, const json::object& object, const DeleteOptions& options) {
   if (kind.resource() != "pods") return 0;
@@ -132,6 +138,9 @@ Answer<DeleteOptions> parse_delete_options(const Request& request, const Query& 
 Answer<Deletion> plan_deletion(const api::Kind& kind, const json::object& object,
                                const DeleteOptions& options, base::Clock::Wall now) {
   MARGAY_CHECK(check_preconditions(kind, object, options));
+  if (is_indispensable(kind, object))
+    return refuse(forbidden(kind, text_at(object, {"metadata", "name"}),
+                            "this namespace may not be deleted"));
   const bool deleting = !text_at(object, {"metadata", "deletionTimestamp"}).empty();
   if (kind.resource() == "namespaces")
     return deleting ? Deletion{Deletion::Action::nothing} : mark_namespace(object, now);

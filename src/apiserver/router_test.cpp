@@ -383,6 +383,12 @@ TEST_F(NamespaceTest, FourExistFromTheStartWithAServiceAccount) {
   }
 }
 
+TEST_F(NamespaceTest, DefaultMayNotBeDeleted) {
+  const auto reply = remove("/api/v1/namespaces/default");
+  EXPECT_EQ(reply.code(), 403);
+  EXPECT_EQ(get("/api/v1/namespaces/default").text({"status", "phase"}), "Active");
+}
+
 TEST_F(NamespaceTest, DeletionTakesTheContentAndWaitsForIt) {
   post("/api/v1/namespaces", R"({"metadata":{"name":"n"}})");
   post("/api/v1/namespaces/n/configmaps", config_map("a"));
