@@ -20,11 +20,11 @@ namespace {
 
 Key key_of(const PodView& pod) { return {"pods", pod.ns, pod.name}; }
 
-Result<store::Revision> revision_of(const json::object& pod) {
+Result<store::Revision> revision_of(const json::object& object) {
   try {
-    return std::stoll(std::string(pod.at("metadata").at("resourceVersion").as_string()));
+    return std::stoll(std::string(object.at("metadata").at("resourceVersion").as_string()));
   } catch (const std::exception&) {
-    return base::fail(ErrorCode::invalid, "pod without a resourceVersion");
+    return base::fail(ErrorCode::invalid, "object without a resourceVersion");
   }
 }
 
@@ -65,6 +65,13 @@ Result<std::vector<std::string>> Cluster::node_names() {
   std::vector<std::string> names;
   for (const auto& entry : list.entries) names.push_back(entry.key.name);
   return names;
+}
+
+Result<> Cluster::set_node_status(const json::object& node) {
+  MARGAY_TRY(const auto revision, revision_of(node));
+  const std::string name(node.at("metadata").at("name").as_string());
+  MARGAY_CHECK(store_->update_status({"nodes", "", name}, json::serialize(node), revision));
+  return {};
 }
 
 Result<> Cluster::bind(const json::object& pod, const std::string& node) {

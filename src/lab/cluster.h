@@ -35,6 +35,9 @@ class Cluster {
   base::Result<std::vector<json::object>> namespaces();
   store::Store& store();
 
+  // Writes the node's status. `conflict` when the node has changed since.
+  base::Result<> set_node_status(const json::object& node);
+
   // ---- a pod, as it was read ------------------------------------------------------------------
   // `conflict` when the pod has changed since, `not_found` when it is gone.
   base::Result<> bind(const json::object& pod, const std::string& node);

@@ -10,9 +10,11 @@
 #include <optional>
 
 #include "base/backoff.h"
+#include "base/clock.h"
 #include "base/event_loop.h"
 #include "lab/cluster.h"
 #include "lab/pod.h"
+#include "lab/pod_status.h"
 #include "lab/pod_worker.h"
 #include "store/syncer.h"
 
@@ -51,8 +53,10 @@ class PodRunner : store::SyncerSink {
   PodRunner(Cluster& cluster, const Sandboxes& sandboxes, const PodRunnerOptions& options)
       : sandboxes_(sandboxes),
         options_(options),
+        cluster_(cluster),
         worker_(cluster, sandboxes, options),
-        syncer_(cluster.store(), {{.resource = "pods"}}, *this,
+        syncer_(cluster.store(),
+                {{.resource = "pods"}, {.resource = "nodes", .name = options.node}}, *this,
                 [this](std::function<void()> task) { loop_.post(std::move(task)); }) {}
 
   Result<> run() {
@@ -67,6 +71,7 @@ class PodRunner : store::SyncerSink {
   // ---- what the API server has, on the loop -----------------------------------------------------
 
   void on_change(const store::Key& key, std::optional<store::Entry> entry) override {
+    if (key.resource == "nodes") return entry ? on_node(*entry) : void();
     if (!entry) return forget(key);
     auto object = parse_object(entry->value);
     const auto view = object ? PodView::read(*object) : fail(object.error());
@@ -80,6 +85,19 @@ class PodRunner : store::SyncerSink {
     uid_of_[key] = view->uid;
     slot(view->uid).pod = *std::move(object);
     reconcile(view->uid);
+  }
+
+  // Whoever made the Node could not know whether pods can run.
+  void on_node(const store::Entry& entry) {
+    asio::post(workers_, [this, text = entry.value] {
+      const auto node = parse_object(text);
+      const auto now = base::to_rfc3339(base::SystemClock().wall_time());
+      const auto ready = node ? with_ready_condition(*node, now) : std::nullopt;
+      if (!ready) return;
+      // A node that has changed meanwhile is on its way here.
+      const auto told = cluster_.set_node_status(*ready);
+      if (!told) spdlog::info("node {}: {}", options_.node, told.error().message);
+    });
   }
 
   void forget(const store::Key& key) {
@@ -166,6 +184,7 @@ class PodRunner : store::SyncerSink {
 
   const Sandboxes& sandboxes_;
   const PodRunnerOptions& options_;
+  Cluster& cluster_;
   const PodWorker worker_;
   base::EventLoop loop_;
   asio::steady_timer server_check_{loop_.context()};

@@ -114,4 +114,29 @@ bool has_status(const json::object& pod, const json::object& status) {
   });
 }
 
+std::optional<json::object> with_ready_condition(const json::object& node, const std::string& now) {
+  auto changed = node;
+  auto& status = changed["status"];
+  if (!status.is_object()) status.emplace_object();
+  auto& conditions = status.get_object()["conditions"];
+  if (!conditions.is_array()) conditions.emplace_array();
+  auto& list = conditions.get_array();
+  const auto found = std::ranges::find_if(list, [](const json::value& one) {
+    const auto* type = one.is_object() ? one.get_object().if_contains("type") : nullptr;
+    return type != nullptr && *type == "Ready";
+  });
+  if (found != list.end()) {
+    const auto* holds = found->get_object().if_contains("status");
+    if (holds != nullptr && *holds == "True") return std::nullopt;
+    list.erase(found);
+  }
+  list.push_back(json::object{{"type", "Ready"},
+                              {"status", "True"},
+                              {"reason", "PodRunnerReady"},
+                              {"message", "the lab's pod runner makes pods here"},
+                              {"lastHeartbeatTime", now},
+                              {"lastTransitionTime", now}});
+  return changed;
+}
+
 }  // namespace margay::lab

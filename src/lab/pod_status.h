@@ -1,8 +1,10 @@
 #pragma once
 
-// The status a pod runner reports, as a kubelet would. Pure functions.
+// The status that a pod runner reports of its pods and its node, as a kubelet would. Pure
+// functions.
 
 #include <boost/json/object.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,5 +31,8 @@ json::object pending_status(const json::object& pod, std::string_view condition,
 
 // Whether `pod` already has a status that says the same, times aside.
 bool has_status(const json::object& pod, const json::object& status);
+
+// The node with a condition that says that pods may run on it; nothing when it says so already.
+std::optional<json::object> with_ready_condition(const json::object& node, const std::string& now);
 
 }  // namespace margay::lab

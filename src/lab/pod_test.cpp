@@ -91,5 +91,19 @@ TEST(PodStatus, PendingSaysWhatForOnce) {
       has_status(pod, pending_status(pod, "PodScheduled", "Unschedulable", "other", "now")));
 }
 
+TEST(NodeStatus, BecomesReadyOnce) {
+  const auto node = parse_object(R"({"metadata": {"name": "node1"}, "status": {"conditions":
+      [{"type": "Ready", "status": "Unknown"}, {"type": "NetworkUnavailable", "status": "False"}]}})")
+                        .value();
+  const auto ready = with_ready_condition(node, "2021-04-30T12:00:00Z");
+  ASSERT_TRUE(ready);
+  const auto& conditions = ready->at("status").at("conditions").as_array();
+  ASSERT_EQ(conditions.size(), 2U);
+  EXPECT_EQ(conditions.at(1).at("type"), "Ready");
+  EXPECT_EQ(conditions.at(1).at("status"), "True");
+  EXPECT_FALSE(with_ready_condition(*ready, "2021-04-30T13:00:00Z"));
+  EXPECT_TRUE(with_ready_condition({{"metadata", {{"name", "node1"}}}}, "now")) << "no status yet";
+}
+
 }  // namespace
 }  // namespace margay::lab

@@ -1,0 +1,95 @@
+#include "lab/processes.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "base/process.h"
+#include "lab/environment.h"
+#include "lab/file_lock.h"
+
+namespace margay::lab {
+namespace {
+
+using namespace std::chrono_literals;
+using base::ChildProcess;
+
+// A value of its own in each test, so that nothing else on the machine carries it.
+std::string unique_mark(const char* test) { return fmt::format("mt-lab-{}-{}", getpid(), test); }
+
+ChildProcess start(const std::vector<std::string>& argv, const std::string& mark) {
+  return ChildProcess::start(
+             {.argv = argv, .environment = environment_with({{"MARGAY_TEST_MARK", mark}})})
+      .value();
+}
+
+ProcessFilter carrying(const std::string& mark) {
+  return [variable = "MARGAY_TEST_MARK=" + mark](const ProcessView& process) {
+    return process.carries(variable);
+  };
+}
+
+TEST(Processes, AreFoundByTheirMarkAndItsChildrenToo) {
+  const auto mark = unique_mark("children");
+  auto parent = start({"sh", "-c", "sleep 60 & sleep 60"}, mark);
+  const auto deadline = std::chrono::steady_clock::now() + 5s;
+  while (find_processes(carrying(mark)).size() < 3) {
+    ASSERT_LT(std::chrono::steady_clock::now(), deadline);
+  }
+  ASSERT_TRUE(kill_processes(carrying(mark), 5s));
+  EXPECT_TRUE(find_processes(carrying(mark)).empty());
+}
+
+TEST(Processes, AMarkIsMatchedWhole) {
+  const auto mark = unique_mark("whole");
+  auto child = start({"sleep", "60"}, mark + "x");
+  EXPECT_TRUE(find_processes(carrying(mark)).empty());
+}
+
+TEST(Processes, AreFoundByAnArgument) {
+  const auto mark = unique_mark("argument");
+  auto child = start({"sh", "-c", "sleep 60; true", mark}, mark);
+  const auto found =
+      find_processes([&](const ProcessView& process) { return process.has_argument(mark); });
+  EXPECT_EQ(found, std::vector<pid_t>{child.pid()});
+}
+
+TEST(Processes, ThisOneAndItsAncestorsAreSpared) {
+  const auto everything = find_processes([](const ProcessView&) { return true; });
+  EXPECT_EQ(std::ranges::count(everything, getpid()), 0);
+  EXPECT_EQ(std::ranges::count(everything, getppid()), 0);
+}
+
+TEST(Processes, KillingNothingIsFine) {
+  EXPECT_TRUE(kill_processes(carrying(unique_mark("nothing")), 1s));
+}
+
+TEST(FileLock, IsHeldWhileItsOwnerLives) {
+  const std::string path = fmt::format("/tmp/mt-lab-{}.lock", getpid());
+  EXPECT_FALSE(FileLock::is_held(path)) << "a missing file";
+  {
+    const auto lock = FileLock::acquire(path);
+    ASSERT_TRUE(lock);
+    EXPECT_TRUE(FileLock::is_held(path));
+    const auto second = FileLock::acquire(path);
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().code, base::ErrorCode::conflict);
+  }
+  EXPECT_FALSE(FileLock::is_held(path));
+  unlink(path.c_str());
+}
+
+TEST(FileLock, TextIsReplaced) {
+  const std::string path = fmt::format("/tmp/mt-lab-{}.text", getpid());
+  const auto lock = FileLock::acquire(path);
+  ASSERT_TRUE(lock && lock->write("a long text") && lock->write("short"));
+  std::ifstream file(path);
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), "short");
+  unlink(path.c_str());
+}
+
+}  // namespace
+}  // namespace margay::lab
