@@ -236,7 +236,7 @@ Result<> ensure_cluster(store::Store& store, const StartupOptions& options) {
                 {{"apiVersion", "projectcalico.org/v3"},
                  {"kind", "FelixConfiguration"},
                  {"metadata", {{"name", "default"}}},
-                 {"spec", {{"logSeverityScreen", "Info"}, {"reportingInterval", "0s"}}}});
+                 {"spec", {{"logSeverityScreen", "Info"}}}});
 }
 
 }  // namespace

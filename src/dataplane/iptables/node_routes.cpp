@@ -233,7 +233,6 @@ bool NodeRoutes::waits(const ProgramRoute& route) const {
              interface->second.admin_up;
     }
     case ProgramRoute::Kind::remote_workload:
-    case ProgramRoute::Kind::remote_host:
       return encapsulates(route.vxlan, route.same_subnet);
     default:
       return false;
@@ -249,8 +248,8 @@ Result<std::optional<Route>> NodeRoutes::kernel_route(const ProgramRoute& route)
                    .type = net::RouteType::blackhole,
                    .protocol = config_.route_protocol};
     case ProgramRoute::Kind::remote_workload:
-    case ProgramRoute::Kind::remote_host:
       return remote_route(route);
+    case ProgramRoute::Kind::remote_host:  // the underlay's business
     case ProgramRoute::Kind::pool:
       break;
   }
