@@ -28,6 +28,7 @@ struct Options {
   size_t cases = 200;
   uint64_t seed = 1;
   std::string regress = "tests/regress";
+  bool keep = true;
   std::string log_level = "error";
 };
 
@@ -37,6 +38,7 @@ struct Totals {
 
 void report_mismatch(Wire& wire, uint64_t seed, const Options& options, const Mismatch& mismatch) {
   fmt::print("seed {}: {}\n", seed, mismatch.description);
+  if (!options.keep) return;
   const auto shrunk = shrink(wire, options.trial.dataplane, mismatch);
   if (!shrunk) {
     fmt::print("  not shrunk: {}\n", shrunk.error().message);
@@ -111,6 +113,7 @@ int main(int argc, char** argv) {
   app.add_option("--packets", options.trial.packets, "packets in each");
   app.add_option("--seed", options.seed, "of the first case; each next has the next seed");
   app.add_option("--regress", options.regress, "folder for cases that fail");
+  app.add_flag("--shrink,!--no-shrink", options.keep, "make failing cases small and save them");
   app.add_option("--log-level", options.log_level, "of the parts under test");
   CLI11_PARSE(app, argc, argv);
   if (geteuid() != 0) {

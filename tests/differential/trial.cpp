@@ -23,6 +23,7 @@ using policy::Verdict;
 // Below the kernel's queue of packets waiting on a CPU (net.core.netdev_max_backlog: 1000).
 constexpr size_t k_most_in_batch = 250;
 constexpr size_t k_one_spoofed_in = 30;
+constexpr size_t k_one_tunnelled_in = 30;
 constexpr size_t k_most_drift_lines = 10;
 constexpr size_t k_most_tries = 20;  // for a packet whose way is determined
 
@@ -69,6 +70,15 @@ class FlowSet {
   std::set<Flow> flows_;
   std::set<std::pair<uint8_t, policy::IPAddress>> destinations_;
 };
+
+// What a workload would send to speak for another node: IPIP, or VXLAN.
+Packet as_tunnel_packet(Packet packet, bool ipip) {
+  packet.protocol = ipip ? 4 : policy::k_udp;
+  packet.source_port = ipip ? 0 : 40000;
+  packet.destination_port = ipip ? 0 : 4789;
+  packet.icmp_type = packet.icmp_code = 0;
+  return packet;
+}
 
 std::string interpreted(const policy::ProgramState& program, const Oracle& oracle,
                         const Expectation& expected) {
@@ -135,7 +145,8 @@ class Trial {
     for (size_t tries = 0; expected.size() < size && tries < size * k_most_tries; ++tries) {
       const auto& endpoint = any_endpoint(oracle);
       const auto direction = below(2) == 0 ? Direction::ingress : Direction::egress;
-      const Packet packet = generator_.packet(model_, endpoint, direction);
+      Packet packet = generator_.packet(model_, endpoint, direction);
+      if (below(k_one_tunnelled_in) == 0) packet = as_tunnel_packet(packet, below(2) == 0);
       auto expectation = below(k_one_spoofed_in) == 0
                              ? oracle.expect_spoofed(packet, any_endpoint(oracle))
                              : oracle.expect(packet);
