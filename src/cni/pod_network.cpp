@@ -120,6 +120,11 @@ Result<> fill_container(const PodNetwork& pod) {
                                            .prefix_length = address.bits(),
                                            .no_duplicate_detection = address.is_v6()}));
   }
+  // The host would answer for them, but only where it has a default route itself.
+  for (const auto& gateway : {k_gateway_v4, k_gateway_v6}) {
+    if (!pod.has(gateway.family())) continue;
+    MARGAY_CHECK(net::replace_neighbour(socket, {link.index, gateway, k_host_mac}));
+  }
   for (const auto& route : container_routes(pod, link.index)) {
     MARGAY_CHECK(net::replace_route(socket, route));
   }

@@ -1,0 +1,112 @@
+#include "cni/pod_network.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "net/interface_address.h"
+#include "net/link.h"
+#include "net/route.h"
+#include "net/testing/scratch_namespace.h"
+
+namespace margay::cni {
+namespace {
+
+using base::ErrorCode;
+using base::IPAddress;
+using base::Prefix;
+using net::NetlinkSocket;
+using net::testing::ScratchNamespace;
+
+class PodNetworkTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (const auto why = net::testing::why_no_namespaces(); !why.empty()) GTEST_SKIP() << why;
+    host_ = std::make_unique<ScratchNamespace>("mt-cni");
+    container_ = std::make_unique<ScratchNamespace>("mt-cni");
+  }
+  PodNetwork pod() const {
+    return {
+        .host_interface = "cali1",
+        .container_interface = "eth0",
+        .container_namespace = container_->path(),
+        .addresses = {IPAddress::parse("10.0.0.1").value(), IPAddress::parse("fd00::1").value()},
+        .routes = {Prefix::all(base::IPFamily::v4), Prefix::all(base::IPFamily::v6)}};
+  }
+  base::Result<Connected> connect_pod(const PodNetwork& pod) {
+    return host_->get().run([&] { return connect(pod); });
+  }
+  base::Result<Connected> verify_pod(const PodNetwork& pod) {
+    return host_->get().run([&] { return verify(pod); });
+  }
+
+  std::unique_ptr<ScratchNamespace> host_, container_;
+};
+
+// What a crash or somebody else may have left there, from nothing to nearly all.
+TEST_F(PodNetworkTest, ConnectWorksFromWhateverIsThere) {
+  NetlinkSocket host = host_->socket(), container = container_->socket();
+  const ScratchNamespace other("mt-cni");
+  const auto pair = [&](int far_namespace) {
+    return net::create_veth(
+        host, {.near = {.name = "cali1"}, .far = {.name = "eth0"}, .far_namespace = far_namespace});
+  };
+  const struct {
+    const char* name;
+    std::function<void()> leave;
+  } cases[] = {
+      {"nothing", [] {}},
+      {"a bare pair", [&] { ASSERT_TRUE(pair(container_->get().fd())); }},
+      {"a pair to another container", [&] { ASSERT_TRUE(pair(other.get().fd())); }},
+      {"an eth0 of another kind", [&] { ASSERT_TRUE(net::create_bridge(container, "eth0")); }},
+      {"another address",
+       [&] {
+         auto with = pod();
+         with.addresses = {IPAddress::parse("10.0.0.2").value()};
+         ASSERT_TRUE(connect_pod(with));
+       }},
+      {"all but the routes",
+       [&] {
+         ASSERT_TRUE(connect_pod(pod()));
+         const int link = net::get_link(host, "cali1").value().index;
+         ASSERT_TRUE(net::delete_route(host, {.destination = Prefix(pod().addresses[0]),
+                                              .link = link,
+                                              .scope = net::RouteScope::link}));
+       }},
+      {"a route to the address by another interface",
+       [&] {
+         ASSERT_TRUE(net::create_bridge(host, "br"));
+         ASSERT_TRUE(net::change_link(host, "br", {.up = true}));
+         ASSERT_TRUE(net::add_route(host, {.destination = Prefix(pod().addresses[0]),
+                                           .link = net::get_link(host, "br").value().index,
+                                           .scope = net::RouteScope::link}));
+       }},
+      {"everything", [&] { ASSERT_TRUE(connect_pod(pod())); }},
+  };
+  for (const auto& [name, leave] : cases) {
+    leave();
+    const auto connected = connect_pod(pod());
+    ASSERT_TRUE(connected) << name << ": " << connected.error().message;
+    EXPECT_EQ(connected->host_mac.to_string(), "ee:ee:ee:ee:ee:ee") << name;
+    EXPECT_TRUE(verify_pod(pod())) << name;
+    ASSERT_TRUE(disconnect(container_->path(), "eth0")) << name;
+    EXPECT_FALSE(net::get_link(host, "cali1")) << name;
+  }
+}
+
+TEST_F(PodNetworkTest, DisconnectNeedsNothingToBeThere) {
+  EXPECT_TRUE(disconnect(container_->path(), "eth0"));
+  EXPECT_TRUE(disconnect("/run/netns/no-such-namespace", "eth0"));
+  EXPECT_TRUE(disconnect("", "eth0"));
+}
+
+TEST_F(PodNetworkTest, ConnectSaysThatTheNamespaceIsGone) {
+  auto gone = pod();
+  gone.container_namespace = "/run/netns/no-such-namespace";
+  const auto connected = connect_pod(gone);
+  ASSERT_FALSE(connected);
+  EXPECT_EQ(connected.error().code, ErrorCode::not_found);
+}
+
+}  // namespace
+}  // namespace margay::cni
