@@ -297,6 +297,17 @@ TEST(Decode, SettingsAreTheTextOfFelixEnvironment) {
   EXPECT_EQ(decode<FelixConfiguration>(encode(*felix))->settings, expected);
 }
 
+TEST(Decode, SettingsThatMakeNoSenseAreLeftToTheReader) {
+  const auto felix = decode<FelixConfiguration>(parsed(
+      "{metadata: {name: a}, spec: {failsafeInboundHostPorts: [22, x], routeTableRange: {min: 1}, "
+      "routeRefreshInterval: soon}}"));
+  ASSERT_TRUE(felix);
+  const std::map<std::string, std::string> expected{{"failsafeInboundHostPorts", "22,x"},
+                                                    {"routeTableRange", R"({"min":1})"},
+                                                    {"routeRefreshInterval", "soon"}};
+  EXPECT_EQ(felix->settings, expected);
+}
+
 TEST(Encode, BeginsWithTypeAndLeavesEmptyFieldsOut) {
   IPAMBlock block;
   block.metadata.name = "10-0-0-0-30";

@@ -247,7 +247,7 @@ const ComputeCell* find_computed_column(const Kind& kind, std::string_view colum
 
 json::value value_at(const json::object& object, std::string_view path) {
   const json::object* fields = &object;
-  while (fields != nullptr) {
+  while (fields != nullptr && path.starts_with('.')) {
     path.remove_prefix(1);
     const std::string_view name = path.substr(0, path.find('.'));
     path.remove_prefix(name.size());

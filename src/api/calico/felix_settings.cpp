@@ -43,12 +43,11 @@ std::string failsafe_text(const json::object& port) {
 }
 
 std::string list_text(const Schema& items, const json::array& array) {
-  const bool ports = items.type == Type::object;
-  if (ports && array.empty()) return "none";
+  if (items.type == Type::object && array.empty()) return "none";
   std::string joined;
   for (const auto& item : array) {
     if (!joined.empty()) joined += ',';
-    joined += ports ? failsafe_text(item.get_object()) : plain_text(item);
+    joined += item.is_object() ? failsafe_text(item.get_object()) : plain_text(item);
   }
   return joined;
 }
@@ -59,7 +58,8 @@ std::string text_of(const Schema& schema, const json::value& value) {
   if (value.is_string() && schema.format == k_milliseconds)
     return duration_text(value.get_string(), true);
   if (value.is_array() && schema.items) return list_text(*schema.items, value.get_array());
-  if (const auto* range = value.if_object(); range != nullptr && range->contains("min"))
+  const auto* range = value.if_object();
+  if (range != nullptr && range->contains("min") && range->contains("max"))
     return fmt::format("{}-{}", plain_text(range->at("min")), plain_text(range->at("max")));
   return plain_text(value);
 }
