@@ -76,7 +76,11 @@ Result<> run_down(const Options& options) {
 Result<> run_exec(const Options& options) {
   MARGAY_CHECK(require_root());
   MARGAY_TRY(const auto layout, Layout::at(options.directory));
-  return fail(exec_in_pod(layout, options.pod, options.command));
+  // Everything after the pod is the command, so CLI11 hands us the separator too.
+  std::vector<std::string> command = options.command;
+  if (command.front() == "--") command.erase(command.begin());
+  if (command.empty()) return fail(ErrorCode::invalid, "a command is missing after --");
+  return fail(exec_in_pod(layout, options.pod, command));
 }
 
 Result<> run_probe(const Options& options) {
@@ -188,7 +192,6 @@ void add_user_commands(Commands& commands) {
   exec.add_option("pod", options.pod, "NAMESPACE/POD")->required();
   exec.add_option("command", options.command, "the command and its arguments, after --")
       ->required();
-  exec.positionals_at_end(true);
 
   auto& probe = commands.add("probe", "Show who reaches whom, by real connections", run_probe);
   probe.add_option("-o,--output", options.probe.output, "text or json")
