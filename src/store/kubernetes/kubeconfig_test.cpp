@@ -94,7 +94,7 @@ TEST_F(Kubeconfig, RefusesWhatItCannotUseAndSaysWhere) {
        ErrorCode::invalid, "users[u].user.client-key-data: is not base64"},
       {"a token that is no text", head + cluster + "users: [{name: u, user: {token: [1]}}]\n",
        ErrorCode::invalid, "users[u].user.token: must be a string"},
-      {"not YAML", "a: [", ErrorCode::invalid, "line"},
+      {"not YAML", "a: [", ErrorCode::invalid, "YAML"},
       {"nothing", "", ErrorCode::invalid, "not a kubeconfig"},
   };
   for (const auto& [name, text, code, says] : cases) {

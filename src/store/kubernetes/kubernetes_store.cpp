@@ -101,7 +101,7 @@ KubernetesStore::~KubernetesStore() = default;
 Result<Entry> KubernetesStore::get(const Key& key) {
   MARGAY_TRY(const auto* kind, find_kind(key.resource));
   MARGAY_TRY(auto path, object_path(*kind, key));
-  return write("GET", key, std::move(path), {});
+  return fetch_entry("GET", key, std::move(path), {});
 }
 
 Result<List> KubernetesStore::list_page(const Scope& scope, size_t limit, std::string_view resume) {
@@ -129,9 +129,9 @@ Result<List> KubernetesStore::list(const Scope& scope, const ListOptions& option
   return list;
 }
 
-// Also reads: whatever is answered with the object.
-Result<Entry> KubernetesStore::write(std::string method, const Key& key, std::string target,
-                                     std::string body, std::string_view type) {
+// Any request that is answered with the object.
+Result<Entry> KubernetesStore::fetch_entry(std::string method, const Key& key, std::string target,
+                                           std::string body, std::string_view type) {
   MARGAY_TRY(const auto* kind, find_kind(key.resource));
   MARGAY_TRY(const auto answer, client_->fetch(request(std::move(method), std::move(target),
                                                        std::move(body), type, options_.timeout)));
@@ -142,7 +142,7 @@ Result<Entry> KubernetesStore::write(std::string method, const Key& key, std::st
 Result<Entry> KubernetesStore::create(const Key& key, std::string value) {
   MARGAY_TRY(const auto* kind, find_kind(key.resource));
   MARGAY_TRY(auto body, to_body(*kind, key, value, std::nullopt));
-  return write("POST", key, collection_path(*kind, key.ns), std::move(body));
+  return fetch_entry("POST", key, collection_path(*kind, key.ns), std::move(body));
 }
 
 Result<Entry> KubernetesStore::update(const Key& key, std::string value,
@@ -150,7 +150,7 @@ Result<Entry> KubernetesStore::update(const Key& key, std::string value,
   MARGAY_TRY(const auto* kind, find_kind(key.resource));
   MARGAY_TRY(auto path, object_path(*kind, key));
   MARGAY_TRY(auto body, to_body(*kind, key, value, expected));
-  return write("PUT", key, std::move(path), std::move(body));
+  return fetch_entry("PUT", key, std::move(path), std::move(body));
 }
 
 Result<Entry> KubernetesStore::update_status(const Key& key, std::string value,
@@ -158,7 +158,7 @@ Result<Entry> KubernetesStore::update_status(const Key& key, std::string value,
   MARGAY_TRY(const auto* kind, find_kind(key.resource));
   MARGAY_TRY(const auto path, object_path(*kind, key));
   MARGAY_TRY(auto body, to_body(*kind, key, value, expected));
-  return write("PUT", key, path + "/status", std::move(body));
+  return fetch_entry("PUT", key, path + "/status", std::move(body));
 }
 
 Result<Entry> KubernetesStore::patch(const Key& key, PatchType type, std::string patch,
@@ -167,7 +167,7 @@ Result<Entry> KubernetesStore::patch(const Key& key, PatchType type, std::string
   MARGAY_TRY(auto path, object_path(*kind, key));
   if (!subresource.empty()) path += "/" + escape(subresource);
   if (type == PatchType::apply) path += "?fieldManager=margay&force=true";
-  return write("PATCH", key, std::move(path), std::move(patch), content_type(type));
+  return fetch_entry("PATCH", key, std::move(path), std::move(patch), content_type(type));
 }
 
 // The server need not answer with the object, so it is read first; the precondition makes what is

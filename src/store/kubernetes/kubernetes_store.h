@@ -62,8 +62,9 @@ class KubernetesStore final : public Store {
 
  private:
   KubernetesStore(const Options& options, std::unique_ptr<ApiClient> client);
-  base::Result<Entry> write(std::string method, const Key& key, std::string target,
-                            std::string body, std::string_view content_type = "application/json");
+  base::Result<Entry> fetch_entry(std::string method, const Key& key, std::string target,
+                                  std::string body,
+                                  std::string_view content_type = "application/json");
   base::Result<List> list_page(const Scope& scope, size_t limit, std::string_view resume);
 
   const Options options_;

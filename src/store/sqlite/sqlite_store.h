@@ -35,7 +35,7 @@ class SqliteStore final : public Store {
   // Creates the file when there is none. Open in another process: `unavailable`. A file of another
   // program: `invalid`; of a later version: `unsupported`; damaged: `internal`.
   static base::Result<std::unique_ptr<SqliteStore>> open(const Options& options);
-  // Waits for calls under way to finish; its watches end as `unavailable`.
+  // No call may be under way. Watches that are left end as `unavailable`.
   ~SqliteStore() override;
 
   base::Result<Entry> get(const Key& key) override;

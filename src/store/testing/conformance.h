@@ -379,6 +379,29 @@ TEST_P(Conformance, CompactionKeepsWhatIsAndForgetsWhatWas) {
   EXPECT_TRUE(later.wait_for_events(1));
 }
 
+TEST_P(Conformance, CompactionKeepsTheStateAtItsRevisionAndEverythingSince) {
+  for (const auto* name : {"changed", "first", "removed"})
+    MARGAY_ASSERT_OK(create(config_map(name), "old"));
+  const auto page = store().list({k_config_maps, "alpha"}, {.limit = 1});
+  MARGAY_ASSERT_OK(page);
+  const Revision snapshot = page->revision;
+  MARGAY_ASSERT_OK(store().remove(config_map("removed"), {}));
+  MARGAY_ASSERT_OK(update(config_map("changed"), "new"));
+  MARGAY_ASSERT_OK(backend_->compact(snapshot));
+
+  const auto rest = store().list({k_config_maps, "alpha"}, {.limit = 5, .resume = page->resume});
+  MARGAY_ASSERT_OK(rest);
+  ASSERT_EQ(rest->entries.size(), 2U);
+  EXPECT_EQ(rest->entries[1].key.name, "removed");
+  EXPECT_EQ(payload(rest->entries[1].value), "old");
+  RecordingWatcher watcher;
+  const auto watch = store().watch({k_config_maps, "alpha"}, snapshot, watcher);
+  MARGAY_ASSERT_OK(watch);
+  ASSERT_TRUE(watcher.wait_for_events(2));
+  EXPECT_EQ(watcher.events()[0].type, Event::Type::removed);
+  EXPECT_EQ(payload(watcher.events()[0].entry.value), "old");
+}
+
 TEST_P(Conformance, ARevisionIsNotReusedAfterItsRowWasCompacted) {
   MARGAY_ASSERT_OK(create(config_map("a"), ""));
   const auto removal = store().remove(config_map("a"), {}).value().revision;
