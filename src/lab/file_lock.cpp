@@ -1,6 +1,7 @@
 #include "lab/file_lock.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -21,6 +22,13 @@ struct flock whole_file() {
   return lock;
 }
 
+// A lock on a file that was removed meanwhile excludes nobody.
+bool is_file_at(const UniqueFd& file, const std::filesystem::path& path) {
+  struct stat opened{}, named{};
+  return fstat(file.get(), &opened) == 0 && stat(path.c_str(), &named) == 0 &&
+         opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
 }  // namespace
 
 Result<FileLock> FileLock::acquire(const std::filesystem::path& path) {
@@ -30,6 +38,9 @@ Result<FileLock> FileLock::acquire(const std::filesystem::path& path) {
   if (fcntl(file.get(), F_OFD_SETLK, &lock) != 0) {
     if (errno != EAGAIN && errno != EACCES) return fail_errno("lock " + path.string(), errno);
     return fail(ErrorCode::conflict, path.string() + " is held by another process");
+  }
+  if (!is_file_at(file, path)) {
+    return fail(ErrorCode::conflict, path.string() + " was removed by another process");
   }
   return FileLock(std::move(file));
 }

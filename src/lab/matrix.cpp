@@ -40,14 +40,10 @@ struct Cell {
 
 struct Table {
   std::set<std::string> ports;
-  std::vector<std::string> rows, columns;  // pods, in order of appearance
+  std::set<std::string> rows, columns;  // pods
   std::map<std::pair<std::string, std::string>, Cell> cells;
   std::vector<std::string> errors;
 };
-
-void add_once(std::vector<std::string>& list, const std::string& item) {
-  if (std::ranges::find(list, item) == list.end()) list.push_back(item);
-}
 
 std::string describe_error(const Outcome& outcome) {
   const auto& attempt = outcome.attempt;
@@ -59,8 +55,8 @@ Table tabulate(std::span<const Outcome> outcomes) {
   Table table;
   for (const auto& outcome : outcomes) {
     const auto& attempt = outcome.attempt;
-    add_once(table.rows, attempt.from);
-    add_once(table.columns, attempt.to);
+    table.rows.insert(attempt.from);
+    table.columns.insert(attempt.to);
     table.ports.insert(attempt.port.to_string());
     table.cells[{attempt.from, attempt.to}].add(outcome);
     if (outcome.result == Outcome::Result::error) table.errors.push_back(describe_error(outcome));
@@ -76,7 +72,7 @@ std::string row_text(const Table& table, const std::string& row, size_t label_wi
     // One character wide, whatever its length in bytes: centred under the column's name.
     const size_t left = (column.size() - 1) / 2;
     line += fmt::format("  {:{}}{}", "", left, symbol);
-    if (&column != &table.columns.back()) line += std::string(column.size() - 1 - left, ' ');
+    if (column != *table.columns.rbegin()) line += std::string(column.size() - 1 - left, ' ');
   }
   return line + "\n";
 }

@@ -23,9 +23,9 @@ TEST(Matrix, RowsConnectToColumns) {
       outcome("x/b", "x/a", "tcp:80", "10.0.0.1", Result::deny),
   };
   EXPECT_EQ(matrix_text(outcomes),
-            "from \\ to  x/b  x/a\n"
-            "x/a         ✓    ·\n"
-            "x/b         ·    ✗\n");
+            "from \\ to  x/a  x/b\n"
+            "x/a         ·    ✓\n"
+            "x/b         ✗    ·\n");
 }
 
 TEST(Matrix, ACellSaysWhereItsAttemptsDiffer) {
@@ -35,7 +35,7 @@ TEST(Matrix, ACellSaysWhereItsAttemptsDiffer) {
     const char* symbol;
   };
   const auto one = [](const char* port, const char* address, Result result) {
-    return outcome("x/a", "x/b", port, address, result);
+    return outcome("x/b", "x/a", port, address, result);
   };
   const std::vector<Case> cases{
       {"both families pass",
@@ -56,7 +56,7 @@ TEST(Matrix, ACellSaysWhereItsAttemptsDiffer) {
   };
   for (const auto& one_case : cases) {
     const auto text = matrix_text(one_case.outcomes);
-    EXPECT_NE(text.find(std::string("x/a         ") + one_case.symbol), std::string::npos)
+    EXPECT_NE(text.find(std::string("x/b         ") + one_case.symbol), std::string::npos)
         << one_case.name << ":\n"
         << text;
   }

@@ -44,12 +44,10 @@ def address_findings(cluster):
 def namespace_findings(cluster):
     """Every pod has one network namespace, and no others are there."""
     pods = len(cluster.get("pods", "-A")["items"])
-    records = list(cluster.directory.glob("nodes/*/pods/*.json"))
-    named = {json.loads(r.read_text())["netns"] for r in records}
-    prefix = next(iter(named)).rsplit("pod-", 1)[0] + "pod-" if named else None
-    there = {n for n in host.lab_namespaces() if prefix and n.startswith(prefix)}
-    findings = [] if pods == len(named) else [f"{pods} pods, {len(named)} records"]
-    return findings + [f"namespace {n} of no pod" for n in there - named] + [f"{n} is missing" for n in named - there]
+    wanted = {json.loads(r.read_text())["netns"] for r in cluster.directory.glob("nodes/*/pods/*.json")}
+    there = {n for n in host.lab_namespaces(cluster.directory) if "-pod-" in n}
+    return ([] if pods == len(wanted) else [f"{pods} pods, {len(wanted)} records"]) + [
+        f"namespace {n} of no pod" for n in there - wanted] + [f"namespace {n} is missing" for n in wanted - there]
 
 
 def interface_findings(cluster):
@@ -57,24 +55,17 @@ def interface_findings(cluster):
     findings = []
     pods = cluster.get("pods", "-A")["items"]
     for node in {p["spec"]["nodeName"] for p in pods}:
-        netns = next(n for n in host.lab_namespaces() if n.endswith(f"-{node}") and n in _namespaces_of(cluster))
-        links = [l for l in run("ip", "-n", netns, "-brief", "link").stdout.splitlines() if l.startswith("cali")]
+        netns = f"mgl-{host.lab_id(cluster.directory)}-{node}"
         local = [p for p in pods if p["spec"]["nodeName"] == node]
+        links = [l for l in run("ip", "-n", netns, "-brief", "link").stdout.splitlines() if l.startswith("cali")]
         if len(links) != len(local):
             findings.append(f"{node}: {len(links)} cali interfaces, {len(local)} pods")
-        routes = run("ip", "-n", netns, "route").stdout
-        routed = {line.split()[0] for line in routes.splitlines() if " dev cali" in line}
+        routes = run("ip", "-n", netns, "route").stdout.splitlines()
+        routed = {line.split()[0] for line in routes if " dev cali" in line}
         wanted = {ip["ip"] for p in local for ip in p["status"]["podIPs"] if ":" not in ip["ip"]}
         if routed != wanted:
             findings.append(f"{node}: routes {sorted(routed)}, pods {sorted(wanted)}")
     return findings
-
-
-def _namespaces_of(cluster):
-    environment = (f"/proc/{cluster.pid('apiserver')}/environ")
-    with open(environment, "rb") as file:
-        mark = next(v for v in file.read().split(b"\0") if v.startswith(b"MARGAY_LAB="))
-    return {n for n in host.lab_namespaces() if n.startswith("mgl-" + mark.split(b"=")[1].decode())}
 
 
 def matrix_findings(cluster, port=80):

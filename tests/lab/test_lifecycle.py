@@ -21,12 +21,14 @@ def fill(cluster):
 
 @pytest.fixture
 def clean(tmp_path):
-    """The directory of a lab; afterwards the host must be as it was."""
+    """The directory of a lab; afterwards nothing of it is left, and the host is as it was."""
     before = host.state()
     directory = tmp_path / "lab"
     yield directory
     run(MARGAY, "lab", "down", "--dir", directory)
     assert not directory.exists()
+    assert host.lab_processes(directory) == []
+    assert host.lab_namespaces(directory) == []
     assert host.state() == before
 
 
@@ -42,9 +44,8 @@ def test_nothing_is_made_in_the_hosts_namespace(clean):
     before = host.state()
     cluster = Cluster(clean).up()
     fill(cluster)
-    during = host.state()
-    for what in ("links", "addresses", "routes", "iptables", "ip6tables", "ipsets"):
-        assert during[what] == before[what], what
+    assert host.lab_processes(clean) and host.lab_namespaces(clean), "the lab runs, and is found"
+    assert host.state() == before
 
 
 def test_pods_run_on_both_nodes_and_answer(clean):
@@ -69,9 +70,9 @@ def test_exec_runs_in_the_pods_namespace_and_passes_on_its_end(clean):
 def test_a_deleted_pod_goes_with_its_namespace(clean):
     cluster = Cluster(clean).up()
     fill(cluster)
-    before = set(host.lab_namespaces())
+    before = set(host.lab_namespaces(clean))
     cluster.kubectl("delete", "pod", "-n", "demo", "one", "--wait=true")
-    wait_until(lambda: len(before - set(host.lab_namespaces())) == 1, "the pod's namespace is gone")
+    wait_until(lambda: len(before - set(host.lab_namespaces(clean))) == 1, "the pod's namespace is gone")
     assert cluster.exec("demo/one", "true", check=False).returncode == 1
 
 
