@@ -25,7 +25,9 @@ build: deps ## build all programs
 	@cmake --preset $(PRESET) >/dev/null
 	@cmake --build --preset $(PRESET) -j $(JOBS)
 
-demo: build ## the main job, on a lab cluster, with kubectl
+demo: deps ## the main job, on a lab cluster, with kubectl
+	@cmake --preset $(PRESET) >/dev/null
+	@cmake --build --preset $(PRESET) -j $(JOBS) --target margay
 	@tests/demo/demo --margay $(BUILD)/bin/margay
 
 test: build ## everything that must hold on each change
@@ -34,7 +36,9 @@ test: build ## everything that must hold on each change
 unit: build ## only the unit tests
 	@ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
 
-differential: build ## a data plane's real verdicts against the reference evaluator
+differential: deps ## a data plane's real verdicts against the reference evaluator
+	@cmake --preset $(PRESET) >/dev/null
+	@cmake --build --preset $(PRESET) -j $(JOBS) --target margay_differential
 	@$(BUILD)/bin/margay_differential --dataplane $(DATAPLANE) --cases $(CASES) --packets $(PACKETS) --seed $(SEED)
 
 conformance: build ## the Kubernetes NetworkPolicy matrix, on a lab cluster
