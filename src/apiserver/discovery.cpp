@@ -40,12 +40,15 @@ std::vector<std::string> versions_of(std::string_view group) {
   return out;
 }
 
-// Every named group, in the order of their first kind.
+// Every named group, Kubernetes' own first, else in the order of their first kind. kubectl takes a
+// name that several groups have (networkpolicies) for that of the first.
 std::vector<std::string> named_groups() {
   std::vector<std::string> out;
   for (const auto& kind : api::kinds())
     if (!kind.group.empty() && std::ranges::find(out, kind.group) == out.end())
       out.push_back(kind.group);
+  std::ranges::stable_partition(
+      out, [](const std::string& group) { return group.ends_with(".k8s.io"); });
   return out;
 }
 

@@ -58,8 +58,7 @@ class Matrix:
             self.cluster.apply(*(self.policies[key] for key in step.apply))
 
     def reset(self):
-        for n in NAMESPACES:
-            self.cluster.kubectl("delete", "networkpolicy", "-n", n, "--all")
+        self.cluster.kubectl("delete", "networkpolicy", "--all-namespaces", "--all")
         for name, labels in self.namespaces.items():
             self._restore(["namespace", name], labels, {"ns": name})
         for one in self.pods.values():

@@ -67,6 +67,15 @@ def test_exec_runs_in_the_pods_namespace_and_passes_on_its_end(clean):
     assert missing.returncode == 1 and "demo/none" in missing.stderr
 
 
+def test_a_networkpolicy_is_kubernetes_own_unless_said_otherwise(clean):
+    cluster = Cluster(clean).up()
+    cluster.apply({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+                   "metadata": {"namespace": "default", "name": "deny"}, "spec": {"podSelector": {}}})
+    assert cluster.kubectl("get", "networkpolicy", "-n", "default", "-o", "name").stdout.split() == [
+        "networkpolicy.networking.k8s.io/deny"]
+    assert cluster.kubectl("get", "networkpolicies.projectcalico.org", "-n", "default", "-o", "name").stdout == ""
+
+
 def test_a_deleted_pod_goes_with_its_namespace(clean):
     cluster = Cluster(clean).up()
     fill(cluster)
