@@ -115,6 +115,22 @@ TEST_F(CreateTest, OfAnotherKindOrNamespaceThanTheUrlIs400) {
   EXPECT_EQ(post(k_config_maps, "[]").code(), 400);
 }
 
+TEST_F(CreateTest, OverlappingPoolsAreRefused) {
+  const std::string pools = "/apis/projectcalico.org/v3/ippools";
+  const auto pool = [](const char* name, const char* cidr) {
+    return std::string(R"({"metadata":{"name":")") + name + R"("},"spec":{"cidr":")" + cidr +
+           R"("}})";
+  };
+  EXPECT_EQ(post(pools, pool("a", "10.0.0.0/16")).code(), 201);
+  EXPECT_EQ(post(pools, pool("b", "10.1.0.0/16")).code(), 201);
+  EXPECT_EQ(post(pools, pool("v6", "fd00::/48")).code(), 201);
+  EXPECT_EQ(post(pools, pool("a", "10.0.0.0/16")).code(), 409) << "the same pool again";
+  const auto inside = post(pools, pool("c", "10.1.2.0/24"));
+  EXPECT_EQ(inside.code(), 422);
+  EXPECT_NE(inside.text({"message"}).find("overlaps 10.1.0.0/16 of IPPool b"), std::string::npos);
+  EXPECT_EQ(post(pools, pool("d", "10.0.0.0/8")).code(), 422);
+}
+
 class UpdateTest : public RouterFixture {
  protected:
   const std::string object_ = std::string(k_policies) + "/p";

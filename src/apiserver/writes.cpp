@@ -9,6 +9,7 @@
 #include "apiserver/kind_rules.h"
 #include "apiserver/names.h"
 #include "apiserver/object.h"
+#include "apiserver/pool_overlap.h"
 
 namespace margay::apiserver {
 namespace {
@@ -185,6 +186,13 @@ Answer<Written> Writes::create_named(const ObjectRef& ref, json::object object,
   auto prepared = api::prepare(kind, std::move(object), options.unknown_fields);
   if (!prepared) return refuse(from_error(kind, name, prepared.error()));
   const store::Key key{kind.resource(), ref.ns, name};
+  std::unique_lock one_pool_at_a_time(pool_creation_, std::defer_lock);
+  if (kind.resource() == "ippools.projectcalico.org") {
+    one_pool_at_a_time.lock();
+    const auto free =
+        store_.get(key) ? base::Result<>() : check_pool_overlap(store_, prepared->object);
+    if (!free) return refuse(from_error(kind, name, free.error()));
+  }
   auto text = to_stored(kind, prepared->object);
   if (options.dry_run) {
     if (store_.get(key)) return refuse(already_exists(kind, name));

@@ -5,6 +5,7 @@
 // tried again where the client set no condition. Safe from any thread; calls block on the store.
 
 #include <functional>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -79,6 +80,7 @@ class Writes {
                                const json::object& marked, bool dry_run);
   base::Result<store::Entry> take_away(const store::Key& key, store::Revision expected);
 
+  std::mutex pool_creation_;
   store::Store& store_;
   const base::Clock& clock_;
   Namespaces& namespaces_;

@@ -1,0 +1,29 @@
+#include "apiserver/pool_overlap.h"
+
+#include <fmt/format.h>
+
+#include "api/codec.h"
+#include "apiserver/object.h"
+#include "base/address.h"
+
+namespace margay::apiserver {
+
+base::Result<> check_pool_overlap(store::Store& store, const boost::json::object& pool) {
+  const std::string text(text_at(pool, {"spec", "cidr"}));
+  MARGAY_TRY(const auto cidr, base::Prefix::parse(text));
+  MARGAY_TRY(const auto existing, store.list({.resource = "ippools.projectcalico.org"}));
+  for (const auto& entry : existing.entries) {
+    MARGAY_TRY(const auto value, api::parse_json(entry.value));
+    const auto other = value.is_object()
+                           ? base::Prefix::parse(text_at(value.as_object(), {"spec", "cidr"}))
+                           : base::fail(base::ErrorCode::internal, "a pool that is no object");
+    if (!other || !other->overlaps(cidr)) continue;
+    return base::fail({base::FieldError{
+        .path = "spec.cidr",
+        .value = fmt::format("\"{}\"", text),
+        .detail = fmt::format("overlaps {} of IPPool {}", other->to_string(), entry.key.name)}});
+  }
+  return {};
+}
+
+}  // namespace margay::apiserver
