@@ -29,7 +29,7 @@ std::string describe(const End& end) {
 }
 
 std::string describe(const Packet& packet) {
-  const std::string protocol = protocol_name(packet.protocol);
+  std::string protocol = protocol_name(packet.protocol);
   if (packet.protocol == policy::k_icmp || packet.protocol == policy::k_icmpv6)
     return fmt::format("{} type {} code {}", protocol, packet.icmp_type, packet.icmp_code);
   if (packet.source_port == 0 && packet.destination_port == 0) return protocol;
@@ -39,7 +39,6 @@ std::string describe(const Packet& packet) {
 std::string_view reason(const Decision& decision) {
   switch (decision.by) {
     case Decision::By::policy_rule:
-      return "decided by this rule";
     case Decision::By::profile_rule:
       return "decided by this rule";
     case Decision::By::end_of_tier:

@@ -142,7 +142,7 @@ class Reader {
   static std::string place(const api::Kind& kind, json::object& object) {
     if (!object["metadata"].is_object()) return {};
     json::object& metadata = object["metadata"].get_object();
-    const std::string name = text_of(metadata, "name");
+    std::string name = text_of(metadata, "name");
     if (!kind.namespaced) return name;
     if (text_of(metadata, "namespace").empty()) metadata["namespace"] = "default";
     return text_of(metadata, "namespace") + "/" + name;

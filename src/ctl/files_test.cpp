@@ -29,6 +29,7 @@ class Files : public testing::Test {
 
   static std::vector<std::string> names(const FileObjects& files) {
     std::vector<std::string> names;
+    names.reserve(files.objects.size());
     for (const FileObject& file : files.objects)
       names.push_back(file.origin.substr(file.origin.rfind('/', file.origin.find(": ")) + 1));
     return names;
