@@ -4,7 +4,7 @@
 //
 // Every name is a function of the lab's directory alone: two labs in two directories never meet,
 // and whatever is killed at whatever moment, the directory's path is enough to find and remove
-// every namespace and process again (docs/decisions/lab-cleanup.md).
+// every namespace and process again (docs/decisions/0010-lab-names-from-its-directory.md).
 
 #include <filesystem>
 #include <string>
