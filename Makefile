@@ -1,6 +1,6 @@
 # Margay's commands. CMake builds; this only names what people and CI call.
 PRESET ?= release
-BUILD := build/$(PRESET)
+BUILD := $(CURDIR)/build/$(PRESET)
 JOBS ?= $(shell nproc)
 DATAPLANE ?= iptables
 CASES ?= 200
@@ -61,7 +61,7 @@ format: ## format every source file
 
 lint: ## formatting, clang-tidy, floors
 	@cmake --preset $(PRESET) >/dev/null
-	@tests/lint/lint --build $(BUILD)
+	@tests/lint/lint --build $(BUILD) --tidy
 
 clean: ## remove everything built
 	@rm -rf build
