@@ -164,7 +164,8 @@ class PluginTest : public ::testing::Test {
   bool host_reaches(const IPAddress& address) const { return reaches(*host_, address); }
   std::vector<std::string> problems() {
     std::vector<std::string> texts;
-    for (const auto& finding : ipam::check(store_.get()).value().findings) {
+    const auto report = ipam::check(store_.get()).value();
+    for (const auto& finding : report.findings) {
       texts.push_back(finding.subject + " " + finding.detail);
     }
     return texts;
