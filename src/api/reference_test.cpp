@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const fs::path k_folder = fs::path(__FILE__).parent_path() / "../../docs/reference";
+const fs::path k_folder = MARGAY_REFERENCE_FOLDER;
 
 std::string read(const fs::path& path) {
   std::ifstream file(path);

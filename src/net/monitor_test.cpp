@@ -31,9 +31,10 @@ class Recorder final : public Monitor::Listener {
     held_ = held;
     changed_.notify_all();
   }
-  bool wait_for(const std::function<bool(const std::vector<MonitorEvent>&)>& condition) {
+  bool wait_for(const std::function<bool(const std::vector<MonitorEvent>&)>& condition,
+                std::chrono::milliseconds deadline = 10s) {
     std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, 10s, [&] { return condition(events_); });
+    return changed_.wait_for(lock, deadline, [&] { return condition(events_); });
   }
   void forget() {
     const std::scoped_lock lock(mutex_);
@@ -116,8 +117,14 @@ TEST_F(MonitorTest, AfterAnOverrunSubscribesAgainAndAsksForAResync) {
   recorder_.hold(false);
   EXPECT_TRUE(recorder_.wait_for(has_resync));
 
-  ASSERT_TRUE(create_bridge(*socket_, "after"));
-  EXPECT_TRUE(recorder_.wait_for(has_link("after", false))) << "it goes on after the overrun";
+  // So small a buffer may overrun again: what counts is that sooner or later a change arrives.
+  bool goes_on = false;
+  for (int i = 0; i < 20 && !goes_on; ++i) {
+    const std::string name = "after" + std::to_string(i);
+    ASSERT_TRUE(create_bridge(*socket_, name));
+    goes_on = recorder_.wait_for(has_link(name, false), 1s);
+  }
+  EXPECT_TRUE(goes_on);
 }
 
 TEST_F(MonitorTest, TellsOnlyOfWhatWasAskedFor) {
