@@ -17,9 +17,9 @@ namespace margay::dataplane {
 // What of the program a data plane cannot express, and what it does instead. Never silent.
 struct Capabilities {
   std::string name;
-  bool log_action = true;                   // false: Log rules are skipped
+  bool log_action = true;  // false: Log rules are skipped
   bool established_flows_survive_policy_change = true;
-  bool host_endpoints = false;              // false: HostEndpointUpdate is refused with a warning
+  bool host_endpoints = false;  // false: HostEndpointUpdate is refused with a warning
 };
 
 class DataPlane {
