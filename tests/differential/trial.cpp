@@ -42,6 +42,11 @@ Model with_macs(const Model& generated) {
   return model;
 }
 
+bool has_ports(uint8_t protocol) {
+  return protocol == policy::k_tcp || protocol == policy::k_udp || protocol == policy::k_sctp ||
+         protocol == policy::k_udplite;
+}
+
 // Flows that connection tracking would take for one another, or for replies to one another, must
 // not share a batch: only first packets are judged. Masquerade hides who sent a packet of a
 // protocol without ports, so of those only one may go to each destination.
@@ -61,11 +66,6 @@ class FlowSet {
 
  private:
   using Flow = std::tuple<uint8_t, policy::IPAddress, uint16_t, policy::IPAddress, uint16_t>;
-
-  static bool has_ports(uint8_t protocol) {
-    return protocol == policy::k_tcp || protocol == policy::k_udp || protocol == policy::k_sctp ||
-           protocol == policy::k_udplite;
-  }
 
   std::set<Flow> flows_;
   std::set<std::pair<uint8_t, policy::IPAddress>> destinations_;
@@ -120,6 +120,44 @@ class Trial {
     return *oracle.endpoints()[below(oracle.endpoints().size())];
   }
 
+  const policy::Rule* any_rule() {
+    if (model_.policies.empty()) return nullptr;
+    const auto chosen =
+        std::next(model_.policies.begin(), static_cast<ptrdiff_t>(below(model_.policies.size())));
+    const auto& rules = below(2) == 0 ? chosen->second.ingress : chosen->second.egress;
+    return rules.empty() ? nullptr : &rules[below(rules.size())];
+  }
+
+  // An end of a range that the rule names, or the port beside it.
+  void aim_port(const policy::EntityMatch& entity, uint16_t& port) {
+    std::vector<policy::PortRange> ranges = entity.ports;
+    ranges.insert(ranges.end(), entity.not_ports.begin(), entity.not_ports.end());
+    if (ranges.empty()) return;
+    const auto range = ranges[below(ranges.size())];
+    const int end = below(2) == 0 ? range.first : range.last;
+    port = static_cast<uint16_t>(std::clamp(end + static_cast<int>(below(3)) - 1, 1, 65535));
+  }
+
+  // Makes it likely that a rule's protocol, ports or ICMP type decide about the packet.
+  void aim(Packet& packet) {
+    const auto* rule = any_rule();
+    if (!rule || !rule->protocol) return;
+    const uint8_t icmp = packet.source.is_v4() ? policy::k_icmp : policy::k_icmpv6;
+    if (has_ports(*rule->protocol)) {
+      if (!has_ports(packet.protocol)) packet.source_port = packet.destination_port = 8080;
+      packet.protocol = *rule->protocol;
+      packet.icmp_type = packet.icmp_code = 0;
+      aim_port(rule->source, packet.source_port);
+      aim_port(rule->destination, packet.destination_port);
+    } else if (*rule->protocol == icmp) {
+      // The type that begins a flow; tracking calls most others invalid.
+      packet.icmp_type = packet.source.is_v4() ? 8 : 128;
+      packet.icmp_code = static_cast<uint8_t>(below(3));
+      packet.protocol = icmp;
+      packet.source_port = packet.destination_port = 0;
+    }
+  }
+
   Result<> change(Node& node) {
     std::vector<policy::ModelChange> changes;
     for (size_t count = 1 + below(4); count > 0; --count) {
@@ -146,6 +184,7 @@ class Trial {
       const auto& endpoint = any_endpoint(oracle);
       const auto direction = below(2) == 0 ? Direction::ingress : Direction::egress;
       Packet packet = generator_.packet(model_, endpoint, direction);
+      if (below(2) == 0) aim(packet);
       if (below(k_one_tunnelled_in) == 0) packet = as_tunnel_packet(packet, below(2) == 0);
       auto expectation = below(k_one_spoofed_in) == 0
                              ? oracle.expect_spoofed(packet, any_endpoint(oracle))

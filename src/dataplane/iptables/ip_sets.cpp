@@ -145,8 +145,8 @@ Result<> IPSets::load() {
           .capacity = number_after(line, " maxelem ")};
     } else if (line.starts_with("add ")) {
       const std::string key(name);
-      MARGAY_TRY(auto member, parse_member(kernel[key].type, word(line, 2)));
-      members[key].insert(std::move(member));
+      MARGAY_TRY(const auto member, parse_member(kernel[key].type, word(line, 2)));
+      members[key].insert(member);
     }
   }
   pending_.clear();

@@ -76,11 +76,9 @@ void NodeRoutes::on(const policy::WorkloadUpdate& update) {
         "endpoint {}: interface {} does not begin with interfacePrefix, so no policy would hold "
         "for it: it gets no routes",
         endpoint.key.id(), name);
-  auto& interface = interfaces_[name];
-  interface.owner = endpoint.key;
-  interface.admin_up = endpoint.admin_up;
-  interface.mac.reset();
-  if (auto mac = net::MacAddress::parse(endpoint.mac)) interface.mac = *mac;
+  Claim claim{.admin_up = endpoint.admin_up};
+  if (auto mac = net::MacAddress::parse(endpoint.mac)) claim.mac = *mac;
+  interfaces_[name].insert_or_assign(endpoint.key, claim);
   interface_of_[endpoint.key] = name;
   touch_interface(name);
 }
@@ -88,11 +86,19 @@ void NodeRoutes::on(const policy::WorkloadUpdate& update) {
 void NodeRoutes::on(const policy::WorkloadRemove& update) {
   const auto named = interface_of_.find(update.key);
   if (named == interface_of_.end()) return;
-  const auto interface = interfaces_.find(named->second);
-  touch_interface(named->second);
-  if (interface != interfaces_.end() && interface->second.owner == update.key)
-    interfaces_.erase(interface);
+  const std::string name = named->second;
   interface_of_.erase(named);
+  auto& claims = interfaces_[name];
+  claims.erase(update.key);
+  if (claims.empty()) interfaces_.erase(name);
+  touch_interface(name);
+}
+
+const NodeRoutes::Claim* NodeRoutes::claim_on(const std::string& name) const {
+  const auto claims = interfaces_.find(name);
+  if (claims == interfaces_.end() || !is_workload_interface(name)) return nullptr;
+  const Claim& first = claims->second.begin()->second;
+  return first.admin_up ? &first : nullptr;
 }
 
 void NodeRoutes::on(const policy::TunnelUpdate& update) {
@@ -227,11 +233,8 @@ Result<> NodeRoutes::remove_route(const base::Prefix& destination) {
 // Nothing to program now, but there will be once its interface is usable.
 bool NodeRoutes::waits(const ProgramRoute& route) const {
   switch (route.kind) {
-    case ProgramRoute::Kind::local_workload: {
-      const auto interface = interfaces_.find(route.interface_name);
-      return is_workload_interface(route.interface_name) && interface != interfaces_.end() &&
-             interface->second.admin_up;
-    }
+    case ProgramRoute::Kind::local_workload:
+      return claim_on(route.interface_name) != nullptr;
     case ProgramRoute::Kind::remote_workload:
       return encapsulates(route.vxlan, route.same_subnet);
     default:
@@ -258,18 +261,17 @@ Result<std::optional<Route>> NodeRoutes::kernel_route(const ProgramRoute& route)
 
 Result<std::optional<Route>> NodeRoutes::local_route(const ProgramRoute& route) {
   const std::string& name = route.interface_name;
-  const auto interface = interfaces_.find(name);
-  if (!is_workload_interface(name) || interface == interfaces_.end() || !interface->second.admin_up)
-    return std::nullopt;
+  const Claim* claim = claim_on(name);
+  if (!claim) return std::nullopt;
   const auto link = net::get_link(socket_, name);
   if (!link && link.error().code == base::ErrorCode::not_found) return std::nullopt;
   if (!link) return base::fail(link.error());
   if (!link->up) return std::nullopt;
   MARGAY_CHECK(set_up_interface(name));
-  if (interface->second.mac)
-    MARGAY_CHECK(net::replace_neighbour(socket_, {.link = link->index,
-                                                  .address = route.destination.address(),
-                                                  .mac = *interface->second.mac}));
+  if (claim->mac)
+    MARGAY_CHECK(net::replace_neighbour(
+        socket_,
+        {.link = link->index, .address = route.destination.address(), .mac = *claim->mac}));
   return Route{.destination = route.destination,
                .link = link->index,
                .scope = route.destination.family() == IPFamily::v4 ? net::RouteScope::link

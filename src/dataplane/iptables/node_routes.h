@@ -40,8 +40,7 @@ class NodeRoutes {
   base::Result<> clean_up();
 
  private:
-  struct Interface {
-    policy::WorkloadKey owner;
+  struct Claim {
     bool admin_up = true;
     std::optional<net::MacAddress> mac;
   };
@@ -74,12 +73,15 @@ class NodeRoutes {
   base::Result<std::optional<net::Route>> remote_route(const policy::ProgramRoute& route);
   bool is_workload_interface(std::string_view name) const;
   void touch_interface(const std::string& name);
+  // Of the interface of an endpoint that is up and has policy; null when there is none such.
+  const Claim* claim_on(const std::string& name) const;
 
   const Config& config_;
   net::NetlinkSocket socket_;
   net::NetlinkSocket conntrack_;
   std::map<base::Prefix, policy::ProgramRoute> routes_;
-  std::map<std::string, Interface> interfaces_;  // of local workloads, by interface name
+  // By interface name, the endpoints that claim it: the first one's holds, as for policy.
+  std::map<std::string, std::map<policy::WorkloadKey, Claim>> interfaces_;
   std::map<policy::WorkloadKey, std::string> interface_of_;
   VxlanDevice vxlan_v4_, vxlan_v6_;
 

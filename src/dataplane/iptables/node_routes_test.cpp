@@ -117,6 +117,16 @@ TEST_F(NodeRoutesTest, LeadNowhereWithoutPolicyForTheInterface) {
   EXPECT_THAT(v4(), IsEmpty());
 }
 
+TEST_F(NodeRoutesTest, FollowTheFirstOfTwoEndpointsThatClaimAnInterface) {
+  add_interface("cali1");
+  auto second = std::get<policy::WorkloadUpdate>(workload("cali1", false));
+  second.workload.endpoint.key.workload = "default/z";
+  give({workload("cali1"), second, local_route("10.65.0.2", "cali1")});
+  EXPECT_THAT(v4(), HasSubstr("10.65.0.2 dev cali1"));
+  give({policy::WorkloadRemove{{"node", "k8s", "default/cali1", "eth0"}}});
+  EXPECT_THAT(v4(), IsEmpty());
+}
+
 TEST_F(NodeRoutesTest, MoveWithAnAddress) {
   add_interface("cali1");
   add_interface("cali2");

@@ -52,7 +52,7 @@ class RuleCompiler {
     add_not_ports(rule_.destination, k_destination);
     for (const auto& source : port_alternatives(rule_.source, k_source))
       for (const auto& destination : port_alternatives(rule_.destination, k_destination))
-        emit(match_ + source + destination);
+        emit(fmt::format("{}{}{}", match_, source, destination));
     emit_verdict_return();
     out_.net_sets.merge(net_sets_);
   }
