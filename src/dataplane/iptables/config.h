@@ -43,7 +43,7 @@ struct Config {
 
   uint32_t vxlan_vni = 4096;
   uint16_t vxlan_port = 4789;
-  int vxlan_mtu = 1450;
+  int vxlan_mtu = 1450;         // of the IPv4 overlay; the IPv6 one has 20 less
   uint8_t route_protocol = 80;  // deviceRouteProtocol
 };
 

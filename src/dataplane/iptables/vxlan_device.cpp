@@ -68,6 +68,11 @@ std::optional<IPAddress> VxlanDevice::gateway(const std::string& node) const {
   return found->second.tunnel_address;
 }
 
+// An outer IPv6 header is 20 bytes longer, and the kernel refuses what the uplink could not carry.
+uint32_t VxlanDevice::mtu() const {
+  return static_cast<uint32_t>(config_.vxlan_mtu) - (family_ == policy::IPFamily::v4 ? 0 : 20);
+}
+
 bool VxlanDevice::wanted() const { return !pools_.empty() && outer_ && inner_; }
 
 Result<> VxlanDevice::apply(NetlinkSocket& socket) {
@@ -113,8 +118,7 @@ Result<net::Link> VxlanDevice::make_device(NetlinkSocket& socket) {
     MARGAY_TRY(mac, MacAddress::parse(mac_));
   }
   if (!there) MARGAY_CHECK(net::create_vxlan(socket, name_, wanted_options, mac));
-  MARGAY_CHECK(net::change_link(
-      socket, name_, {.up = true, .mtu = static_cast<uint32_t>(config_.vxlan_mtu), .mac = mac}));
+  MARGAY_CHECK(net::change_link(socket, name_, {.up = true, .mtu = mtu(), .mac = mac}));
   return net::get_link(socket, name_);
 }
 

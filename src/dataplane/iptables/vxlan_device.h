@@ -39,6 +39,7 @@ class VxlanDevice {
 
  private:
   bool wanted() const;
+  uint32_t mtu() const;
   base::Result<net::VxlanOptions> options(net::NetlinkSocket& socket) const;
   base::Result<net::Link> make_device(net::NetlinkSocket& socket);
   base::Result<> set_address(net::NetlinkSocket& socket, int link) const;
