@@ -55,7 +55,7 @@ bool satisfies(const std::vector<IPAddress>& held, const ipam::AssignRequest& wa
 
 base::Result<std::vector<IPAddress>> assign_any(ipam::Ipam& ipam,
                                                 const ipam::AssignRequest& wanted) {
-  MARGAY_TRY(const auto held, ipam.addresses_of(wanted.owner.handle_id));
+  MARGAY_TRY(auto held, ipam.addresses_of(wanted.owner.handle_id));
   if (satisfies(held, wanted)) return held;
   // Of an ADD that died between the families, or asked for something else.
   MARGAY_CHECK(ipam.release_handle(wanted.owner.handle_id));

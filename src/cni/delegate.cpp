@@ -18,7 +18,6 @@ extern char** environ;
 namespace margay::cni {
 namespace {
 
-using base::ErrorCode;
 using base::IPAddress;
 using base::IPFamily;
 using base::Prefix;

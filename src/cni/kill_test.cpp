@@ -30,7 +30,7 @@ using net::testing::ScratchNamespace;
 using std::chrono::steady_clock;
 using store::sqlite::SqliteStore;
 
-constexpr int k_kills = 50;  // of each operation
+constexpr int k_kills = 20;  // of each operation
 constexpr const char* k_conf = R"({"cniVersion": "1.0.0", "name": "k8s-pod-network",
   "nodename": "node1", "ipam": {"type": "calico-ipam", "assign_ipv6": "true"},
   "policy": {"type": "k8s"}})";

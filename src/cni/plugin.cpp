@@ -220,7 +220,9 @@ base::Result<std::unique_ptr<store::Store>> open_kubernetes(const NetworkConfig&
 // Standard error is the runtime's to keep or lose; the file is for whoever looks afterwards.
 void log_as_told(const NetworkConfig& config) {
   const std::string level = config.log_level.empty() ? "warning" : config.log_level;
-  if (!base::set_up_log("cni", level)) static_cast<void>(base::set_up_log("cni", "warning"));
+  if (const auto set = base::set_up_log("cni", level); !set) {
+    spdlog::warn("log_level: {}", set.error().message);
+  }
   if (config.log_file_path.empty()) return;
   try {
     spdlog::default_logger()->sinks().push_back(

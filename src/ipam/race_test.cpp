@@ -238,7 +238,7 @@ bool interrupted(store::Store& store, const Scenario& scenario, int nth, Fault f
   FaultyStore faulty(store, choose);
   try {
     Ipam ipam(faulty);
-    static_cast<void>(scenario.run(ipam));
+    [[maybe_unused]] const auto outcome = scenario.run(ipam);
   } catch (const Crash&) {
   }
   const std::string where = std::string(scenario.name) + ", write " + std::to_string(nth);
@@ -323,7 +323,7 @@ bool meddled(store::Store& store, const Scenario& scenario, const Scenario& medd
     return Fault::none;
   });
   Ipam ipam(watched);
-  static_cast<void>(scenario.run(ipam));
+  [[maybe_unused]] const auto outcome = scenario.run(ipam);
   const std::string where =
       fmt::format("{}, and before write {} {}", scenario.name, nth, meddler.name);
   EXPECT_EQ(wrong(check(store).value()), std::vector<std::string>{}) << where;

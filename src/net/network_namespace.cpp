@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <linux/magic.h>
 #include <sched.h>
+#include <spdlog/spdlog.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -95,7 +96,9 @@ Result<NetworkNamespace> NetworkNamespace::create(const std::string& name) {
   Result<> made;
   std::thread([&] { made = unshare_onto(path); }).join();
   if (!made) {
-    static_cast<void>(remove(name));  // the first error is the one to tell
+    if (const auto removed = remove(name); !removed) {
+      spdlog::warn("{}", removed.error().message);
+    }
     return fail(std::move(made).error().wrap("network namespace " + name));
   }
   return open(path);

@@ -165,6 +165,7 @@ class PluginTest : public ::testing::Test {
   std::vector<std::string> problems() {
     std::vector<std::string> texts;
     const auto report = ipam::check(store_.get()).value();
+    texts.reserve(report.findings.size());
     for (const auto& finding : report.findings) {
       texts.push_back(finding.subject + " " + finding.detail);
     }

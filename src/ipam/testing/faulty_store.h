@@ -68,7 +68,7 @@ class FaultyStore final : public store::Store {
       case Fault::crash_after:
         break;
     }
-    static_cast<void>(call());
+    [[maybe_unused]] const auto untold = call();
     if (fault == Fault::crash_after) throw Crash{};
     return base::fail(base::ErrorCode::timeout, "injected: no answer");
   }

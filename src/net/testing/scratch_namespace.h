@@ -19,7 +19,7 @@ class ScratchNamespace {
   // `prefix` says whose it is, should one be left behind: "mt-net-<pid>-<n>".
   explicit ScratchNamespace(std::string_view prefix = "mt-net")
       : name_(unique_name(prefix)), namespace_(NetworkNamespace::create(name_)) {}
-  ~ScratchNamespace() { static_cast<void>(NetworkNamespace::remove(name_)); }
+  ~ScratchNamespace() { EXPECT_TRUE(NetworkNamespace::remove(name_)); }
   ScratchNamespace(const ScratchNamespace&) = delete;
   ScratchNamespace& operator=(const ScratchNamespace&) = delete;
 
