@@ -116,11 +116,11 @@ def test_kill(victim, cluster):
     rng = random.Random(f"{SEED} {victim}")
     flow = Flow(cluster)
     with Churn(cluster, rng.random()) as churn:
+        wait_until(lambda: churn.created > 0, "pods come and go")
         kills = 0
         while kills < COUNT:
             time.sleep(rng.uniform(0, LONGEST_PAUSE))
             kills += VICTIMS[victim](cluster, rng)
-    assert churn.created > 0, "there was no churn"
     wait_until(lambda: quiet(cluster), f"all is well after {kills} kills of {victim}", QUIET_WITHIN)
 
     traffic = flow.end()
