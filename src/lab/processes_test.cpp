@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 
 #include "base/process.h"
@@ -55,6 +56,30 @@ TEST(Processes, AreFoundByAnArgument) {
   const auto found =
       find_processes([&](const ProcessView& process) { return process.has_argument(mark); });
   EXPECT_EQ(found, std::vector<pid_t>{child.pid()});
+}
+
+TEST(Processes, AreFoundAlsoInTheMidstOfExec) {
+  const auto mark = unique_mark("exec");
+  const auto script = std::filesystem::temp_directory_path() / mark;
+  std::ofstream(script) << "#!/bin/sh\nexec \"$0\" " << mark << "\n";
+  std::filesystem::permissions(script, std::filesystem::perms::owner_all);
+  auto child = start({script, mark}, mark);
+  const auto marked = carrying(mark);
+  const auto is_found = [&](const auto& holds) {
+    return find_processes([&](const ProcessView& process) {
+             return process.pid() == child.pid() && holds(process);
+           }).size() == 1;
+  };
+  int missed_marks = 0, missed_arguments = 0;
+  for (int scan = 0; scan < 3000; ++scan) {
+    missed_marks += is_found(marked) ? 0 : 1;
+    missed_arguments +=
+        is_found([&](const ProcessView& process) { return process.has_argument(mark); }) ? 0 : 1;
+  }
+  EXPECT_EQ(missed_marks, 0);
+  EXPECT_EQ(missed_arguments, 0);
+  EXPECT_FALSE(child.wait(0ms)) << "it runs still";
+  std::filesystem::remove(script);
 }
 
 TEST(Processes, ThisOneAndItsAncestorsAreSpared) {
