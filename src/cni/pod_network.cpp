@@ -165,7 +165,7 @@ Result<> verify_routes(NetlinkSocket& socket, const std::vector<net::Route>& wan
 
 Result<net::Link> verify_container(const PodNetwork& pod) {
   MARGAY_TRY(NetlinkSocket socket, NetlinkSocket::open());
-  MARGAY_TRY(const auto link, net::get_link(socket, pod.container_interface));
+  MARGAY_TRY(auto link, net::get_link(socket, pod.container_interface));
   if (!link.up) return missing(fmt::format("link {}: is down", link.name));
   if (pod.container_mac && link.mac != pod.container_mac) {
     return missing(fmt::format("link {}: has another MAC address", link.name));

@@ -52,6 +52,7 @@ Result<std::vector<Affinities::Affinity>> Affinities::list(const std::string& ho
 Result<std::vector<Prefix>> Affinities::of_host(const std::string& host, IPFamily family) const {
   MARGAY_TRY(const auto mine, list(host, family));
   std::vector<Prefix> blocks;
+  blocks.reserve(mine.size());
   for (const auto& affinity : mine) blocks.push_back(*Prefix::parse(affinity.object.spec.cidr));
   return blocks;
 }

@@ -63,6 +63,7 @@ Result<std::vector<json::object>> Cluster::namespaces() { return list("namespace
 Result<std::vector<std::string>> Cluster::node_names() {
   MARGAY_TRY(const auto list, store_->list({.resource = "nodes"}));
   std::vector<std::string> names;
+  names.reserve(list.entries.size());
   for (const auto& entry : list.entries) names.push_back(entry.key.name);
   return names;
 }

@@ -1,5 +1,7 @@
 #include "lab/environment.h"
 
+#include <fmt/format.h>
+
 #include <string_view>
 
 extern char** environ;
@@ -12,7 +14,7 @@ std::vector<std::string> environment_with(const std::map<std::string, std::strin
     const std::string_view text(*entry);
     if (!extra.contains(std::string(text.substr(0, text.find('='))))) out.emplace_back(text);
   }
-  for (const auto& [key, value] : extra) out.push_back(key + "=" + value);
+  for (const auto& [key, value] : extra) out.push_back(fmt::format("{}={}", key, value));
   return out;
 }
 

@@ -14,7 +14,6 @@ namespace {
 namespace json = boost::json;
 using base::ErrorCode;
 using base::fail;
-using base::IPAddress;
 using base::Result;
 
 // Both are written by the API server (apiserver/state_dir.h).

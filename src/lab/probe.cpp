@@ -19,7 +19,6 @@ namespace {
 
 using base::ErrorCode;
 using base::fail;
-using base::fail_errno;
 using base::IPAddress;
 using base::Result;
 using base::UniqueFd;

@@ -75,6 +75,7 @@ class Scheduler : store::SyncerSink {
 
   std::vector<SchedulableNode> nodes() const {
     std::vector<SchedulableNode> out;
+    out.reserve(nodes_.size());
     for (const auto& [key, object] : nodes_) out.push_back({key.name, labels_of(object), 0});
     for (const auto& [key, object] : pods_) {
       const auto pod = PodView::read(object);
