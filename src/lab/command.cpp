@@ -185,7 +185,8 @@ void add_user_commands(Commands& commands) {
       ->capture_default_str()
       ->check(CLI::Range(1, k_max_nodes));
   up.add_option("--dataplane", options.settings.dataplane, "what the agents enforce policy with")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(CLI::IsMember({"iptables"}));
   up.add_flag("--ipv6", options.settings.ipv6, "pods have IPv6 addresses too");
 
   auto& exec = commands.add("exec", "Run a command in a pod's network namespace", run_exec);

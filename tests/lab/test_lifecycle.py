@@ -93,6 +93,12 @@ def test_a_second_up_is_refused_and_harms_nothing(clean):
     assert set(cluster.ready_pods()) == {"demo/one", "demo/two"}
 
 
+def test_an_unknown_data_plane_is_refused_before_anything_is_made(clean):
+    refused = run(MARGAY, "lab", "up", "--dir", clean, "--dataplane", "none", check=False)
+    assert refused.returncode != 0 and "none" in refused.stderr
+    assert not clean.exists()
+
+
 def test_down_twice_and_down_of_nothing_are_fine(clean):
     assert run(MARGAY, "lab", "down", "--dir", clean).returncode == 0
     Cluster(clean).up()
