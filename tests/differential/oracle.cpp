@@ -71,21 +71,31 @@ std::optional<Expectation> Oracle::expect(const Packet& packet) const {
   Expectation expected{.injection = {from->interface_name, packet},
                        .leaves_by = to->interface_name,
                        .verdict = Verdict::allow,
-                       .why = {}};
-  const auto judge = [&](Verdict verdict, const std::string& reason) {
-    if (verdict == Verdict::deny) expected.verdict = Verdict::deny;
-    expected.why += (expected.why.empty() ? "" : "; ") + reason;
-  };
-  if (from->endpoint) {
-    if (is_tunnel_packet(packet)) judge(Verdict::deny, "tunnel packet from a workload");
-    const auto decision = evaluator_.evaluate(*from->endpoint, Direction::egress, packet);
-    judge(decision.verdict, "egress: " + to_string(decision));
+                       .why = {},
+                       .features = {}};
+  if (from->endpoint && is_tunnel_packet(packet)) {
+    expected.verdict = Verdict::deny;
+    expected.why = "deny: tunnel packet from a workload";
+    expected.features.emplace_back("tunnel packet");
   }
-  if (to->endpoint) {
-    const auto decision = evaluator_.evaluate(*to->endpoint, Direction::ingress, packet);
-    judge(decision.verdict, "ingress: " + to_string(decision));
-  }
+  if (from->endpoint) judge(*from->endpoint, Direction::egress, expected);
+  if (to->endpoint) judge(*to->endpoint, Direction::ingress, expected);
   return expected;
+}
+
+void Oracle::judge(const WorkloadEndpoint& endpoint, Direction direction,
+                   Expectation& expected) const {
+  const char* side = direction == Direction::ingress ? "ingress" : "egress";
+  std::vector<policy::Step> steps;
+  const auto decision = evaluator_.evaluate(endpoint, direction, expected.injection.packet, &steps);
+  expected.why +=
+      fmt::format("{}{}: {}", expected.why.empty() ? "" : "; ", side, to_string(decision));
+  if (expected.verdict == Verdict::deny) return;  // it does not get here
+  expected.verdict = decision.verdict;
+  for (const auto& step : steps)
+    expected.features.push_back(fmt::format("{} {} {} {} {} {}", side, step.tier,
+                                            step.policy ? step.policy->id() : step.profile,
+                                            step.rule.value_or(0), step.matched, step.mismatch));
 }
 
 std::optional<Expectation> Oracle::expect_spoofed(const Packet& packet,
@@ -97,7 +107,8 @@ std::optional<Expectation> Oracle::expect_spoofed(const Packet& packet,
   return Expectation{.injection = {name, packet},
                      .leaves_by = to->interface_name,
                      .verdict = Verdict::deny,
-                     .why = "deny: the source is not " + by.key.id()};
+                     .why = "deny: the source is not " + by.key.id(),
+                     .features = {"spoofed"}};
 }
 
 }  // namespace margay::differential

@@ -18,6 +18,8 @@ struct Expectation {
   std::string leaves_by;  // the node's interface, if it is allowed
   policy::Verdict verdict = policy::Verdict::deny;
   std::string why;  // both sides' decisions, for people
+  // The steps on the packet's way, each as a text that is equal for equal steps.
+  std::vector<std::string> features;
 };
 
 class Oracle {
@@ -27,6 +29,11 @@ class Oracle {
 
   // The endpoints that packets can be sent from or to: local, with an interface and an address.
   const std::vector<const policy::WorkloadEndpoint*>& endpoints() const { return endpoints_; }
+
+  std::vector<const policy::Policy*> applicable_policies(const policy::WorkloadEndpoint& endpoint,
+                                                         policy::Direction direction) const {
+    return evaluator_.applicable_policies(endpoint, direction);
+  }
 
   // Nothing when the packet's way is not determined by the model: addresses that several endpoints
   // claim, or that stay on one interface.
@@ -40,6 +47,8 @@ class Oracle {
     const policy::WorkloadEndpoint* endpoint = nullptr;  // null: beyond the uplink
     std::string interface_name = k_uplink;
   };
+  void judge(const policy::WorkloadEndpoint& endpoint, policy::Direction direction,
+             Expectation& expected) const;
   std::optional<Place> place_of(const policy::IPAddress& address) const;
 
   std::string node_;

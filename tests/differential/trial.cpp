@@ -4,10 +4,9 @@
 
 #include <algorithm>
 #include <random>
-#include <set>
-#include <tuple>
 
 #include "differential/node.h"
+#include "differential/packet_source.h"
 #include "policy/interpret.h"
 
 namespace margay::differential {
@@ -22,8 +21,6 @@ using policy::Verdict;
 
 // Below the kernel's queue of packets waiting on a CPU (net.core.netdev_max_backlog: 1000).
 constexpr size_t k_most_in_batch = 250;
-constexpr size_t k_one_spoofed_in = 30;
-constexpr size_t k_one_tunnelled_in = 30;
 constexpr size_t k_most_drift_lines = 10;
 constexpr size_t k_most_tries = 20;  // for a packet whose way is determined
 
@@ -40,44 +37,6 @@ Model with_macs(const Model& generated) {
   Model model;
   for (auto& change : changes_of(generated)) model.apply(with_mac(std::move(change)));
   return model;
-}
-
-bool has_ports(uint8_t protocol) {
-  return protocol == policy::k_tcp || protocol == policy::k_udp || protocol == policy::k_sctp ||
-         protocol == policy::k_udplite;
-}
-
-// Flows that connection tracking would take for one another, or for replies to one another, must
-// not share a batch: only first packets are judged. Masquerade hides who sent a packet of a
-// protocol without ports, so of those only one may go to each destination.
-class FlowSet {
- public:
-  bool insert(const Packet& packet) {
-    if (packet.protocol == policy::k_icmp || packet.protocol == policy::k_icmpv6) return true;
-    if (!has_ports(packet.protocol) &&
-        !destinations_.insert({packet.protocol, packet.destination}).second)
-      return false;
-    const Flow flow{packet.protocol, packet.source, packet.source_port, packet.destination,
-                    packet.destination_port};
-    const Flow reply{packet.protocol, packet.destination, packet.destination_port, packet.source,
-                     packet.source_port};
-    return !flows_.contains(reply) && flows_.insert(flow).second;
-  }
-
- private:
-  using Flow = std::tuple<uint8_t, policy::IPAddress, uint16_t, policy::IPAddress, uint16_t>;
-
-  std::set<Flow> flows_;
-  std::set<std::pair<uint8_t, policy::IPAddress>> destinations_;
-};
-
-// What a workload would send to speak for another node: IPIP, or VXLAN.
-Packet as_tunnel_packet(Packet packet, bool ipip) {
-  packet.protocol = ipip ? 4 : policy::k_udp;
-  packet.source_port = ipip ? 0 : 40000;
-  packet.destination_port = ipip ? 0 : 4789;
-  packet.icmp_type = packet.icmp_code = 0;
-  return packet;
 }
 
 std::string interpreted(const policy::ProgramState& program, const Oracle& oracle,
@@ -116,47 +75,6 @@ class Trial {
 
  private:
   size_t below(size_t bound) { return random_() % bound; }
-  const policy::WorkloadEndpoint& any_endpoint(const Oracle& oracle) {
-    return *oracle.endpoints()[below(oracle.endpoints().size())];
-  }
-
-  const policy::Rule* any_rule() {
-    if (model_.policies.empty()) return nullptr;
-    const auto chosen =
-        std::next(model_.policies.begin(), static_cast<ptrdiff_t>(below(model_.policies.size())));
-    const auto& rules = below(2) == 0 ? chosen->second.ingress : chosen->second.egress;
-    return rules.empty() ? nullptr : &rules[below(rules.size())];
-  }
-
-  // An end of a range that the rule names, or the port beside it.
-  void aim_port(const policy::EntityMatch& entity, uint16_t& port) {
-    std::vector<policy::PortRange> ranges = entity.ports;
-    ranges.insert(ranges.end(), entity.not_ports.begin(), entity.not_ports.end());
-    if (ranges.empty()) return;
-    const auto range = ranges[below(ranges.size())];
-    const int end = below(2) == 0 ? range.first : range.last;
-    port = static_cast<uint16_t>(std::clamp(end + static_cast<int>(below(3)) - 1, 1, 65535));
-  }
-
-  // Makes it likely that a rule's protocol, ports or ICMP type decide about the packet.
-  void aim(Packet& packet) {
-    const auto* rule = any_rule();
-    if (!rule || !rule->protocol) return;
-    const uint8_t icmp = packet.source.is_v4() ? policy::k_icmp : policy::k_icmpv6;
-    if (has_ports(*rule->protocol)) {
-      if (!has_ports(packet.protocol)) packet.source_port = packet.destination_port = 8080;
-      packet.protocol = *rule->protocol;
-      packet.icmp_type = packet.icmp_code = 0;
-      aim_port(rule->source, packet.source_port);
-      aim_port(rule->destination, packet.destination_port);
-    } else if (*rule->protocol == icmp) {
-      // The type that begins a flow; tracking calls most others invalid.
-      packet.icmp_type = packet.source.is_v4() ? 8 : 128;
-      packet.icmp_code = static_cast<uint8_t>(below(3));
-      packet.protocol = icmp;
-      packet.source_port = packet.destination_port = 0;
-    }
-  }
 
   Result<> change(Node& node) {
     std::vector<policy::ModelChange> changes;
@@ -169,28 +87,20 @@ class Trial {
 
   Result<> judge(Node& node, size_t count) {
     const Oracle oracle(model_, k_node);
+    PacketSource source(generator_, random_, model_, oracle);
     while (count > 0 && !oracle.endpoints().empty()) {
       const size_t size = std::min(count, k_most_in_batch);
-      MARGAY_CHECK(judge_batch(node, oracle, size));
+      MARGAY_CHECK(judge_batch(node, oracle, source, size));
       count -= size;
     }
     return {};
   }
 
-  Result<> judge_batch(Node& node, const Oracle& oracle, size_t size) {
-    FlowSet flows;
+  Result<> judge_batch(Node& node, const Oracle& oracle, PacketSource& source, size_t size) {
     std::vector<Expectation> expected;
-    for (size_t tries = 0; expected.size() < size && tries < size * k_most_tries; ++tries) {
-      const auto& endpoint = any_endpoint(oracle);
-      const auto direction = below(2) == 0 ? Direction::ingress : Direction::egress;
-      Packet packet = generator_.packet(model_, endpoint, direction);
-      if (below(2) == 0) aim(packet);
-      if (below(k_one_tunnelled_in) == 0) packet = as_tunnel_packet(packet, below(2) == 0);
-      auto expectation = below(k_one_spoofed_in) == 0
-                             ? oracle.expect_spoofed(packet, any_endpoint(oracle))
-                             : oracle.expect(packet);
-      if (expectation && flows.insert(packet)) expected.push_back(std::move(*expectation));
-    }
+    source.start_batch();
+    for (size_t tries = 0; expected.size() < size && tries < size * k_most_tries; ++tries)
+      if (auto expectation = source.next()) expected.push_back(std::move(*expectation));
     std::vector<Injection> batch;
     for (const auto& each : expected) batch.push_back(each.injection);
     MARGAY_TRY(const Arrivals arrivals, wire_.exchange(batch));

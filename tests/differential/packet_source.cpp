@@ -1,0 +1,153 @@
+#include "differential/packet_source.h"
+
+#include <algorithm>
+
+namespace margay::differential {
+namespace {
+
+using policy::Direction;
+using policy::Packet;
+
+constexpr size_t k_candidates = 12;
+constexpr size_t k_one_spoofed_in = 30;
+constexpr size_t k_one_tunnelled_in = 30;
+
+bool has_ports(uint8_t protocol) {
+  return protocol == policy::k_tcp || protocol == policy::k_udp || protocol == policy::k_sctp ||
+         protocol == policy::k_udplite;
+}
+
+bool is_icmp(uint8_t protocol) {
+  return protocol == policy::k_icmp || protocol == policy::k_icmpv6;
+}
+
+// What a workload would send to speak for another node: IPIP, or VXLAN.
+Packet as_tunnel_packet(Packet packet, bool ipip) {
+  packet.protocol = ipip ? 4 : policy::k_udp;
+  packet.source_port = ipip ? 0 : 40000;
+  packet.destination_port = ipip ? 0 : 4789;
+  packet.icmp_type = packet.icmp_code = 0;
+  return packet;
+}
+
+}  // namespace
+
+void PacketSource::start_batch() {
+  flows_.clear();
+  portless_.clear();
+}
+
+std::optional<Expectation> PacketSource::next() {
+  std::optional<Expectation> best;
+  size_t least = 0;
+  for (size_t i = 0; i < k_candidates; ++i) {
+    auto made = candidate();
+    if (!made || !is_new_flow(made->injection.packet)) continue;
+    const size_t seen = familiarity(*made);
+    if (best && seen >= least) continue;
+    least = seen;
+    best = std::move(made);
+  }
+  if (!best) return std::nullopt;
+  remember_flow(best->injection.packet);
+  for (const auto& feature : best->features) ++seen_[feature];
+  return best;
+}
+
+size_t PacketSource::familiarity(const Expectation& expectation) const {
+  size_t least = SIZE_MAX;
+  for (const auto& feature : expectation.features) {
+    const auto found = seen_.find(feature);
+    least = std::min(least, found == seen_.end() ? 0 : found->second);
+  }
+  return least;
+}
+
+std::optional<Expectation> PacketSource::candidate() {
+  const auto& endpoint = any_endpoint();
+  const auto direction = below(2) == 0 ? Direction::ingress : Direction::egress;
+  Packet packet = generator_.packet(model_, endpoint, direction);
+  if (const auto* rule = any_rule(endpoint, direction); rule && below(3) > 0)
+    aim(*rule, direction, packet);
+  if (below(k_one_tunnelled_in) == 0) packet = as_tunnel_packet(packet, below(2) == 0);
+  if (below(k_one_spoofed_in) == 0) return oracle_.expect_spoofed(packet, any_endpoint());
+  return oracle_.expect(packet);
+}
+
+const policy::WorkloadEndpoint& PacketSource::any_endpoint() {
+  return *oracle_.endpoints()[below(oracle_.endpoints().size())];
+}
+
+const policy::Rule* PacketSource::any_rule(const policy::WorkloadEndpoint& endpoint,
+                                           Direction direction) {
+  const auto policies = oracle_.applicable_policies(endpoint, direction);
+  if (policies.empty()) return nullptr;
+  const auto& policy = *policies[below(policies.size())];
+  const auto& rules = direction == Direction::ingress ? policy.ingress : policy.egress;
+  return rules.empty() ? nullptr : &rules[below(rules.size())];
+}
+
+// Makes it likely that the rule decides about the packet, or just fails to.
+void PacketSource::aim(const policy::Rule& rule, Direction direction, Packet& packet) {
+  if (direction == Direction::ingress)
+    aim_address(rule.source, packet.source);
+  else
+    aim_address(rule.destination, packet.destination);
+  if (!rule.protocol) return;
+  const uint8_t icmp = packet.source.is_v4() ? policy::k_icmp : policy::k_icmpv6;
+  if (has_ports(*rule.protocol)) {
+    if (!has_ports(packet.protocol)) packet.source_port = packet.destination_port = 8080;
+    packet.protocol = *rule.protocol;
+    packet.icmp_type = packet.icmp_code = 0;
+    aim_port(rule.source, packet.source_port);
+    aim_port(rule.destination, packet.destination_port);
+  } else if (*rule.protocol == icmp) {
+    // Types that begin a flow; tracking calls most others invalid.
+    packet.icmp_type =
+        packet.source.is_v4() ? (below(2) == 0 ? 8 : 13) : (below(2) == 0 ? 128 : 139);
+    packet.icmp_code = static_cast<uint8_t>(below(3));
+    packet.protocol = icmp;
+    packet.source_port = packet.destination_port = 0;
+  }
+}
+
+// An end of a range that the rule names, or the port beside it.
+void PacketSource::aim_port(const policy::EntityMatch& entity, uint16_t& port) {
+  std::vector<policy::PortRange> ranges = entity.ports;
+  ranges.insert(ranges.end(), entity.not_ports.begin(), entity.not_ports.end());
+  if (ranges.empty()) return;
+  const auto range = ranges[below(ranges.size())];
+  const int end = below(2) == 0 ? range.first : range.last;
+  port = static_cast<uint16_t>(std::clamp(end + static_cast<int>(below(3)) - 1, 1, 65535));
+}
+
+void PacketSource::aim_address(const policy::EntityMatch& entity, policy::IPAddress& address) {
+  std::vector<policy::Prefix> nets = entity.nets;
+  nets.insert(nets.end(), entity.not_nets.begin(), entity.not_nets.end());
+  std::erase_if(nets, [&](const policy::Prefix& net) {
+    return net.family() != address.family() || net.length() == 0;
+  });
+  if (nets.empty()) return;
+  const auto& net = nets[below(nets.size())];
+  address = below(2) == 0 ? net.address() : net.last();
+}
+
+bool PacketSource::is_new_flow(const Packet& packet) const {
+  if (is_icmp(packet.protocol)) return true;  // each has an id of its own
+  if (!has_ports(packet.protocol) && portless_.contains({packet.protocol, packet.destination}))
+    return false;
+  const Flow flow{packet.protocol, packet.source, packet.source_port, packet.destination,
+                  packet.destination_port};
+  const Flow reply{packet.protocol, packet.destination, packet.destination_port, packet.source,
+                   packet.source_port};
+  return !flows_.contains(flow) && !flows_.contains(reply);
+}
+
+void PacketSource::remember_flow(const Packet& packet) {
+  if (is_icmp(packet.protocol)) return;
+  flows_.insert({packet.protocol, packet.source, packet.source_port, packet.destination,
+                 packet.destination_port});
+  if (!has_ports(packet.protocol)) portless_.insert({packet.protocol, packet.destination});
+}
+
+}  // namespace margay::differential
