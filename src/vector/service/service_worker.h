@@ -1,0 +1,89 @@
+#pragma once
+
+// What a worker has of its own for services: whom its clients are bound to, and its counters.
+
+#include <atomic>
+#include <cstdint>
+
+#include "vector/mapping.h"
+#include "vector/service/affinity_table.h"
+
+namespace margay::vector {
+
+struct ServiceCounts {
+  uint64_t flows = 0, refused = 0, packets = 0, bytes = 0;
+
+  ServiceCounts& operator+=(const ServiceCounts& other);
+  ServiceCounts& operator-=(const ServiceCounts& other);
+  bool operator==(const ServiceCounts&) const = default;
+};
+
+// Written by one worker, read by the control thread. Never set back: who reads subtracts what was
+// there when the index came into use.
+struct ServiceCounter {
+  std::atomic<uint64_t> flows, refused, packets, bytes;
+
+  static void add(std::atomic<uint64_t>* counter, uint64_t amount) {
+    counter->store(counter->load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
+  }
+  ServiceCounts read() const {
+    constexpr auto relaxed = std::memory_order_relaxed;
+    return {flows.load(relaxed), refused.load(relaxed), packets.load(relaxed), bytes.load(relaxed)};
+  }
+};
+static_assert(sizeof(ServiceCounter) == 32);
+
+struct ServiceLimits {
+  uint32_t services = 1 << 16;
+  uint32_t backends = 1 << 20;          // of all services together
+  uint32_t frontends = 1 << 18;         // and their addresses
+  uint32_t affinity_clients = 1 << 16;  // remembered by each worker
+};
+
+struct ServiceWorker {
+  explicit ServiceWorker(const ServiceLimits& limits)
+      : affinity(limits.affinity_clients),
+        services(2 * size_t{limits.services} + 1),
+        backends(2 * size_t{limits.backends} + 1) {}
+
+  // Packets of a flow that was chosen for earlier; the numbers are the choice's.
+  void count(uint32_t service, uint32_t backend, uint64_t packets, uint64_t bytes);
+
+  AffinityTable affinity;
+  MappedArray<ServiceCounter> services;  // by Choice::service
+  MappedArray<ServiceCounter> backends;  // by backend_index(Choice::backend)
+};
+
+// A backend of a service has a number that says which time its index is used, so that a session
+// that outlived its backend does not take the index's next user for it: 22 bits of index, 10 of
+// the count.
+inline constexpr uint32_t k_backend_index_bits = 22;
+inline constexpr uint32_t backend_index(uint32_t backend) {
+  return backend & ((1U << k_backend_index_bits) - 1);
+}
+
+inline ServiceCounts& ServiceCounts::operator+=(const ServiceCounts& other) {
+  flows += other.flows;
+  refused += other.refused;
+  packets += other.packets;
+  bytes += other.bytes;
+  return *this;
+}
+
+inline ServiceCounts& ServiceCounts::operator-=(const ServiceCounts& other) {
+  flows -= other.flows;
+  refused -= other.refused;
+  packets -= other.packets;
+  bytes -= other.bytes;
+  return *this;
+}
+
+inline void ServiceWorker::count(uint32_t service, uint32_t backend, uint64_t packet_count,
+                                 uint64_t byte_count) {
+  for (auto* each : {&services[service], &backends[backend_index(backend)]}) {
+    ServiceCounter::add(&each->packets, packet_count);
+    ServiceCounter::add(&each->bytes, byte_count);
+  }
+}
+
+}  // namespace margay::vector
