@@ -10,6 +10,7 @@
 #include "ctl/commands.h"
 #include "lab/command.h"
 #include "node/command.h"
+#include "vector.h"
 
 namespace {
 
@@ -23,6 +24,7 @@ int run_commands(int argc, char** argv) {
   margay::node::add_command(app, status);
   margay::lab::add_command(app, status);
   margay::ctl::add_command(app, status);
+  margay::add_vector_command(app, status);
   try {
     app.parse(argc, argv);
     return status;
