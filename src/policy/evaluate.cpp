@@ -65,34 +65,37 @@ Labels effective_labels(const Model& model, const Labels& own,
 
 class Evaluator::Impl {
  public:
-  explicit Impl(const Model& model) : model_(model) {}
+  explicit Impl(const Model& model) : model_(model) {
+    for (const auto& [key, endpoint] : model.workloads) applicable_.try_emplace(&endpoint);
+  }
 
   Decision evaluate(const WorkloadEndpoint& endpoint, Direction direction, const Packet& packet,
                     std::vector<Step>* trace);
   std::string_view first_mismatch(const Rule& rule, const Packet& packet);
-  std::vector<const Policy*> applicable_policies(const WorkloadEndpoint& endpoint,
-                                                 Direction direction);
+  using Policies = std::vector<const Policy*>;
+  // Until the next call.
+  const Policies& applicable_policies(const WorkloadEndpoint& endpoint, Direction direction);
   const WorkloadEndpoint* endpoint_of(const IPAddress& address);
 
  private:
-  using Policies = std::vector<const Policy*>;
-
   // The first rule but Log that matches. Adds a step for each rule looked at to the trace, as
-  // `step` with the rule filled in.
+  // `make_step()` with the rule filled in.
   std::optional<size_t> deciding_rule(const std::vector<Rule>& rules, const Packet& packet,
-                                      const Step& step, std::vector<Step>* trace);
+                                      const auto& make_step, std::vector<Step>* trace);
   // Nothing when the tier passes.
   std::optional<Decision> ask_tier(std::span<const Policy* const> policies, Direction direction,
                                    const Packet& packet, std::vector<Step>* trace);
   Decision ask_profiles(const WorkloadEndpoint& endpoint, Direction direction, const Packet& packet,
                         std::vector<Step>* trace);
-  Policies remembered_policies(const WorkloadEndpoint& endpoint, Direction direction);
+  Policies choose_policies(const WorkloadEndpoint& endpoint, Direction direction);
   const Policies& policies_in_order();
 
   const Model& model_;
   std::optional<Membership> membership_;
   std::optional<Policies> policies_;  // all that workloads can have, in order
-  std::map<std::pair<WorkloadKey, Direction>, Policies> applicable_;
+  // By endpoint and direction; of the model's own endpoints.
+  std::unordered_map<const WorkloadEndpoint*, std::map<Direction, Policies>> applicable_;
+  Policies of_another_;  // of an endpoint that is not the model's
   std::optional<std::unordered_map<IPAddress, const WorkloadEndpoint*>> by_address_;
 };
 
@@ -102,13 +105,13 @@ std::string_view Evaluator::Impl::first_mismatch(const Rule& rule, const Packet&
 }
 
 std::optional<size_t> Evaluator::Impl::deciding_rule(const std::vector<Rule>& rules,
-                                                     const Packet& packet, const Step& step,
+                                                     const Packet& packet, const auto& make_step,
                                                      std::vector<Step>* trace) {
-  if (trace && rules.empty()) trace->push_back(step);
+  if (trace && rules.empty()) trace->push_back(make_step());
   for (size_t i = 0; i < rules.size(); ++i) {
     const std::string_view mismatch = first_mismatch(rules[i], packet);
     if (trace) {
-      Step& looked_at = trace->emplace_back(step);
+      Step& looked_at = trace->emplace_back(make_step());
       looked_at.rule = i;
       looked_at.matched = mismatch.empty();
       looked_at.action = rules[i].action;
@@ -122,7 +125,7 @@ std::optional<size_t> Evaluator::Impl::deciding_rule(const std::vector<Rule>& ru
 Decision Evaluator::Impl::evaluate(const WorkloadEndpoint& endpoint, Direction direction,
                                    const Packet& packet, std::vector<Step>* trace) {
   if (!endpoint.admin_up) return {.verdict = Verdict::deny, .by = Decision::By::endpoint_down};
-  const Policies policies = remembered_policies(endpoint, direction);
+  const Policies& policies = applicable_policies(endpoint, direction);
   // A tier's policies are neighbours in the order of consultation.
   for (auto begin = policies.begin(); begin != policies.end();) {
     const auto end = std::find_if(begin, policies.end(), [&](const Policy* policy) {
@@ -140,7 +143,8 @@ std::optional<Decision> Evaluator::Impl::ask_tier(std::span<const Policy* const>
   const std::string& tier = policies.front()->key.tier;
   for (const Policy* policy : policies) {
     const std::vector<Rule>& rules = rules_of(*policy, direction);
-    const auto rule = deciding_rule(rules, packet, {.tier = tier, .policy = policy->key}, trace);
+    const auto step = [&] { return Step{.tier = tier, .policy = policy->key}; };
+    const auto rule = deciding_rule(rules, packet, step, trace);
     if (!rule) continue;
     if (rules[*rule].action == Action::pass) return std::nullopt;
     return Decision{.verdict = verdict_of(rules[*rule].action),
@@ -158,7 +162,8 @@ Decision Evaluator::Impl::ask_profiles(const WorkloadEndpoint& endpoint, Directi
     const Profile* profile = find_profile(model_, name);
     if (profile == nullptr) continue;
     const std::vector<Rule>& rules = rules_of(*profile, direction);
-    if (const auto rule = deciding_rule(rules, packet, Step{.profile = name}, trace))
+    const auto step = [&] { return Step{.profile = name}; };
+    if (const auto rule = deciding_rule(rules, packet, step, trace))
       return {.verdict = verdict_of(rules[*rule].action),
               .by = Decision::By::profile_rule,
               .profile = name,
@@ -179,8 +184,8 @@ const Evaluator::Impl::Policies& Evaluator::Impl::policies_in_order() {
   return *policies_;
 }
 
-std::vector<const Policy*> Evaluator::Impl::applicable_policies(const WorkloadEndpoint& endpoint,
-                                                                Direction direction) {
+Evaluator::Impl::Policies Evaluator::Impl::choose_policies(const WorkloadEndpoint& endpoint,
+                                                           Direction direction) {
   const Labels labels = effective_labels(model_, endpoint.labels, endpoint.profiles);
   Policies applicable;
   for (const Policy* policy : policies_in_order())
@@ -189,14 +194,12 @@ std::vector<const Policy*> Evaluator::Impl::applicable_policies(const WorkloadEn
   return applicable;
 }
 
-Evaluator::Impl::Policies Evaluator::Impl::remembered_policies(const WorkloadEndpoint& endpoint,
-                                                               Direction direction) {
-  // Only the model's own endpoint is worth remembering: another may repeat its key.
-  const auto own = model_.workloads.find(endpoint.key);
-  if (own == model_.workloads.end() || &own->second != &endpoint)
-    return applicable_policies(endpoint, direction);
-  const auto [found, is_new] = applicable_.try_emplace({endpoint.key, direction});
-  if (is_new) found->second = applicable_policies(endpoint, direction);
+const Evaluator::Impl::Policies& Evaluator::Impl::applicable_policies(
+    const WorkloadEndpoint& endpoint, Direction direction) {
+  const auto own = applicable_.find(&endpoint);
+  if (own == applicable_.end()) return of_another_ = choose_policies(endpoint, direction);
+  const auto [found, is_new] = own->second.try_emplace(direction);
+  if (is_new) found->second = choose_policies(endpoint, direction);
   return found->second;
 }
 

@@ -108,12 +108,16 @@ Model Generator::model() {
   return model;
 }
 
-Packet Generator::packet(const Model& model, const WorkloadEndpoint& endpoint,
-                         Direction direction) {
+PacketGenerator::PacketGenerator(Random& random, const GenerateOptions& options, const Model& model)
+    : random_(random),
+      options_(options),
+      v4_(interesting_addresses(model, IPFamily::v4)),
+      v6_(interesting_addresses(model, IPFamily::v6)) {}
+
+Packet PacketGenerator::packet(const WorkloadEndpoint& endpoint, Direction direction) {
   const IPAddress own = random_.pick(endpoint.addresses);
-  std::vector<IPAddress> others = interesting_addresses(model, own.family());
-  std::erase(others, own);
-  const IPAddress other = random_.pick(others);
+  IPAddress other = own;
+  while (other == own) other = random_.pick(own.is_v4() ? v4_ : v6_);  // one is outside the model
 
   Packet packet;
   const bool ingress = direction == Direction::ingress;

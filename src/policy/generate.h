@@ -33,6 +33,24 @@ struct GenerateOptions {
   std::vector<uint8_t> protocols = {k_tcp, k_udp, k_sctp, k_icmp, k_icmpv6, k_udplite, 103, 253};
 };
 
+// Packets for one model, which outlives this.
+class PacketGenerator {
+ public:
+  PacketGenerator(Random& random, const GenerateOptions& options, const Model& model);
+
+  // A flow's first packet towards (ingress) or from (egress) this endpoint, in a family in which
+  // the endpoint has an address. The other side is chosen near the model's edges: addresses of
+  // endpoints, first and last addresses of nets and their neighbours, ports at the ends of ranges
+  // and beside them. The protocol belongs to the family (ICMP in IPv4, ICMPv6 in IPv6), ICMP is of
+  // types that open flows, and ports are neither 0 nor VXLAN's. The endpoint must have an address.
+  Packet packet(const WorkloadEndpoint& endpoint, Direction direction);
+
+ private:
+  Random& random_;
+  const GenerateOptions& options_;
+  std::vector<IPAddress> v4_, v6_;  // to choose from
+};
+
 class Generator {
  public:
   explicit Generator(uint64_t seed, GenerateOptions options = {});
@@ -42,12 +60,11 @@ class Generator {
   // A change that `model` could meet next: an object added, altered, moved or removed.
   ModelChange change(const Model& model);
 
-  // A flow's first packet towards (ingress) or from (egress) this endpoint, in a family in which
-  // the endpoint has an address. The other side is chosen near the model's edges: addresses of
-  // endpoints, first and last addresses of nets and their neighbours, ports at the ends of ranges
-  // and beside them. The protocol belongs to the family (ICMP in IPv4, ICMPv6 in IPv6), ICMP is of
-  // types that open flows, and ports are neither 0 nor VXLAN's. The endpoint must have an address.
-  Packet packet(const Model& model, const WorkloadEndpoint& endpoint, Direction direction);
+  // The generator outlives them.
+  PacketGenerator packets(const Model& model) { return {random_, options_, model}; }
+  Packet packet(const Model& model, const WorkloadEndpoint& endpoint, Direction direction) {
+    return packets(model).packet(endpoint, direction);
+  }
 
  private:
   GenerateOptions options_;

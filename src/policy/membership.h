@@ -2,11 +2,11 @@
 
 // Who satisfies a selector, answered for addresses. Part of the reference evaluator.
 
-#include <map>
 #include <memory>
 #include <set>
 #include <string>
 #include <tuple>
+#include <unordered_map>
 #include <vector>
 
 #include "policy/model.h"
@@ -44,7 +44,7 @@ class Membership {
   static void add(Answer& answer, const Member& member);
 
   std::vector<Member> members_;
-  std::map<std::string, Answer> answers_;  // by the selector's text
+  std::unordered_map<std::string, Answer> answers_;  // by the selector's text
 };
 
 }  // namespace margay::policy

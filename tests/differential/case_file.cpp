@@ -9,7 +9,7 @@
 #include <sstream>
 #include <type_traits>
 
-#include "differential/node.h"
+#include "differential/subject.h"
 
 namespace margay::differential {
 namespace {

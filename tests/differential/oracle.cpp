@@ -70,32 +70,19 @@ std::optional<Expectation> Oracle::expect(const Packet& packet) const {
   if (!from || !to || from->interface_name == to->interface_name) return std::nullopt;
   Expectation expected{.injection = {from->interface_name, packet},
                        .leaves_by = to->interface_name,
-                       .verdict = Verdict::allow,
-                       .why = {},
-                       .features = {}};
+                       .verdict = Verdict::deny};
   if (from->endpoint && is_tunnel_packet(packet)) {
-    expected.verdict = Verdict::deny;
-    expected.why = "deny: tunnel packet from a workload";
-    expected.features.emplace_back("tunnel packet");
+    expected.denied_before_policy = "tunnel packet from a workload";
+    return expected;
   }
-  if (from->endpoint) judge(*from->endpoint, Direction::egress, expected);
-  if (to->endpoint) judge(*to->endpoint, Direction::ingress, expected);
+  expected.from = from->endpoint;
+  expected.to = to->endpoint;
+  const auto allows = [&](const WorkloadEndpoint* endpoint, Direction direction) {
+    return !endpoint || evaluator_.evaluate(*endpoint, direction, packet).verdict == Verdict::allow;
+  };
+  if (allows(expected.from, Direction::egress) && allows(expected.to, Direction::ingress))
+    expected.verdict = Verdict::allow;
   return expected;
-}
-
-void Oracle::judge(const WorkloadEndpoint& endpoint, Direction direction,
-                   Expectation& expected) const {
-  const char* side = direction == Direction::ingress ? "ingress" : "egress";
-  std::vector<policy::Step> steps;
-  const auto decision = evaluator_.evaluate(endpoint, direction, expected.injection.packet, &steps);
-  expected.why +=
-      fmt::format("{}{}: {}", expected.why.empty() ? "" : "; ", side, to_string(decision));
-  if (expected.verdict == Verdict::deny) return;  // it does not get here
-  expected.verdict = decision.verdict;
-  for (const auto& step : steps)
-    expected.features.push_back(fmt::format("{} {} {} {} {} {}", side, step.tier,
-                                            step.policy ? step.policy->id() : step.profile,
-                                            step.rule.value_or(0), step.matched, step.mismatch));
 }
 
 std::optional<Expectation> Oracle::expect_spoofed(const Packet& packet,
@@ -106,9 +93,34 @@ std::optional<Expectation> Oracle::expect_spoofed(const Packet& packet,
     return std::nullopt;
   return Expectation{.injection = {name, packet},
                      .leaves_by = to->interface_name,
-                     .verdict = Verdict::deny,
-                     .why = "deny: the source is not " + by.key.id(),
-                     .features = {"spoofed"}};
+                     .denied_before_policy = "the source is not the sender's"};
+}
+
+Explanation Oracle::explain(const Expectation& expected) const {
+  Explanation explanation;
+  if (expected.denied_before_policy) {
+    explanation.why = fmt::format("deny: {}", expected.denied_before_policy);
+    explanation.features.emplace_back(expected.denied_before_policy);
+  }
+  const Packet& packet = expected.injection.packet;
+  if (expected.from) explain(*expected.from, Direction::egress, packet, explanation);
+  if (expected.to) explain(*expected.to, Direction::ingress, packet, explanation);
+  return explanation;
+}
+
+void Oracle::explain(const WorkloadEndpoint& endpoint, Direction direction, const Packet& packet,
+                     Explanation& explanation) const {
+  const char* side = direction == Direction::ingress ? "ingress" : "egress";
+  std::vector<policy::Step> steps;
+  const auto decision = evaluator_.evaluate(endpoint, direction, packet, &steps);
+  const bool gets_here = !explanation.why.starts_with("egress: deny");
+  explanation.why +=
+      fmt::format("{}{}: {}", explanation.why.empty() ? "" : "; ", side, to_string(decision));
+  if (!gets_here) return;
+  for (const auto& step : steps)
+    explanation.features.push_back(fmt::format("{} {} {} {} {} {}", side, step.tier,
+                                               step.policy ? step.policy->id() : step.profile,
+                                               step.rule.value_or(0), step.matched, step.mismatch));
 }
 
 }  // namespace margay::differential

@@ -6,9 +6,10 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
-#include "differential/wire.h"
+#include "differential/subject.h"
 #include "policy/evaluate.h"
 
 namespace margay::differential {
@@ -17,6 +18,13 @@ struct Expectation {
   Injection injection;
   std::string leaves_by;  // the node's interface, if it is allowed
   policy::Verdict verdict = policy::Verdict::deny;
+  // Whose policy is asked; null beyond the uplink, and when it does not come to that.
+  const policy::WorkloadEndpoint* from = nullptr;
+  const policy::WorkloadEndpoint* to = nullptr;
+  const char* denied_before_policy = nullptr;  // why
+};
+
+struct Explanation {
   std::string why;  // both sides' decisions, for people
   // The steps on the packet's way, each as a text that is equal for equal steps.
   std::vector<std::string> features;
@@ -41,19 +49,20 @@ class Oracle {
   // The same packet sent by a workload whose address its source is not: never let through.
   std::optional<Expectation> expect_spoofed(const policy::Packet& packet,
                                             const policy::WorkloadEndpoint& by) const;
+  Explanation explain(const Expectation& expected) const;
 
  private:
   struct Place {
     const policy::WorkloadEndpoint* endpoint = nullptr;  // null: beyond the uplink
     std::string interface_name = k_uplink;
   };
-  void judge(const policy::WorkloadEndpoint& endpoint, policy::Direction direction,
-             Expectation& expected) const;
+  void explain(const policy::WorkloadEndpoint& endpoint, policy::Direction direction,
+               const policy::Packet& packet, Explanation& explanation) const;
   std::optional<Place> place_of(const policy::IPAddress& address) const;
 
   std::string node_;
   policy::Evaluator evaluator_;
-  std::map<policy::IPAddress, std::vector<const policy::WorkloadEndpoint*>> owners_;
+  std::unordered_map<policy::IPAddress, std::vector<const policy::WorkloadEndpoint*>> owners_;
   std::map<std::string, const policy::WorkloadEndpoint*> interfaces_;  // whose policy holds there
   std::vector<const policy::WorkloadEndpoint*> endpoints_;
 };

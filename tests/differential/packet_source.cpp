@@ -8,7 +8,7 @@ namespace {
 using policy::Direction;
 using policy::Packet;
 
-constexpr size_t k_candidates = 12;
+constexpr uint8_t k_node_information_query = 139;  // RFC 4620 section 4
 constexpr size_t k_one_spoofed_in = 30;
 constexpr size_t k_one_tunnelled_in = 30;
 
@@ -38,25 +38,33 @@ void PacketSource::start_batch() {
 }
 
 std::optional<Expectation> PacketSource::next() {
+  auto chosen = candidates_ == 1 ? candidate() : least_familiar();
+  if (!chosen || !is_new_flow(chosen->injection.packet)) return std::nullopt;
+  remember_flow(chosen->injection.packet);
+  return chosen;
+}
+
+std::optional<Expectation> PacketSource::least_familiar() {
   std::optional<Expectation> best;
+  std::vector<std::string> features;
   size_t least = 0;
-  for (size_t i = 0; i < k_candidates; ++i) {
+  for (size_t i = 0; i < candidates_; ++i) {
     auto made = candidate();
     if (!made || !is_new_flow(made->injection.packet)) continue;
-    const size_t seen = familiarity(*made);
+    auto met = oracle_.explain(*made).features;
+    const size_t seen = familiarity(met);
     if (best && seen >= least) continue;
     least = seen;
     best = std::move(made);
+    features = std::move(met);
   }
-  if (!best) return std::nullopt;
-  remember_flow(best->injection.packet);
-  for (const auto& feature : best->features) ++seen_[feature];
+  for (const auto& feature : features) ++seen_[feature];
   return best;
 }
 
-size_t PacketSource::familiarity(const Expectation& expectation) const {
+size_t PacketSource::familiarity(const std::vector<std::string>& features) const {
   size_t least = SIZE_MAX;
-  for (const auto& feature : expectation.features) {
+  for (const auto& feature : features) {
     const auto found = seen_.find(feature);
     least = std::min(least, found == seen_.end() ? 0 : found->second);
   }
@@ -66,7 +74,7 @@ size_t PacketSource::familiarity(const Expectation& expectation) const {
 std::optional<Expectation> PacketSource::candidate() {
   const auto& endpoint = any_endpoint();
   const auto direction = below(2) == 0 ? Direction::ingress : Direction::egress;
-  Packet packet = generator_.packet(model_, endpoint, direction);
+  Packet packet = packets_.packet(endpoint, direction);
   if (const auto* rule = any_rule(endpoint, direction); rule && below(3) > 0)
     aim(*rule, direction, packet);
   if (below(k_one_tunnelled_in) == 0) packet = as_tunnel_packet(packet, below(2) == 0);
@@ -132,22 +140,37 @@ void PacketSource::aim_address(const policy::EntityMatch& entity, policy::IPAddr
   address = below(2) == 0 ? net.address() : net.last();
 }
 
+// ICMP that has an identifier gets one of its own in each frame.
+std::optional<PacketSource::Flow> PacketSource::flow_of(const Packet& packet) {
+  Flow flow{packet.source, packet.destination, packet.protocol, packet.source_port,
+            packet.destination_port};
+  if (!is_icmp(packet.protocol)) return flow;
+  if (packet.icmp_type != k_node_information_query) return std::nullopt;
+  flow.source_port = packet.icmp_code;
+  return flow;
+}
+
 bool PacketSource::is_new_flow(const Packet& packet) const {
-  if (is_icmp(packet.protocol)) return true;  // each has an id of its own
+  const auto flow = flow_of(packet);
+  if (!flow) return true;
   if (!has_ports(packet.protocol) && portless_.contains({packet.protocol, packet.destination}))
     return false;
-  const Flow flow{packet.protocol, packet.source, packet.source_port, packet.destination,
-                  packet.destination_port};
-  const Flow reply{packet.protocol, packet.destination, packet.destination_port, packet.source,
-                   packet.source_port};
-  return !flows_.contains(flow) && !flows_.contains(reply);
+  return !flows_.contains(*flow) &&
+         !flows_.contains({flow->destination, flow->source, flow->protocol, flow->destination_port,
+                           flow->source_port});
 }
 
 void PacketSource::remember_flow(const Packet& packet) {
-  if (is_icmp(packet.protocol)) return;
-  flows_.insert({packet.protocol, packet.source, packet.source_port, packet.destination,
-                 packet.destination_port});
+  const auto flow = flow_of(packet);
+  if (!flow) return;
+  flows_.insert(*flow);
   if (!has_ports(packet.protocol)) portless_.insert({packet.protocol, packet.destination});
+}
+
+size_t PacketSource::FlowHash::operator()(const Flow& flow) const {
+  const std::hash<policy::IPAddress> hash;
+  return (hash(flow.source) * 31 + hash(flow.destination)) * 31 +
+         (size_t{flow.protocol} << 32 | size_t{flow.source_port} << 16 | flow.destination_port);
 }
 
 }  // namespace margay::differential

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "differential/node.h"
 #include "policy/graph.h"
 #include "policy/rule_text.h"
 
@@ -17,8 +16,8 @@ constexpr size_t k_most_attempts = 400;
 
 class Shrinker {
  public:
-  Shrinker(Wire& wire, const std::string& dataplane, Mismatch mismatch)
-      : wire_(wire), dataplane_(dataplane), smallest_(std::move(mismatch)) {}
+  Shrinker(Subject& subject, Mismatch mismatch)
+      : subject_(subject), smallest_(std::move(mismatch)) {}
 
   Result<Mismatch> run() {
     MARGAY_TRY(const bool fails, still_fails(smallest_.model));
@@ -45,7 +44,7 @@ class Shrinker {
  private:
   Result<bool> still_fails(const Model& model) {
     ++attempts_;
-    MARGAY_TRY(const auto wrong, disagrees(wire_, dataplane_, model, smallest_.packet));
+    MARGAY_TRY(const auto wrong, disagrees(subject_, model, smallest_.packet));
     return wrong.value_or(false);
   }
 
@@ -82,8 +81,7 @@ class Shrinker {
     return {};
   }
 
-  Wire& wire_;
-  const std::string& dataplane_;
+  Subject& subject_;
   Mismatch smallest_;
   size_t attempts_ = 0;
 };
@@ -97,13 +95,13 @@ std::string describe_rules(const char* direction, const std::vector<policy::Prog
 
 }  // namespace
 
-Result<Mismatch> shrink(Wire& wire, const std::string& dataplane, const Mismatch& mismatch) {
-  return Shrinker(wire, dataplane, mismatch).run();
+Result<Mismatch> shrink(Subject& subject, const Mismatch& mismatch) {
+  return Shrinker(subject, mismatch).run();
 }
 
 std::string describe(const Mismatch& mismatch) {
   policy::Graph graph(k_node);
-  for (const auto& change : changes_of(mismatch.model)) graph.on_change(change);
+  for (const auto& change : mismatch.model.changes()) graph.on_change(change);
   graph.on_in_sync();
   std::string out = fmt::format("    packet {}\n", to_string(mismatch.packet));
   for (const auto& delta : graph.flush()) {

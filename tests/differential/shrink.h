@@ -12,7 +12,7 @@ namespace margay::differential {
 
 // `not_found` when the model alone, programmed afresh, does not show the mistake: then it came
 // from the way of changes, and the seed is what repeats it.
-base::Result<Mismatch> shrink(Wire& wire, const std::string& dataplane, const Mismatch& mismatch);
+base::Result<Mismatch> shrink(Subject& subject, const Mismatch& mismatch);
 
 // The model and the packet, one object a line.
 std::string describe(const Mismatch& mismatch);

@@ -9,15 +9,15 @@
 
 #include "base/result.h"
 #include "differential/oracle.h"
-#include "differential/wire.h"
+#include "differential/subject.h"
 #include "policy/generate.h"
 
 namespace margay::differential {
 
 struct TrialOptions {
-  std::string dataplane = "iptables";
   size_t packets = 1000;
-  size_t phases = 4;  // the model changes between two of them
+  size_t candidates = 12;  // for each packet: PacketSource
+  size_t phases = 4;       // the model changes between two of them
   size_t workloads = 12;
 };
 
@@ -34,16 +34,15 @@ struct TrialResult {
   size_t allowed = 0;
   size_t mismatches = 0;
   std::optional<Mismatch> first;
-  // Set when the state after the changes is not the one programmed afresh: what differs.
+  // Not empty when the state after the changes is not the one programmed afresh: what differs.
   std::string drift;
 };
 
-base::Result<TrialResult> run_trial(Wire& wire, uint64_t seed, const TrialOptions& options);
+base::Result<TrialResult> run_trial(Subject& subject, uint64_t seed, const TrialOptions& options);
 
 // Programs the model afresh and sends one packet. True: not what the evaluator says; nothing when
 // the packet's way is not determined.
-base::Result<std::optional<bool>> disagrees(Wire& wire, const std::string& dataplane,
-                                            const policy::Model& model,
+base::Result<std::optional<bool>> disagrees(Subject& subject, const policy::Model& model,
                                             const policy::Packet& packet);
 
 }  // namespace margay::differential

@@ -1,4 +1,4 @@
-#include "differential/wire.h"
+#include "differential/kernel/wire.h"
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
@@ -31,8 +31,6 @@ using net::NetworkNamespace;
 using policy::IPAddress;
 
 constexpr const char* k_sink = "sink";
-constexpr MacAddress k_near_mac{{0xee, 0xee, 0xee, 0xee, 0xee, 0xee}};
-constexpr MacAddress k_uplink_mac{{0x02, 0xfe, 0, 0, 0, 1}};
 constexpr MacAddress k_sink_mac{{0x02, 0xfe, 0, 0, 0, 2}};
 constexpr std::chrono::seconds k_deadline{20};
 
@@ -79,18 +77,6 @@ policy::Packet closing_packet() {
 }
 
 }  // namespace
-
-std::string workload_interface(size_t number) { return fmt::format("cali{:04}", number); }
-
-MacAddress workload_mac(const std::string& interface_name) {
-  const auto number = static_cast<unsigned>(std::stoul("0" + interface_name.substr(4)));
-  return {{0x02, 0xca, 0x11, 0, static_cast<uint8_t>(number >> 8), static_cast<uint8_t>(number)}};
-}
-
-bool Arrivals::at(size_t packet, const std::string& interface_name) const {
-  const auto found = interfaces.find(packet);
-  return found != interfaces.end() && found->second.contains(interface_name);
-}
 
 Result<Wire> Wire::create(size_t workloads) {
   MARGAY_CHECK(stay_on_one_cpu());
@@ -165,7 +151,7 @@ Result<> Wire::learn_far_ends() {
 Result<Arrivals> Wire::exchange(std::span<const Injection> batch) {
   MARGAY_CHECK(base::run_checked({.argv = {"conntrack", "-F"}}));
   const uint32_t first = next_id_;
-  Arrivals arrivals;
+  Arrivals arrivals(batch.size());
   for (const auto& injection : batch)
     MARGAY_CHECK(send(ends_.at(injection.interface_name), injection.packet, next_id_++));
   const uint32_t last = next_id_++;
@@ -205,7 +191,7 @@ Result<bool> Wire::collect(uint32_t first, uint32_t last, Arrivals& arrivals) {
     if (!id || *id < first || *id > last) continue;
     const auto& name = by_index_.at(from.sll_ifindex);
     if (*id == last) return true;
-    arrivals.interfaces[*id - first].insert(name);
+    arrivals[*id - first].push_back(name);
   }
 }
 

@@ -1,4 +1,4 @@
-#include "differential/node.h"
+#include "differential/kernel/kernel_subject.h"
 
 #include <fmt/format.h>
 
@@ -17,6 +17,8 @@ using base::Result;
 using policy::Delta;
 using policy::ProgramRoute;
 
+constexpr size_t k_most_drift_lines = 10;
+
 // Packets to other nodes all leave by the default route: how they are carried is not compared here.
 bool concerns_other_nodes(const Delta& delta) {
   if (const auto* update = std::get_if<policy::RouteUpdate>(&delta))
@@ -24,11 +26,6 @@ bool concerns_other_nodes(const Delta& delta) {
            update->route.kind != ProgramRoute::Kind::pool;
   return std::holds_alternative<policy::TunnelUpdate>(delta) ||
          std::holds_alternative<policy::TunnelRemove>(delta);
-}
-
-template <typename Key, typename Value>
-void append(const std::map<Key, Value>& table, std::vector<policy::ModelChange>& changes) {
-  for (const auto& [key, value] : table) changes.push_back(policy::Change<Key, Value>{key, value});
 }
 
 // Drops comments and counters; sets are told by type and family alone.
@@ -49,8 +46,6 @@ Result<> append_output(const std::vector<std::string>& argv, std::vector<std::st
   return {};
 }
 
-}  // namespace
-
 Result<std::unique_ptr<dataplane::DataPlane>> make_dataplane(const std::string& name) {
   if (name == "iptables" || name == "iptables-nft" || name == "iptables-legacy") {
     dataplane::iptables::Config config{.node = k_node};
@@ -63,42 +58,8 @@ Result<std::unique_ptr<dataplane::DataPlane>> make_dataplane(const std::string& 
       fmt::format("--dataplane {}: must be iptables, iptables-nft or iptables-legacy", name));
 }
 
-std::vector<policy::ModelChange> changes_of(const policy::Model& model) {
-  std::vector<policy::ModelChange> changes;
-  append(model.tiers, changes);
-  append(model.profiles, changes);
-  append(model.policies, changes);
-  append(model.workloads, changes);
-  append(model.host_endpoints, changes);
-  append(model.network_sets, changes);
-  append(model.pools, changes);
-  append(model.hosts, changes);
-  append(model.blocks, changes);
-  return changes;
-}
-
-Result<Node> Node::start(const std::string& dataplane, const policy::Model& model) {
-  MARGAY_TRY(auto made, make_dataplane(dataplane));
-  Node node(std::move(made));
-  for (const auto& change : changes_of(model)) node.graph_->on_change(change);
-  node.graph_->on_in_sync();
-  MARGAY_CHECK(node.flush());
-  return node;
-}
-
-Result<> Node::change(const std::vector<policy::ModelChange>& changes) {
-  for (const auto& change : changes) graph_->on_change(change);
-  return flush();
-}
-
-Result<> Node::flush() {
-  for (const auto& delta : graph_->flush()) {
-    MARGAY_CHECK(program_.apply(delta));
-    if (!concerns_other_nodes(delta)) dataplane_->on_delta(delta);
-  }
-  return dataplane_->apply();
-}
-
+// Everything in the kernel that a data plane owns, as sorted lines without counters: equal states
+// enforce the same.
 Result<std::vector<std::string>> programmed_state() {
   std::vector<std::string> lines;
   for (const char* program :
@@ -111,6 +72,56 @@ Result<std::vector<std::string>> programmed_state() {
     lines.push_back(fmt::format("route {} link {}", route.to_string(), route.link));
   std::ranges::sort(lines);
   return lines;
+}
+
+std::string lines_of(const char* which, const std::vector<std::string>& lines) {
+  std::string out;
+  for (size_t i = 0; i < lines.size() && i < k_most_drift_lines; ++i)
+    out += fmt::format("only {}: {}\n", which, lines[i]);
+  if (lines.size() > k_most_drift_lines)
+    out += fmt::format("only {}: {} lines more\n", which, lines.size() - k_most_drift_lines);
+  return out;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<KernelSubject>> KernelSubject::create(const std::string& dataplane) {
+  MARGAY_TRY(Wire wire, Wire::create(k_many_workloads));
+  return std::unique_ptr<KernelSubject>(new KernelSubject(dataplane, std::move(wire)));
+}
+
+Result<> KernelSubject::start(const policy::Model& model) {
+  MARGAY_TRY(dataplane_, make_dataplane(dataplane_name_));
+  deltas_ = std::make_unique<DeltaSource>(k_node);
+  MARGAY_TRY(const auto deltas, deltas_->start(model));
+  return program(deltas);
+}
+
+Result<> KernelSubject::change(const std::vector<policy::ModelChange>& changes) {
+  MARGAY_TRY(const auto deltas, deltas_->change(changes));
+  return program(deltas);
+}
+
+Result<> KernelSubject::program(const std::vector<policy::Delta>& deltas) {
+  for (const auto& delta : deltas)
+    if (!concerns_other_nodes(delta)) dataplane_->on_delta(delta);
+  return dataplane_->apply();
+}
+
+// What was reached step by step must be what a start from nothing gives; and a data plane that
+// starts over its own state must leave it as it is.
+Result<std::string> KernelSubject::start_over(const policy::Model& model) {
+  std::string drift;
+  MARGAY_TRY(const auto stepwise, programmed_state());
+  MARGAY_CHECK(dataplane_->clean_up());
+  MARGAY_TRY(const auto nothing, programmed_state());
+  for (const auto& line : nothing) drift += "left by clean-up: " + line + "\n";
+  MARGAY_CHECK(start(model));
+  MARGAY_TRY(const auto afresh, programmed_state());
+  std::vector<std::string> only_stepwise, only_afresh;
+  std::ranges::set_difference(stepwise, afresh, std::back_inserter(only_stepwise));
+  std::ranges::set_difference(afresh, stepwise, std::back_inserter(only_afresh));
+  return drift + lines_of("stepwise", only_stepwise) + lines_of("afresh", only_afresh);
 }
 
 }  // namespace margay::differential

@@ -10,36 +10,15 @@
 
 #include <cstdint>
 #include <map>
-#include <set>
 #include <span>
 #include <string>
-#include <vector>
 
 #include "base/result.h"
 #include "base/unique_fd.h"
-#include "net/mac_address.h"
+#include "differential/subject.h"
 #include "net/network_namespace.h"
-#include "policy/evaluate.h"
 
 namespace margay::differential {
-
-inline constexpr const char* k_uplink = "uplink";
-
-// The node's interface for the workload with this number.
-std::string workload_interface(size_t number);
-// The MAC address of the workload at the far end of an interface.
-net::MacAddress workload_mac(const std::string& interface_name);
-
-struct Injection {
-  std::string interface_name;  // arrives at the node here
-  policy::Packet packet;
-};
-
-// Which packets (by index in the batch) left the node through which interface.
-struct Arrivals {
-  std::map<size_t, std::set<std::string>> interfaces;
-  bool at(size_t packet, const std::string& interface_name) const;
-};
 
 class Wire {
  public:
