@@ -3,6 +3,7 @@ PRESET ?= release
 BUILD := $(CURDIR)/build/$(PRESET)
 JOBS ?= $(shell nproc)
 DATAPLANE ?= iptables
+DIFFERENTIAL := $(if $(filter vector,$(DATAPLANE)),margay_differential_vector,margay_differential)
 CASES ?= 200
 PACKETS ?= 1000
 SEED ?= 1
@@ -13,7 +14,7 @@ COUNT ?= 50
 export CCACHE_BASEDIR := $(CURDIR)
 export CCACHE_NOHASHDIR := 1
 
-.PHONY: help deps build demo test unit differential conformance fault bench asan tsan format lint clean
+.PHONY: help deps build demo test unit differential conformance fault fuzz soak bench asan tsan format lint clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 16
@@ -38,14 +39,22 @@ unit: build ## only the unit tests
 
 differential: deps ## a data plane's real verdicts against the reference evaluator
 	@cmake --preset $(PRESET) >/dev/null
-	@cmake --build --preset $(PRESET) -j $(JOBS) --target margay_differential
-	@$(BUILD)/bin/margay_differential --dataplane $(DATAPLANE) --cases $(CASES) --packets $(PACKETS) --seed $(SEED)
+	@cmake --build --preset $(PRESET) -j $(JOBS) --target $(DIFFERENTIAL)
+	@$(BUILD)/bin/$(DIFFERENTIAL) --dataplane $(DATAPLANE) --cases $(CASES) --packets $(PACKETS) --seed $(SEED)
 
 conformance: build ## the Kubernetes NetworkPolicy matrix, on a lab cluster
 	@MARGAY=$(BUILD)/bin/margay /usr/bin/python3 -m pytest -q tests/conformance
 
 fault: build ## kill everything, many times, and look at what is left
 	@MARGAY=$(BUILD)/bin/margay FAULT_COUNT=$(COUNT) /usr/bin/python3 -m pytest -q tests/fault
+
+fuzz: deps ## the packet parser and the packet graph against libFuzzer, for DURATION seconds each
+	@tests/fuzz/run $(DURATION)
+
+soak: deps ## mixed traffic through the packet graph for DURATION seconds: everything must come back
+	@cmake --preset $(PRESET) >/dev/null
+	@cmake --build --preset $(PRESET) -j $(JOBS) --target margay_soak_test
+	@SOAK_SECONDS=$(DURATION) $(BUILD)/bin/margay_soak_test
 
 bench: build ## all benchmarks, as ratios to a baseline timed in the same run
 	@bench/run --build $(BUILD)
