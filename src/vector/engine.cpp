@@ -21,7 +21,6 @@ using base::ErrorCode;
 using base::fail;
 using base::Result;
 
-constexpr unsigned k_buffer_cache = 512;
 constexpr unsigned k_inbox = 4096;
 constexpr uint32_t k_places_when_busy = 16;    // looked at for expiry after a round with packets
 constexpr uint32_t k_places_when_idle = 4096;  // and after one without
@@ -84,9 +83,7 @@ Result<std::unique_ptr<Engine>> Engine::create(const EngineOptions& options) {
 }
 
 Result<> Engine::build(const EngineOptions& options) {
-  buffers_.reset(rte_pktmbuf_pool_create(unique_name("buffers").c_str(), options.buffers,
-                                         k_buffer_cache, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
-                                         SOCKET_ID_ANY));
+  buffers_ = make_packet_buffers(unique_name("buffers"), options.buffers);
   if (!buffers_)
     return fail(ErrorCode::unavailable, fmt::format("no memory for {} packet buffers: {}",
                                                     options.buffers, rte_strerror(rte_errno)));

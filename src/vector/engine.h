@@ -19,6 +19,7 @@
 #include "vector/classifier/classifier.h"
 #include "vector/forwarding.h"
 #include "vector/memory_driver.h"
+#include "vector/packet_buffers.h"
 #include "vector/service/service_table.h"
 #include "vector/tables.h"
 #include "vector/worker.h"
@@ -86,9 +87,6 @@ class Engine {
   void stop();
 
  private:
-  struct FreePool {
-    void operator()(rte_mempool* pool) const { rte_mempool_free(pool); }
-  };
   struct FreeRing {
     void operator()(rte_ring* ring) const { rte_ring_free(ring); }
   };
@@ -104,7 +102,7 @@ class Engine {
   Forwarding forwarding_;
   Classifier classifier_;
   Workloads workloads_;
-  std::unique_ptr<rte_mempool, FreePool> buffers_;
+  PacketBuffers buffers_;
   std::vector<std::unique_ptr<rte_ring, FreeRing>> inboxes_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<ServiceTable> services_;
