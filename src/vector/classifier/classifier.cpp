@@ -50,7 +50,7 @@ struct Classifier::Line {
 
 struct Classifier::EndpointTable {
   std::vector<EndpointRules> endpoints;
-  std::vector<std::shared_ptr<const CompiledRuleList>> lists;  // that they point to
+  std::vector<std::shared_ptr<CompiledRuleList>> lists;  // that they point to
 };
 
 struct Classifier::Snapshot : PolicySnapshot {
@@ -300,14 +300,17 @@ uint64_t Classifier::commit() {
   return generation;
 }
 
+// Lists that no snapshot has yet are compiled later, with all classes.
 void Classifier::enter(std::initializer_list<Dimension> dimensions, AtomSets& sets, uint32_t set) {
-  if (!sets.first_use(set)) return;
-  for (auto& [key, list] : lists_) {
-    if (dirty_.contains(&list)) continue;
-    for (const Dimension dimension : dimensions)
-      list.compiled->enter(dimension, set, sets.atoms(set));
-    if (list.compiled->wants_rebuild()) dirty_.insert(&list);
+  if (!sets.first_use(set) || !snapshot_) return;
+  bool too_much = false;
+  for (const auto& list : snapshot_->table->lists) {
+    for (const Dimension dimension : dimensions) list->enter(dimension, set, sets.atoms(set));
+    too_much |= list->wants_rebuild();
   }
+  if (!too_much) return;
+  for (auto& [key, list] : lists_)
+    if (list.compiled && list.compiled->wants_rebuild()) dirty_.insert(&list);
 }
 
 void Classifier::publish_ports(PortClasses& ports, std::initializer_list<Dimension> dimensions) {

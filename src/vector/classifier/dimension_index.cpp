@@ -5,6 +5,14 @@
 #include <utility>
 
 namespace margay::vector {
+namespace {
+
+constexpr uint32_t k_block_atoms = 64;
+
+size_t place_of(uint32_t block) { return block * size_t{0x9e3779b1}; }
+
+}  // namespace
+
 void DimensionIndex::add(uint32_t bit, std::span<const uint32_t> all,
                          std::span<const uint32_t> none) {
   if (all.empty()) scratch_[bit / 64] |= uint64_t{1} << bit % 64;
@@ -20,10 +28,11 @@ void DimensionIndex::finish() {
     if (const uint64_t bits = std::exchange(scratch_[word], 0)) base_.push_back({word, bits});
   std::ranges::sort(asks_);
   std::ranges::sort(needs_);
+  std::vector<uint32_t> atoms;
   const Ask* last = nullptr;
   for (const Ask& ask : asks_) {
     if (last == nullptr || last->atom != ask.atom) {
-      atoms_.push_back(ask.atom);
+      atoms.push_back(ask.atom);
       first_word_.push_back(static_cast<uint32_t>(words_.size()));
     }
     if (last == nullptr || last->atom != ask.atom || last->kind != ask.kind ||
@@ -33,22 +42,37 @@ void DimensionIndex::finish() {
     last = &ask;
   }
   first_word_.push_back(static_cast<uint32_t>(words_.size()));
-  locals_.assign(std::bit_ceil(atoms_.size() * 2 + 1), k_none);
-  for (uint32_t i = 0; i < atoms_.size(); ++i) {
-    size_t at = atoms_[i] * size_t{0x9e3779b1};
-    while (locals_[at & (locals_.size() - 1)] != k_none) ++at;
-    locals_[at & (locals_.size() - 1)] = i;
-  }
-  of_one_.assign(atoms_.size(), k_none);
+  number(atoms);
+  of_one_.assign(atoms.size(), k_none);
   asks_ = {};
-  for (auto* each : {&atoms_, &first_word_}) each->shrink_to_fit();
+  first_word_.shrink_to_fit();
   words_.shrink_to_fit();
 }
 
+// `atoms` ascending: a local number is the place in it.
+void DimensionIndex::number(const std::vector<uint32_t>& atoms) {
+  std::vector<Block> blocks;
+  for (uint32_t i = 0; i < atoms.size(); ++i) {
+    const uint32_t block = atoms[i] / k_block_atoms;
+    if (blocks.empty() || blocks.back().number != block) blocks.push_back({block, i, 0});
+    blocks.back().asked |= uint64_t{1} << atoms[i] % k_block_atoms;
+  }
+  blocks_.assign(std::bit_ceil(blocks.size() + blocks.size() / 2 + 1), {});
+  for (const Block& block : blocks) {
+    size_t at = place_of(block.number);
+    while (blocks_[at & (blocks_.size() - 1)].asked != 0) ++at;
+    blocks_[at & (blocks_.size() - 1)] = block;
+  }
+}
+
 uint32_t DimensionIndex::local(uint32_t atom) const {
-  for (size_t at = atom * size_t{0x9e3779b1};; ++at) {
-    const uint32_t found = locals_[at & (locals_.size() - 1)];
-    if (found == k_none || atoms_[found] == atom) return found;
+  const uint64_t bit = uint64_t{1} << atom % k_block_atoms;
+  for (size_t at = place_of(atom / k_block_atoms);; ++at) {
+    const Block& block = blocks_[at & (blocks_.size() - 1)];
+    if (block.asked == 0) return k_none;
+    if (block.number != atom / k_block_atoms) continue;
+    if ((block.asked & bit) == 0) return k_none;
+    return block.first + static_cast<uint32_t>(std::popcount(block.asked & (bit - 1)));
   }
 }
 
@@ -122,9 +146,8 @@ void DimensionIndex::remember(std::span<const uint32_t> projection, uint32_t vec
 size_t DimensionIndex::memory() const {
   return (base_.capacity() + result_.capacity()) * sizeof(BitWord) +
          words_.capacity() * sizeof(AskedWord) + needs_.capacity() * 8 +
-         (atoms_.capacity() + first_word_.capacity() + locals_.capacity() + of_one_.capacity() +
-          partial_.capacity()) *
-             4 +
+         blocks_.capacity() * sizeof(Block) +
+         (first_word_.capacity() + of_one_.capacity() + partial_.capacity()) * 4 +
          (scratch_.capacity() + touched_.capacity()) * 8 + of_many_.memory();
 }
 

@@ -52,12 +52,18 @@ class DimensionIndex {
     uint32_t bit;
     auto operator<=>(const Ask&) const = default;
   };
+  // 64 atoms that follow each other: which of them are asked, and the local number of the first.
+  struct Block {
+    uint32_t number, first;
+    uint64_t asked;  // 0: a free place
+  };
   struct AskedWord {
     uint32_t word : 30;
     uint32_t kind : 2;
     uint32_t low, high;  // bits
   };
 
+  void number(const std::vector<uint32_t>& atoms);
   uint32_t local(uint32_t atom) const;
   void each_word(uint32_t local_atom, Kind kind, auto visit) const;
   void set(uint32_t word, uint64_t bits);
@@ -67,10 +73,9 @@ class DimensionIndex {
   std::vector<BitWord> base_;                         // of the conjunctions that need no atom
   std::vector<Ask> asks_;                             // until `finish`
   std::vector<AskedWord> words_;                      // by atom, kind, word
-  std::vector<uint32_t> atoms_;                       // by local number, ascending
-  std::vector<uint32_t> first_word_;                  // of each, and the end
+  std::vector<uint32_t> first_word_;                  // by local number, and the end
   std::vector<std::pair<uint32_t, uint32_t>> needs_;  // (bit, how many), where more than one
-  std::vector<uint32_t> locals_;                      // hash of atom -> local number
+  std::vector<Block> blocks_;                         // a hash table of atom -> local number
   bool refuses_any_ = false;
   uint32_t of_none_ = k_none;
   std::vector<uint32_t> of_one_;
