@@ -54,10 +54,7 @@ json::array rules_json(Engine& engine, const std::string& workload, policy::Dire
 }
 
 json::object counts_json(const ServiceCounts& counts) {
-  return {{"flows", counts.flows},
-          {"refused", counts.refused},
-          {"packets", counts.packets},
-          {"bytes", counts.bytes}};
+  return {{"flows", counts.flows}, {"refused", counts.refused}};
 }
 
 json::object service_json(const ServiceStatus& service) {

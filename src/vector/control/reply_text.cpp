@@ -120,20 +120,18 @@ std::string services(const json::object& reply) {
       frontends += fmt::format("{}{} {}", frontends.empty() ? "" : ", ", field(each, "protocol"),
                                end_text(field(each, "address"), field(each, "port")));
     const auto counts = service.at("counts");
-    rows.push_back({field(service, "name"), frontends, "", field(counts, "flows"),
-                    field(counts, "refused"), field(counts, "packets"), field(counts, "bytes")});
+    rows.push_back(
+        {field(service, "name"), frontends, "", field(counts, "flows"), field(counts, "refused")});
     for (const auto& each : service.at("backends").as_array()) {
       const auto of_backend = each.at("counts");
       const char* state = each.at("ready").as_bool()      ? ""
                           : each.at("draining").as_bool() ? " draining"
                                                           : " not ready";
       rows.push_back({"", "", end_text(field(each, "address"), field(each, "port")) + state,
-                      field(of_backend, "flows"), "", field(of_backend, "packets"),
-                      field(of_backend, "bytes")});
+                      field(of_backend, "flows"), ""});
     }
   }
-  return table({"SERVICE", "FRONTENDS", "BACKEND", "FLOWS", "REFUSED", "PACKETS", "BYTES"}, rows,
-               "lllrrrr");
+  return table({"SERVICE", "FRONTENDS", "BACKEND", "FLOWS", "REFUSED"}, rows, "lllrr");
 }
 
 std::string runtime(const json::object& reply) {

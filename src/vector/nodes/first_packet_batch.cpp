@@ -143,6 +143,7 @@ void FirstPackets<Tuple>::choose_backends() {
     if (choice.result != Choice::Result::chosen) continue;
     question.is_service = true;
     question.masquerade = choice.masquerade;
+    question.backend = choice.backend;
     std::memcpy(&question.after.destination, choice.address.data(),
                 sizeof(question.after.destination));
     question.after.destination_port = big_endian(choice.port);
@@ -279,7 +280,10 @@ Session<Tuple>* FirstPackets<Tuple>::create(Question& question, PacketMeta& abou
     if (owner_of(flow_hash(reply, proto), tables_.workers) != worker_.index) flags |= k_has_stub;
   }
   Record* record = worker_.sessions<Tuple>().insert(question.before, reply, proto, flags);
-  if (!record) question.reason = DropReason::session_table_full;
+  if (!record)
+    question.reason = DropReason::session_table_full;
+  else if (question.is_service)
+    worker_.sessions<Tuple>().backend(*record) = question.backend;
   return record;
 }
 
@@ -333,12 +337,12 @@ FirstPacketResult FirstPackets<Tuple>::settle_known(Question& question, PacketMe
   const SessionRef ref{about.session};
   auto& table = worker_.sessions<Tuple>();
   Record& record = table[ref];
-  // An earlier packet of the batch may have ended it.
-  if (!(record.flags & k_live)) return {.reason = DropReason::tcp_out_of_state};
+  const bool is_live = (record.flags & k_live) != 0;  // no: an earlier packet of the batch ended it
   if (question.reason != DropReason::none) {
-    worker_.forget(record);
+    if (is_live) worker_.forget(record);
     return {.reason = question.reason};
   }
+  if (!is_live) return {.reason = DropReason::tcp_out_of_state};
   worker_.move(record, question.to, question.from);
   record.epoch = worker_.epoch;
   return follow(ref, about);

@@ -44,6 +44,7 @@ class FirstPackets {
     bool is_known = false;  // has a session that was judged under an earlier configuration
     bool is_service = false;
     bool masquerade = false;
+    uint32_t backend = 0;  // Choice::backend
   };
 
   void begin(unsigned i);

@@ -6,6 +6,7 @@
 #include "vector/graph/nodes.h"
 #include "vector/graph/observer.h"
 #include "vector/nodes/tuple.h"
+#include "vector/service/service_table.h"
 #include "vector/session/icmp_query.h"
 #include "vector/session/tcp_state.h"
 
@@ -13,6 +14,19 @@ namespace margay::vector::nodes {
 namespace {
 
 enum Edge : rte_edge_t { to_rewrite, to_first_packet, to_handoff, to_spoofed, to_conflict };
+
+// Whether a flow begins anew, with another backend of its service, because the one it had is none
+// any more: datagrams do, and a SYN that is tried again. What is connected goes on for as long as
+// the backend's address answers, as it does behind kube-proxy.
+template <typename Tuple>
+bool needs_another_backend(Worker& worker, const Session<Tuple>& session, const Parsed& parsed) {
+  if (!(session.flags & k_service)) return false;
+  const bool may_change = session.protocol == protocol::k_udp ||
+                          session.protocol == protocol::k_udplite ||
+                          (session.protocol == protocol::k_tcp &&
+                           !(session.state & k_established) && opens_connection(parsed.tcp_flags));
+  return may_change && !worker.tables.services->is_alive(worker.sessions<Tuple>().backend(session));
+}
 
 template <typename Tuple>
 rte_edge_t step(Worker& worker, rte_mbuf* packet, SessionRef ref) {
@@ -26,6 +40,10 @@ rte_edge_t step(Worker& worker, rte_mbuf* packet, SessionRef ref) {
       session.last_seen = worker.seen_now();
       about.adjacency = session.adjacency[0];
       return to_handoff;
+    }
+    if (needs_another_backend(worker, session, about.parsed)) {
+      worker.forget(session);
+      about.session = 0;
     }
     return to_first_packet;
   }

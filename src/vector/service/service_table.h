@@ -59,7 +59,7 @@ struct Choice {
   uint16_t port = 0;       // the backend's; address and port only when chosen
   AddressBytes address{};  // of the flow's family
   uint32_t service = 0;  // also when not_allowed or no_backend; index into ServiceWorker::services
-  uint32_t backend = 0;  // for is_alive; index by backend_index(backend)
+  uint32_t backend = 0;  // for is_alive; 0: not chosen
 };
 
 // `none` when there is nothing to drop.

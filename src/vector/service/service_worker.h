@@ -11,7 +11,7 @@
 namespace margay::vector {
 
 struct ServiceCounts {
-  uint64_t flows = 0, refused = 0, packets = 0, bytes = 0;
+  uint64_t flows = 0, refused = 0;
 
   ServiceCounts& operator+=(const ServiceCounts& other);
   ServiceCounts& operator-=(const ServiceCounts& other);
@@ -21,17 +21,16 @@ struct ServiceCounts {
 // Written by one worker, read by the control thread. Never set back: who reads subtracts what was
 // there when the index came into use.
 struct ServiceCounter {
-  std::atomic<uint64_t> flows, refused, packets, bytes;
+  std::atomic<uint64_t> flows, refused;
 
   static void add(std::atomic<uint64_t>* counter, uint64_t amount) {
     counter->store(counter->load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
   }
   ServiceCounts read() const {
-    constexpr auto relaxed = std::memory_order_relaxed;
-    return {flows.load(relaxed), refused.load(relaxed), packets.load(relaxed), bytes.load(relaxed)};
+    return {flows.load(std::memory_order_relaxed), refused.load(std::memory_order_relaxed)};
   }
 };
-static_assert(sizeof(ServiceCounter) == 32);
+static_assert(sizeof(ServiceCounter) == 16);
 
 struct ServiceLimits {
   uint32_t services = 1 << 16;
@@ -45,9 +44,6 @@ struct ServiceWorker {
       : affinity(limits.affinity_clients),
         services(2 * size_t{limits.services} + 1),
         backends(2 * size_t{limits.backends} + 1) {}
-
-  // Packets of a flow that was chosen for earlier; the numbers are the choice's.
-  void count(uint32_t service, uint32_t backend, uint64_t packets, uint64_t bytes);
 
   AffinityTable affinity;
   MappedArray<ServiceCounter> services;  // by Choice::service
@@ -65,25 +61,13 @@ inline constexpr uint32_t backend_index(uint32_t backend) {
 inline ServiceCounts& ServiceCounts::operator+=(const ServiceCounts& other) {
   flows += other.flows;
   refused += other.refused;
-  packets += other.packets;
-  bytes += other.bytes;
   return *this;
 }
 
 inline ServiceCounts& ServiceCounts::operator-=(const ServiceCounts& other) {
   flows -= other.flows;
   refused -= other.refused;
-  packets -= other.packets;
-  bytes -= other.bytes;
   return *this;
-}
-
-inline void ServiceWorker::count(uint32_t service, uint32_t backend, uint64_t packet_count,
-                                 uint64_t byte_count) {
-  for (auto* each : {&services[service], &backends[backend_index(backend)]}) {
-    ServiceCounter::add(&each->packets, packet_count);
-    ServiceCounter::add(&each->bytes, byte_count);
-  }
 }
 
 }  // namespace margay::vector

@@ -25,7 +25,10 @@ class SessionTable {
   using Record = Session<Tuple>;
 
   explicit SessionTable(uint32_t most)
-      : most_(most), records_(size_t{most} + 1), index_(2 * uint64_t{most}) {}
+      : most_(most),
+        records_(size_t{most} + 1),
+        backends_(size_t{most} + 1),
+        index_(2 * uint64_t{most}) {}
 
   // Lookup in three steps, so that a batch has each step's memory on its way before the next:
   // prefetch(hash); candidate(hash), which prefetches the record; found(...).
@@ -52,6 +55,10 @@ class SessionTable {
     const auto index = static_cast<uint32_t>(&record - records_.data());
     return {index << 1 | static_cast<uint32_t>(direction)};
   }
+
+  // Choice::backend of a flow to a service. Beside the records: it is asked for only when the flow
+  // is looked at again after a change.
+  uint32_t& backend(const Record& record) const { return backends_[&record - records_.data()]; }
 
   // A new record with both tuples set and the rest zero, found from then on; null when the table is
   // full. Neither tuple may be there. A record that is `owned_elsewhere` has only tuple[1].
@@ -96,6 +103,7 @@ class SessionTable {
   void shrink() {
     if (size_ > 0 || top_ <= k_places_kept) return;
     records_.clear();
+    backends_.clear();
     index_.clear();
     top_ = 1;
     free_ = erased_ = hand_ = 0;
@@ -134,7 +142,9 @@ class SessionTable {
   uint32_t most() const { return most_; }
   // Places of the arena ever used: what a full sweep looks at.
   uint32_t places() const { return top_ - 1; }
-  uint64_t memory() const { return uint64_t{top_} * sizeof(Record) + index_.memory(); }
+  uint64_t memory() const {
+    return uint64_t{top_} * (sizeof(Record) + sizeof(uint32_t)) + index_.memory();
+  }
 
  private:
   static constexpr uint32_t k_places_kept = 4096;
@@ -142,7 +152,7 @@ class SessionTable {
   bool is(SessionRef ref, const Tuple& tuple, uint8_t protocol) const {
     const Record& record = records_[ref.index()];
     return record.tuple[static_cast<size_t>(ref.direction())] == tuple &&
-           record.protocol == protocol;
+           record.protocol == protocol && (record.flags & k_live) != 0;
   }
   // As the index asks for them.
   struct Records {
@@ -163,7 +173,8 @@ class SessionTable {
   }
 
   uint32_t most_;
-  MappedArray<Record> records_;  // [0] is not used
+  MappedArray<Record> records_;     // [0] is not used
+  MappedArray<uint32_t> backends_;  // by the record's place
   FlowIndex index_;
   uint32_t size_ = 0;
   uint32_t top_ = 1;

@@ -1,0 +1,117 @@
+// Flows to a service whose backends come and go.
+
+#include "vector/engine.h"
+#include "vector/parse/ip_protocol.h"
+#include "vector/testing/engine_fixture.h"
+
+namespace margay::vector {
+namespace {
+
+using testing::Bytes;
+using testing::flow_text;
+using testing::k_ack;
+using testing::k_syn;
+
+class EngineBackendsTest : public testing::EngineFixture {
+ protected:
+  struct Listed {
+    const char* address;
+    bool ready = true, draining = false;
+  };
+  // 10.96.0.1 on port 53, over UDP and TCP.
+  void set_backends(const std::vector<Listed>& backends) {
+    ServiceConfig config{.name = "dns"};
+    for (const uint8_t proto : {protocol::k_udp, protocol::k_tcp})
+      config.frontends.push_back(
+          {.address = *base::IPAddress::parse("10.96.0.1"), .protocol = proto, .port = 53});
+    for (const auto& [address, ready, draining] : backends)
+      config.backends.push_back({.identity = {*base::IPAddress::parse(address), 5353},
+                                 .ready = ready,
+                                 .draining = draining});
+    const auto set = engine_->set_service(config);
+    ASSERT_TRUE(set) << set.error().message;
+    engine_->publish();
+  }
+  static Bytes udp(const char* source, uint16_t source_port, const char* destination,
+                   uint16_t destination_port) {
+    return from("").ip(source, destination).udp(source_port, destination_port).payload(4).build();
+  }
+  static Bytes query() { return udp("10.65.0.1", 1000, "10.96.0.1", 53); }
+  static Bytes to_service(uint8_t flags) {
+    return from("").ip("10.65.0.1", "10.96.0.1").tcp(1000, 53, flags).build();
+  }
+  static Bytes from_backend(const char* backend, uint8_t flags) {
+    return from("").ip(backend, "10.65.0.1").tcp(5353, 1000, flags).build();
+  }
+  // Where each packet that comes out goes; empty for what is dropped.
+  std::vector<std::string> leave(const std::string& interface, const std::vector<Bytes>& frames) {
+    std::vector<std::string> flows;
+    for (const auto& sent : send_all(interface, frames)) flows.push_back(flow_text(sent.frame));
+    return flows;
+  }
+  using Flows = std::vector<std::string>;
+};
+
+TEST_F(EngineBackendsTest, DatagramsGoToAnotherBackendWhenTheirsIsGone) {
+  set_backends({{"192.0.2.8"}});
+  EXPECT_EQ(leave("cali-a", {query()}), Flows{"10.65.0.1:1000 > 192.0.2.8:5353"});
+  set_backends({{"192.0.2.9"}});
+  EXPECT_EQ(leave("cali-a", {query(), query()}), Flows(2, "10.65.0.1:1000 > 192.0.2.9:5353"));
+  EXPECT_EQ(sessions(), 1U);
+  EXPECT_EQ(leave("eth0", {udp("192.0.2.9", 5353, "10.65.0.1", 1000)}),
+            Flows{"10.96.0.1:53 > 10.65.0.1:1000"});
+}
+
+TEST_F(EngineBackendsTest, DatagramsStayWhereTheyAreWhileTheirBackendIsListed) {
+  set_backends({{"192.0.2.8"}});
+  leave("cali-a", {query()});
+  for (const Listed& before : {Listed{"192.0.2.8", true, false}, Listed{"192.0.2.8", false, true},
+                               Listed{"192.0.2.8", false, false}}) {
+    set_backends({before, {"192.0.2.9"}});
+    EXPECT_EQ(leave("cali-a", {query()}), Flows{"10.65.0.1:1000 > 192.0.2.8:5353"});
+  }
+}
+
+TEST_F(EngineBackendsTest, DatagramsAreRefusedWhenTheLastBackendIsGone) {
+  set_backends({{"192.0.2.8"}});
+  leave("cali-a", {query()});
+  set_backends({});
+  EXPECT_EQ(leave("cali-a", {query(), query()}), Flows{});
+  EXPECT_EQ(drops(DropReason::service_no_backend), 2U) << all_drops();
+  EXPECT_EQ(sessions(), 0U);
+}
+
+TEST_F(EngineBackendsTest, ABackendThatTakesTheNumberOfOneThatIsGoneDoesNotInheritItsFlows) {
+  set_backends({{"192.0.2.8"}});
+  leave("cali-a", {query()});
+  for (int i = 0; i < 3; ++i) {  // the number waits for the workers before it is used again
+    set_backends({});
+    engine_->reclaim();
+    set_backends({{"192.0.2.9"}});
+  }
+  EXPECT_EQ(leave("cali-a", {query()}), Flows{"10.65.0.1:1000 > 192.0.2.9:5353"});
+}
+
+TEST_F(EngineBackendsTest, ASynThatIsTriedAgainKeepsItsBackendForAsLongAsThatLives) {
+  set_backends({{"192.0.2.8"}});
+  EXPECT_EQ(leave("cali-a", {to_service(k_syn)}), Flows{"10.65.0.1:1000 > 192.0.2.8:5353"});
+  set_backends({{"192.0.2.8"}, {"192.0.2.9"}, {"192.0.2.10"}, {"192.0.2.11"}});
+  EXPECT_EQ(leave("cali-a", {to_service(k_syn)}), Flows{"10.65.0.1:1000 > 192.0.2.8:5353"});
+  set_backends({{"192.0.2.9"}});
+  EXPECT_EQ(leave("cali-a", {to_service(k_syn), to_service(k_syn)}),
+            Flows(2, "10.65.0.1:1000 > 192.0.2.9:5353"));
+}
+
+TEST_F(EngineBackendsTest, AConnectionOutlivesItsBackendsPlaceInTheService) {
+  set_backends({{"192.0.2.8"}});
+  leave("cali-a", {to_service(k_syn)});
+  leave("eth0", {from_backend("192.0.2.8", k_syn | k_ack)});
+  leave("cali-a", {to_service(k_ack)});
+  set_backends({{"192.0.2.9"}});
+  EXPECT_EQ(leave("cali-a", {to_service(k_ack)}), Flows{"10.65.0.1:1000 > 192.0.2.8:5353"});
+  EXPECT_EQ(leave("eth0", {from_backend("192.0.2.8", k_ack)}),
+            Flows{"10.96.0.1:53 > 10.65.0.1:1000"});
+}
+
+}  // namespace
+}  // namespace margay::vector
