@@ -216,6 +216,13 @@ void Engine::reclaim() {
   classifier_.reclaim();
 }
 
+void Engine::populate() {
+  for (const auto& worker : workers_) {
+    worker->sessions4.populate();
+    worker->sessions6.populate();
+  }
+}
+
 uint64_t Engine::counted(uint32_t number) const {
   uint64_t count = 0;
   if (number >= k_most_rule_counts) return 0;

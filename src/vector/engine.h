@@ -69,6 +69,8 @@ class Engine {
   void publish();
   // Frees what no worker sees any more: to be called now and then when nothing is published.
   void reclaim();
+  // Has memory ready for the sessions to come: to be called every few milliseconds.
+  void populate();
   uint32_t epoch() const { return tables_.epoch.load(std::memory_order_relaxed); }
   // New flows that the rule with this number (Classifier::RuleLine::counter) decided.
   uint64_t rule_count(uint32_t number) const;

@@ -2,12 +2,14 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <new>
 
 namespace margay::vector {
 namespace {
 
 constexpr size_t k_huge_page = size_t{2} << 20;
+constexpr size_t k_most_ahead = size_t{8} << 20;
 
 }  // namespace
 
@@ -30,5 +32,20 @@ Mapping::~Mapping() {
 }
 
 void Mapping::clear() { madvise(address_, bytes_, MADV_DONTNEED); }
+
+void Mapping::populate(size_t from, size_t to) const {
+#ifdef MADV_POPULATE_WRITE  // Linux 5.14
+  to = std::min(to, bytes_);
+  if (from < to) madvise(static_cast<char*>(address_) + from, to - from, MADV_POPULATE_WRITE);
+#endif
+}
+
+// As much ahead as is in use, up to a bound: a small table stays small.
+void Frontier::populate(const Mapping& mapping) {
+  const size_t reached = reached_.load(std::memory_order_relaxed);
+  const size_t wanted = (reached + std::min(reached, k_most_ahead)) & ~(k_huge_page - 1);
+  if (wanted > ready_) mapping.populate(std::max(ready_, reached & ~(k_huge_page - 1)), wanted);
+  ready_ = wanted;
+}
 
 }  // namespace margay::vector

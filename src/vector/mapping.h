@@ -4,6 +4,7 @@
 // so that a table can grow in place up to its limit and never moves under a reader. Asks for
 // transparent huge pages, and works without.
 
+#include <atomic>
 #include <cstddef>
 #include <utility>
 
@@ -25,6 +26,9 @@ class Mapping {
 
   // Everything is zero again, and the memory the kernel's.
   void clear();
+  // Any thread. Has the kernel give the memory from one place to another now, not when it is
+  // touched; an effort, nothing more.
+  void populate(size_t from, size_t to) const;
 
   void* address() const { return address_; }
   size_t bytes() const { return bytes_; }
@@ -45,10 +49,26 @@ class MappedArray {
   T& operator[](size_t index) const { return data()[index]; }
   size_t capacity() const { return capacity_; }
   void clear() { memory_.clear(); }
+  const Mapping& memory() const { return memory_; }
 
  private:
   Mapping memory_;
   size_t capacity_ = 0;
+};
+
+// How far one thread has filled a mapping from its beginning, for another to have memory ready
+// ahead: the first touch of a huge page takes as long as hundreds of packets, and that of memory
+// which a hypervisor has to find takes ten times as long again.
+class Frontier {
+ public:
+  // The thread that fills.
+  void reach(size_t bytes) { reached_.store(bytes, std::memory_order_relaxed); }
+  // One other thread, every few milliseconds.
+  void populate(const Mapping& mapping);
+
+ private:
+  std::atomic<size_t> reached_ = 0;
+  size_t ready_ = 0;
 };
 
 }  // namespace margay::vector

@@ -133,6 +133,8 @@ void Worker::expire(uint32_t places) {
   sessions6.sweep(places, visit);
   sessions4.shrink();
   sessions6.shrink();
+  sessions4.tell_growth();
+  sessions6.tell_growth();
 }
 
 template bool Worker::admit(const Session4&);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include "base/event_loop.h"
 #include "vector/control/configured.h"
@@ -84,6 +85,27 @@ class Hangups {
   std::function<void()> on_hangup_;
 };
 
+// Keeps memory ready ahead of the workers' tables.
+class Populating {
+ public:
+  Populating(base::EventLoop& loop, Engine& engine) : timer_(loop.context()), engine_(engine) {
+    round();
+  }
+
+ private:
+  static constexpr auto k_pause = std::chrono::milliseconds(10);
+
+  void round() {
+    engine_.populate();
+    timer_.expires_after(k_pause);
+    timer_.async_wait([this](const boost::system::error_code& error) {
+      if (!error) round();
+    });
+  }
+  boost::asio::steady_timer timer_;
+  Engine& engine_;
+};
+
 // Whatever ends the program, ports are stopped when no worker polls them any more.
 struct StopAtEnd {
   Engine& engine;
@@ -120,6 +142,7 @@ Result<int> run_engine(const RunOptions& options) {
   MARGAY_CHECK(configured.start(std::move(configuration)));
   const auto on_reload = [&] { return reload(options.configuration, configured); };
   const Hangups hangups(loop, [&] { static_cast<void>(on_reload()); });
+  const Populating populating(loop, *engine);
   Requests requests(loop, *engine, configured, on_reload);
   MARGAY_TRY(const auto socket,
              ControlSocket::open(loop, options.socket, [&](const auto& request, const auto& reply) {

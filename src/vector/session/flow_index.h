@@ -66,6 +66,11 @@ class FlowIndex {
   // Forgets everything; memory goes back to the kernel.
   void clear();
 
+  // How much of the buckets' memory is in use, told by the worker now and then; another thread has
+  // more ready.
+  void tell_growth() { frontier_.reach(used_buckets() * sizeof(Bucket)); }
+  void populate() { frontier_.populate(buckets_.memory()); }
+
   uint64_t size() const { return size_; }
   // Bytes in use.
   uint64_t memory() const { return (used_buckets() + overflow_used_) * sizeof(Bucket); }
@@ -108,6 +113,7 @@ class FlowIndex {
 
   MappedArray<Bucket> buckets_;
   MappedArray<Bucket> overflow_;  // [0] is not used
+  Frontier frontier_;
   uint64_t most_buckets_;
   uint64_t low_mask_ = k_first_buckets - 1;
   uint64_t split_ = 0;  // buckets below this are split already

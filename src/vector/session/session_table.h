@@ -1,7 +1,7 @@
 #pragma once
 
 // One worker's flows: records in an arena that grows in place, found by either direction's tuple.
-// One thread. Records keep their place for as long as they live.
+// One thread, and another for `populate`. Records keep their place for as long as they live.
 
 #include <optional>
 #include <utility>
@@ -138,6 +138,16 @@ class SessionTable {
       if (records_[index].flags & k_live) visit(records_[index]);
   }
 
+  // As FlowIndex says.
+  void tell_growth() {
+    frontier_.reach(size_t{top_} * sizeof(Record));
+    index_.tell_growth();
+  }
+  void populate() {
+    frontier_.populate(records_.memory());
+    index_.populate();
+  }
+
   uint32_t size() const { return size_; }
   uint32_t most() const { return most_; }
   // Places of the arena ever used: what a full sweep looks at.
@@ -176,6 +186,7 @@ class SessionTable {
   MappedArray<Record> records_;     // [0] is not used
   MappedArray<uint32_t> backends_;  // by the record's place
   FlowIndex index_;
+  Frontier frontier_;
   uint32_t size_ = 0;
   uint32_t top_ = 1;
   uint32_t free_ = 0;                       // lists through Record::epoch
