@@ -15,17 +15,25 @@ namespace {
 
 enum Edge : rte_edge_t { to_rewrite, to_first_packet, to_handoff, to_spoofed, to_conflict };
 
-// Whether a flow begins anew, with another backend of its service, because the one it had is none
-// any more: datagrams do, and a SYN that is tried again. What is connected goes on for as long as
-// the backend's address answers, as it does behind kube-proxy.
+// Whether the packet ends its session and begins another: a SYN after the connection has ended; and
+// where a service's backend is none of its any more, a SYN that is tried again, and datagrams. What
+// is connected goes on for as long as the backend's address answers, as it does behind kube-proxy.
 template <typename Tuple>
-bool needs_another_backend(Worker& worker, const Session<Tuple>& session, const Parsed& parsed) {
-  if (!(session.flags & k_service)) return false;
-  const bool may_change = session.protocol == protocol::k_udp ||
-                          session.protocol == protocol::k_udplite ||
-                          (session.protocol == protocol::k_tcp &&
-                           !(session.state & k_established) && opens_connection(parsed.tcp_flags));
-  return may_change && !worker.tables.services->is_alive(worker.sessions<Tuple>().backend(session));
+bool begins_anew(Worker& worker, const Session<Tuple>& session, const Parsed& parsed) {
+  const bool is_syn = session.protocol == protocol::k_tcp && opens_connection(parsed.tcp_flags);
+  if (is_syn && has_ended(session.state)) return true;
+  const bool is_datagram =
+      session.protocol == protocol::k_udp || session.protocol == protocol::k_udplite;
+  if (!is_datagram && !(is_syn && !(session.state & k_established))) return false;
+  return session.flags & k_service &&
+         !worker.tables.services->is_alive(worker.sessions<Tuple>().backend(session));
+}
+
+template <typename Tuple>
+rte_edge_t begin_anew(Worker& worker, Session<Tuple>& session, PacketMeta& about) {
+  worker.forget(session);
+  about.session = 0;
+  return to_first_packet;
 }
 
 template <typename Tuple>
@@ -41,10 +49,7 @@ rte_edge_t step(Worker& worker, rte_mbuf* packet, SessionRef ref) {
       about.adjacency = session.adjacency[0];
       return to_handoff;
     }
-    if (needs_another_backend(worker, session, about.parsed)) {
-      worker.forget(session);
-      about.session = 0;
-    }
+    if (begins_anew(worker, session, about.parsed)) return begin_anew(worker, session, about);
     return to_first_packet;
   }
   const auto direction = ref.direction();
@@ -52,11 +57,9 @@ rte_edge_t step(Worker& worker, rte_mbuf* packet, SessionRef ref) {
       [[unlikely]]
     return to_spoofed;
   if (session.protocol == protocol::k_tcp) {
-    if (opens_connection(about.parsed.tcp_flags) && has_ended(session.state)) [[unlikely]] {
-      worker.forget(session);
-      about.session = 0;
-      return to_first_packet;
-    }
+    if (opens_connection(about.parsed.tcp_flags) && begins_anew(worker, session, about.parsed))
+        [[unlikely]]
+      return begin_anew(worker, session, about);
     session.state = after_segment(session.state, direction, about.parsed.tcp_flags);
   } else if (is_icmp(session.protocol) && !continues_query(session.state, direction, about.parsed))
       [[unlikely]] {

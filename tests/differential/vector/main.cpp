@@ -38,11 +38,12 @@ base::Result<int> judge_services_by_packets(uint64_t seed, uint64_t operations) 
   if (report.mismatches > 0)
     fmt::print("services by packets, seed {}: {}\n", seed, report.description);
   fmt::print(
-      "seed {}; {} flows opened, {} refused, {} packets went on, {} answers\n"
+      "seed {}; {} flows opened, {} refused, {} packets went on, {} answers, {} moved\n"
       "services by packets: {} operations, {} mismatches\n",
-      seed, report.opened, report.refused, report.continued, report.answered, report.operations,
-      report.mismatches);
-  return report.mismatches == 0 && report.opened > 0 && report.answered > 0 ? 0 : 1;
+      seed, report.opened, report.refused, report.continued, report.answered, report.moved,
+      report.operations, report.mismatches);
+  return report.mismatches == 0 && report.opened > 0 && report.answered > 0 && report.moved > 0 ? 0
+                                                                                                : 1;
 }
 
 int report_failure(const base::Result<int>& status) {

@@ -85,9 +85,9 @@ class ServicePackets {
       else if (flows_.empty() || random_.one_in(3))
         open();
       else if (random_.one_in(2))
-        go_on();
+        go_on(random_.below(flows_.size()));
       else
-        answer();
+        answer(random_.below(flows_.size()));
     }
     if (rte_mempool_in_use_count(engine_->buffers()) != 0) mismatch("packet buffers are missing");
     return report_;
@@ -95,9 +95,18 @@ class ServicePackets {
 
  private:
   struct Flow {
+    FlowTuple tuple;
     InterfaceIndex client;
-    uint8_t protocol;
     Ends from_client, at_backend;
+    std::string service;
+    bool masquerade = false;
+    bool lost_backend = false;  // since it opened, the service was without the backend it goes to
+    bool answered = false, connected = false;  // TCP
+
+    bool is_tcp() const { return tuple.protocol == policy::k_tcp; }
+    BackendIdentity backend() const {
+      return {at_backend.destination.address, at_backend.destination.port};
+    }
   };
 
   Result<> set_up() {
@@ -148,16 +157,30 @@ class ServicePackets {
       const auto name = random_.name();
       engine_->remove_service(name);
       model_.remove(name);
-      return;
+    } else {
+      const auto config = random_.config();
+      if (engine_->set_service(config)) model_.set(config);
     }
-    const auto config = random_.config();
-    if (engine_->set_service(config)) model_.set(config);
+    engine_->publish();
+    for (Flow& flow : flows_) flow.lost_backend |= !lists_backend_of(flow);
   }
 
-  // A client's first packet.
+  bool lists_backend_of(const Flow& flow) const {
+    const auto service = model_.services().find(flow.service);
+    return service != model_.services().end() &&
+           std::ranges::any_of(service->second.backends, [&](const vector::Backend& each) {
+             return each.identity == flow.backend();
+           });
+  }
+
   void open() {
     FlowTuple flow = random_.flow();
     flow.client_port = static_cast<uint16_t>(1024 + next_port_++ % 60000);
+    open(flow);
+  }
+
+  // A client's first packet.
+  void open(const FlowTuple& flow) {
     const Ends ends{{address_of(flow.client, flow.family), flow.client_port},
                     {address_of(flow.service, flow.family), flow.service_port}};
     const bool is_local = ends.source.address.bytes().back() < k_local_clients;
@@ -196,24 +219,55 @@ class ServicePackets {
       seen.source = {node_address(flow.family == 6), fate.ends.source.port};
     if (!expect_out(fate, k_backends, seen, "opened")) return;
     model_.chosen(flow, expected.service, backend, now_ms_);
-    flows_.push_back({from, flow.protocol, ends, seen});
+    flows_.push_back({.tuple = flow,
+                      .client = from,
+                      .from_client = ends,
+                      .at_backend = seen,
+                      .service = expected.service,
+                      .masquerade = expected.masquerade});
   }
 
-  void go_on() {
-    const Flow& flow = flows_[random_.below(flows_.size())];
+  // Takes the flow out of those that are there.
+  Flow take(size_t index) {
+    std::swap(flows_[index], flows_.back());
+    Flow flow = std::move(flows_.back());
+    flows_.pop_back();
+    return flow;
+  }
+
+  // The client's next packet; of a connection that is not open yet, now and then its SYN again.
+  void go_on(size_t index) {
+    Flow& flow = flows_[index];
     if (flow.client == k_uplink && !is_services_alone(flow.from_client.destination.address)) return;
+    const bool opens_again = flow.is_tcp() && !flow.connected && random_.one_in(2);
+    if (flow.lost_backend && (opens_again || !flow.is_tcp())) {
+      ++report_.moved;
+      return open(take(index).tuple);
+    }
     ++report_.continued;
-    expect_out(send(flow.client, flow.protocol, flow.from_client, vector::testing::k_ack),
+    flow.connected |= flow.answered && !opens_again;
+    expect_out(send(flow.client, flow.tuple.protocol, flow.from_client,
+                    opens_again ? vector::testing::k_syn : vector::testing::k_ack),
                k_backends, flow.at_backend, "going on");
   }
 
-  void answer() {
-    const Flow& flow = flows_[random_.below(flows_.size())];
+  void answer(size_t index) {
+    if (flows_[index].lost_backend && !flows_[index].is_tcp()) return answer_as_stranger(index);
+    Flow& flow = flows_[index];
     ++report_.answered;
+    flow.answered = true;
     expect_out(
-        send(k_backends, flow.protocol, {flow.at_backend.destination, flow.at_backend.source},
+        send(k_backends, flow.tuple.protocol, {flow.at_backend.destination, flow.at_backend.source},
              vector::testing::k_syn | vector::testing::k_ack),
         flow.client, {flow.from_client.destination, flow.from_client.source}, "answer");
+  }
+
+  // A datagram from what is no backend any more comes from its own address.
+  void answer_as_stranger(size_t index) {
+    if (flows_[index].masquerade) return;  // to the node's address: not for a service's client
+    const Flow flow = take(index);
+    const Ends ends{flow.at_backend.destination, flow.at_backend.source};
+    expect_out(send(k_backends, flow.tuple.protocol, ends, 0), flow.client, ends, "stranger");
   }
 
   bool is_services_alone(const IPAddress& address) const {

@@ -2,8 +2,8 @@
 
 // Services through the whole engine, packet by packet: random services come and go; clients behind
 // a workload's interface and behind the uplink open flows, their packets and the backends' answers
-// go on whatever becomes of the service meanwhile. Which backend, or why none, is ServiceModel's
-// answer.
+// go on whatever becomes of the service meanwhile, or begin anew where their backend has gone.
+// Which backend, or why none, is ServiceModel's answer.
 
 #include <cstdint>
 #include <string>
@@ -14,6 +14,7 @@ namespace margay::differential {
 
 struct ServicePacketsReport {
   uint64_t operations = 0, opened = 0, refused = 0, continued = 0, answered = 0;
+  uint64_t moved = 0;  // flows that opened anew because their backend was gone
   uint64_t mismatches = 0;
   std::string description;  // of the first
 };
