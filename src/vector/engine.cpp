@@ -185,11 +185,9 @@ void Engine::route_service(const std::string& name, const std::set<base::Prefix>
     return std::ranges::any_of(service_addresses_,
                                [&](const auto& each) { return each.second.contains(address); });
   };
-  for (const auto& address : addresses)
-    if (!before.contains(address))
-      forwarding_.set_route(address, NextHop{.kind = Adjacency::Kind::service});
+  for (const auto& address : addresses) forwarding_.claim(address);
   for (const auto& address : before)
-    if (!is_used(address)) forwarding_.erase_route(address);
+    if (!is_used(address)) forwarding_.let_go(address);
   if (addresses.empty()) service_addresses_.erase(name);
 }
 

@@ -19,11 +19,11 @@ class EngineBackendsTest : public testing::EngineFixture {
     bool ready = true, draining = false;
   };
   // 10.96.0.1 on port 53, over UDP and TCP.
-  void set_backends(const std::vector<Listed>& backends) {
+  void set_backends(const std::vector<Listed>& backends, const char* of = "10.96.0.1") {
     ServiceConfig config{.name = "dns"};
     for (const uint8_t proto : {protocol::k_udp, protocol::k_tcp})
       config.frontends.push_back(
-          {.address = *base::IPAddress::parse("10.96.0.1"), .protocol = proto, .port = 53});
+          {.address = *base::IPAddress::parse(of), .protocol = proto, .port = 53});
     for (const auto& [address, ready, draining] : backends)
       config.backends.push_back({.identity = {*base::IPAddress::parse(address), 5353},
                                  .ready = ready,
@@ -112,6 +112,40 @@ TEST_F(EngineBackendsTest, AConnectionOutlivesItsBackendsPlaceInTheService) {
   EXPECT_EQ(leave("cali-a", {to_service(k_ack)}), Flows{"10.65.0.1:1000 > 192.0.2.8:5353"});
   EXPECT_EQ(leave("eth0", {from_backend("192.0.2.8", k_ack)}),
             Flows{"10.96.0.1:53 > 10.65.0.1:1000"});
+}
+
+TEST_F(EngineBackendsTest, AnAddressGoesWhereItsRouteSaysAgainWhenTheServiceLetsItGo) {
+  const auto address = *base::Prefix::parse("192.0.2.80");
+  const auto query = udp("198.51.100.1", 1000, "192.0.2.80", 53);
+  const auto mac_of_next_hop = [&] { return send("eth0", query).at(0).frame[5]; };
+  const auto route_to = [&](uint8_t last_of_mac) {
+    engine_->forwarding().set_route(address, {.mac = {{2, 0, 0, 0, 0, last_of_mac}}});
+    engine_->publish();
+  };
+  const auto of_service = Flows{"198.51.100.1:1000 > 10.65.0.2:5353"};
+  route_to(7);
+  EXPECT_EQ(mac_of_next_hop(), 7);
+  set_backends({{"10.65.0.2"}}, "192.0.2.80");
+  EXPECT_EQ(leave("eth0", {query}), of_service);
+  route_to(8);
+  EXPECT_EQ(leave("eth0", {query}), of_service) << "the service is still there";
+  engine_->remove_service("dns");
+  engine_->publish();
+  EXPECT_EQ(mac_of_next_hop(), 8);
+  set_backends({{"10.65.0.2"}}, "192.0.2.80");
+  engine_->forwarding().erase_route(address);
+  engine_->publish();
+  EXPECT_EQ(leave("eth0", {query}), of_service);
+}
+
+TEST_F(EngineBackendsTest, TheNodesOwnAddressStaysItsOwn) {
+  const auto ping = from("").ipv4("10.65.0.1", "172.18.0.1").echo(false, 7).build();
+  set_backends({{"10.65.0.2"}}, "172.18.0.1");
+  EXPECT_EQ(leave("eth0", {udp("198.51.100.1", 1000, "172.18.0.1", 53)}),
+            Flows{"198.51.100.1:1000 > 10.65.0.2:5353"});
+  engine_->remove_service("dns");
+  engine_->publish();
+  EXPECT_EQ(send("cali-a", ping).size(), 1U) << all_drops();
 }
 
 }  // namespace

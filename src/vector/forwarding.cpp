@@ -124,35 +124,52 @@ bool Forwarding::erase_route(const base::Prefix& destination) {
 
 AdjacencyIndex Forwarding::exchange_route(const base::Prefix& destination,
                                           AdjacencyIndex adjacency) {
-  const auto exchange = [&](auto& routes) {
-    const auto before = static_cast<AdjacencyIndex>(routes.find(destination));
+  const auto claim = claims_.find(destination);
+  const auto before = claim != claims_.end() ? claim->second.route : route_of(destination);
+  if (claim != claims_.end()) claim->second.route = adjacency;
+  lead(destination, adjacency);
+  return before;
+}
+
+// Where packets to the prefix go, when its route is to this adjacency.
+void Forwarding::lead(const base::Prefix& destination, AdjacencyIndex adjacency) {
+  const auto kind = tables_.adjacencies[adjacency]->kind;
+  const auto claim = claims_.find(destination);
+  if (claim != claims_.end() && kind != Adjacency::Kind::local && kind != Adjacency::Kind::workload)
+    adjacency = claim->second.service;
+  const auto change = [&](auto& routes) {
     if (adjacency != 0)
       routes.set(destination, adjacency);
     else
       routes.erase(destination);
-    return before;
   };
-  return destination.family() == base::IPFamily::v4 ? exchange(tables_.routes4)
-                                                    : exchange(tables_.routes6);
+  if (destination.family() == base::IPFamily::v4)
+    change(tables_.routes4);
+  else
+    change(tables_.routes6);
 }
 
-bool Forwarding::assign_routes(base::IPFamily family,
-                               const std::vector<std::pair<base::Prefix, NextHop>>& routes) {
-  std::map<base::Prefix, uint32_t> wanted;
-  for (const auto& [prefix, next_hop] : routes) {
-    const AdjacencyIndex index = shared(next_hop);
-    if (index == 0) return false;
-    hold(index);
-    const auto [place, is_new] = wanted.insert_or_assign(prefix, index);
-    (void)place;
-    (void)is_new;
-  }
-  const std::vector<std::pair<base::Prefix, uint32_t>> content(wanted.begin(), wanted.end());
-  if (family == base::IPFamily::v4)
-    tables_.routes4.assign(content);
-  else
-    tables_.routes6.assign(content);
-  return true;
+AdjacencyIndex Forwarding::route_of(const base::Prefix& destination) const {
+  return static_cast<AdjacencyIndex>(destination.family() == base::IPFamily::v4
+                                         ? tables_.routes4.find(destination)
+                                         : tables_.routes6.find(destination));
+}
+
+void Forwarding::claim(const base::Prefix& address) {
+  if (claims_.contains(address)) return;
+  const AdjacencyIndex service = shared({.kind = Adjacency::Kind::service});
+  if (service == 0) return;  // all are taken: from outside, the service is not reached
+  hold(service);
+  const AdjacencyIndex route = route_of(address);
+  claims_[address] = {service, route};
+  lead(address, route);
+}
+
+void Forwarding::let_go(const base::Prefix& address) {
+  const auto claim = claims_.extract(address);
+  if (claim.empty()) return;
+  lead(address, claim.mapped().route);
+  release(claim.mapped().service);
 }
 
 void Forwarding::set_interface(InterfaceIndex index, const Interface& interface) {

@@ -48,9 +48,10 @@ class Forwarding {
   // To an adjacency that the caller took.
   void set_route(const base::Prefix& destination, AdjacencyIndex adjacency);
   bool erase_route(const base::Prefix& destination);
-  // Many at once, in place of all routes of the family.
-  bool assign_routes(base::IPFamily family,
-                     const std::vector<std::pair<base::Prefix, NextHop>>& routes);
+  // A service has the address until it is let go: its packets come to sessions, whatever a route to
+  // it says meanwhile, unless that is to the node itself or to a workload.
+  void claim(const base::Prefix& address);
+  void let_go(const base::Prefix& address);
 
   // What an interface's Ethernet header and MTU are made from has changed.
   void set_interface(InterfaceIndex index, const Interface& interface);
@@ -62,8 +63,10 @@ class Forwarding {
     size_t routes = 0;
     bool is_cut = false;  // its interface is gone
   };
-  // Returns the adjacency that the prefix led to; 0: none.
+  // Returns the adjacency that the prefix's route led to; 0: none.
   AdjacencyIndex exchange_route(const base::Prefix& destination, AdjacencyIndex adjacency);
+  AdjacencyIndex route_of(const base::Prefix& destination) const;
+  void lead(const base::Prefix& destination, AdjacencyIndex adjacency);
   AdjacencyIndex shared(const NextHop& next_hop);
   void hold(AdjacencyIndex index);
   void release(AdjacencyIndex index);
@@ -77,6 +80,10 @@ class Forwarding {
   AdjacencyIndex top_ = 1;
   std::map<NextHop, AdjacencyIndex> index_of_;
   std::map<AdjacencyIndex, Shared> shared_;
+  struct Claim {
+    AdjacencyIndex service, route;  // the route's own; 0: there is none
+  };
+  std::map<base::Prefix, Claim> claims_;
 };
 
 }  // namespace margay::vector

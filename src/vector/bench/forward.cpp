@@ -98,17 +98,17 @@ Result<Measurement> forward(uint64_t routes) {
   std::map<Prefix, unsigned> table;
   while (table.size() < routes)
     table.emplace(Family<Tuple>::prefix(random), static_cast<unsigned>(random() % k_next_hops));
-  std::vector<std::pair<Prefix, NextHop>> content;
-  for (const auto& [prefix, number] : table) content.emplace_back(prefix, next_hop(out, number));
-  if (!engine->forwarding().assign_routes(Family<Tuple>::k_family, content))
-    return base::fail(base::ErrorCode::internal, "too many next hops");
+  std::vector<Prefix> prefixes;
+  for (const auto& [prefix, number] : table) {
+    engine->forwarding().set_route(prefix, next_hop(out, number));
+    prefixes.push_back(prefix);
+  }
   engine->publish();
 
   std::vector<std::pair<Tuple, MacAddress>> flows;
   const uint64_t destinations = std::min(k_destinations, routes);
   for (uint64_t flow = 0; flow < destinations; ++flow) {
-    const Tuple tuple =
-        Family<Tuple>::tuple(content[flow * content.size() / destinations].first, flow);
+    const Tuple tuple = Family<Tuple>::tuple(prefixes[flow * table.size() / destinations], flow);
     const auto address = IPAddress::from_bytes(
         {reinterpret_cast<const uint8_t*>(&tuple.destination), sizeof(tuple.destination)});
     flows.emplace_back(tuple, next_hop(out, reference_next_hop(table, *address)).mac);

@@ -28,6 +28,7 @@ using vector::testing::RandomServices;
 
 constexpr net::MacAddress k_own_mac{{2, 0, 0, 0, 0, 1}}, k_far_mac{{2, 0, 0, 0, 0, 2}};
 constexpr InterfaceIndex k_uplink = 0, k_clients = 1, k_backends = 2;
+constexpr uint16_t k_vxlan_port = 4789;
 constexpr uint64_t k_local_clients = 24;  // the others are beyond the uplink
 constexpr uint64_t k_flows_of_one_time = 2000;
 constexpr uint64_t k_long_ms = 24 * 60 * 60 * 1000 + 1000;
@@ -264,7 +265,9 @@ class ServicePackets {
 
   // A datagram from what is no backend any more comes from its own address.
   void answer_as_stranger(size_t index) {
-    if (flows_[index].masquerade) return;  // to the node's address: not for a service's client
+    const End& client = flows_[index].at_backend.source;
+    // The node's address is not a client's; and VXLAN, by its port, is not for workloads.
+    if (flows_[index].masquerade || client.port == k_vxlan_port) return;
     const Flow flow = take(index);
     const Ends ends{flow.at_backend.destination, flow.at_backend.source};
     expect_out(send(k_backends, flow.tuple.protocol, ends, 0), flow.client, ends, "stranger");
