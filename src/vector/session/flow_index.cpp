@@ -42,8 +42,11 @@ void FlowIndex::free_overflow(uint32_t bucket) {
 bool FlowIndex::put_in(uint64_t position, uint16_t signature, uint32_t reference) {
   Bucket* bucket = &buckets_[position];
   while (true) {
-    for (int slot = 0; slot < k_slots; ++slot) {
-      if (bucket->reference[slot] != 0) continue;
+    uint32_t free = 0;  // without a branch for each: which slot it is cannot be guessed
+    for (int slot = 0; slot < k_slots; ++slot)
+      free |= uint32_t{bucket->reference[slot] == 0} << slot;
+    if (free != 0) {
+      const int slot = std::countr_zero(free);
       bucket->signature[slot] = signature;
       bucket->reference[slot] = reference;
       return true;

@@ -149,6 +149,8 @@ void FlowIndex::split(const Records& records) {
   const int bit = std::countr_one(low_mask_);  // of the hash: which of the two
   Bucket taken = buckets_[from];
   buckets_[from] = {};
+  Bucket* const halves[2] = {&buckets_[from], &buckets_[to]};
+  int filled[2] = {};  // of their slots, from the first
   if (++split_ > low_mask_) {
     low_mask_ = low_mask_ << 1 | 1;
     split_ = 0;
@@ -163,7 +165,13 @@ void FlowIndex::split(const Records& records) {
       const uint64_t bits = bit < k_signature_shift
                                 ? records.hash(reference)
                                 : uint64_t{taken.signature[slot]} << k_signature_shift;
-      put_in((bits >> bit & 1) != 0 ? to : from, taken.signature[slot], reference);
+      const size_t half = bits >> bit & 1;
+      if (filled[half] == k_slots) {
+        put_in(half == 0 ? from : to, taken.signature[slot], reference);
+        continue;
+      }
+      halves[half]->signature[filled[half]] = taken.signature[slot];
+      halves[half]->reference[filled[half]++] = reference;
     }
     if (taken.next == 0) return;
     const uint32_t next = taken.next;
