@@ -12,7 +12,7 @@
 namespace margay::vector {
 
 struct EalOptions {
-  unsigned memory_mib = 1024;  // for packet buffers and rings; taken as it is used
+  unsigned memory_mib = 1024;  // for rings, and for packet buffers where it is of hugepages
   unsigned main_core = 0;
   std::vector<std::string> devices;  // DPDK's --vdev: "net_tap0,iface=tap0", "net_pcap0,..."
 };

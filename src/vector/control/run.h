@@ -16,7 +16,7 @@ struct RunOptions {
   std::string socket = k_default_socket;
   unsigned workers = 1;
   std::vector<unsigned> cores;  // of the workers; empty: the last ones
-  unsigned memory_mib = 512;    // for packet buffers and rings
+  unsigned memory_mib = 512;    // EalOptions
   unsigned buffers = 32767;
 };
 
