@@ -97,6 +97,7 @@ Result<> Engine::build(const EngineOptions& options) {
     workers_.back()->inbox = inboxes_.back().get();
   }
   std::vector<const ServiceWorker*> service_workers;
+  service_workers.reserve(workers_.size());
   for (const auto& worker : workers_) service_workers.push_back(&worker->services);
   services_ = std::make_unique<ServiceTable>(&tables_.rcu, options.service_limits, service_workers);
   tables_.services = services_.get();

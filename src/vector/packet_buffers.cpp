@@ -21,13 +21,11 @@ void unmap(rte_mempool_memhdr* /*chunk*/, void* mapping) { delete static_cast<Ma
 bool populate(rte_mempool& pool) {
   rte_mempool_objsz sizes;
   const size_t element = rte_mempool_calc_obj_size(k_element_bytes, pool.flags, &sizes);
-  auto mapping = std::make_unique<Mapping>(element * pool.size + RTE_MEMPOOL_ALIGN);
+  auto* mapping = new Mapping(element * pool.size + RTE_MEMPOOL_ALIGN);
   auto* address = static_cast<char*>(mapping->address());
-  const int populated =
-      rte_mempool_populate_iova(&pool, address, reinterpret_cast<rte_iova_t>(address),
-                                mapping->bytes(), unmap, mapping.get());
-  if (populated <= 0) return false;
-  static_cast<void>(mapping.release());  // the pool's now
+  const int populated = rte_mempool_populate_iova(
+      &pool, address, reinterpret_cast<rte_iova_t>(address), mapping->bytes(), unmap, mapping);
+  if (populated <= 0) delete mapping;  // else it is the pool's
   return populated == static_cast<int>(pool.size);
 }
 
@@ -38,9 +36,9 @@ PacketBuffers make_packet_buffers(const std::string& name, unsigned count) {
     return PacketBuffers(rte_pktmbuf_pool_create(name.c_str(), count, k_cached, 0,
                                                  RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY));
   // A buffer may cross a page: else DPDK puts one in each.
-  PacketBuffers pool(rte_mempool_create_empty(
-      name.c_str(), count, k_element_bytes, k_cached, sizeof(rte_pktmbuf_pool_private),
-      SOCKET_ID_ANY, RTE_MEMPOOL_F_NO_IOVA_CONTIG));
+  PacketBuffers pool(rte_mempool_create_empty(name.c_str(), count, k_element_bytes, k_cached,
+                                              sizeof(rte_pktmbuf_pool_private), SOCKET_ID_ANY,
+                                              RTE_MEMPOOL_F_NO_IOVA_CONTIG));
   if (!pool || rte_mempool_set_ops_byname(pool.get(), rte_mbuf_best_mempool_ops(), nullptr) != 0)
     return nullptr;
   rte_pktmbuf_pool_init(pool.get(), nullptr);

@@ -112,6 +112,7 @@ CompiledRuleList::CompiledRuleList(std::span<const ListedRule> rules, const Rule
   list_rules(rules, conjunctions);
   if (!readers_.is_inline) {
     std::vector<BitWord> ones;
+    ones.reserve(bits_ / 64);
     for (uint32_t word = 0; word < bits_ / 64; ++word) ones.push_back({word, k_all_ones});
     readers_.ones = add_vector(ones);
   }
@@ -184,6 +185,7 @@ void CompiledRuleList::place(std::vector<Conjunction>& conjunctions) {
 
 void CompiledRuleList::place_in_groups(std::vector<Conjunction>& conjunctions) {
   std::vector<GroupAsks> asks;
+  asks.reserve(conjunctions.size());
   for (const Conjunction& each : conjunctions)
     asks.push_back(asks_of(each.rule, each.asks, each.destination_named > 0));
   const std::vector<uint32_t> groups = group_by_question(asks);

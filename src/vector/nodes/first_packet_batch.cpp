@@ -22,7 +22,7 @@ constexpr bool is_v4(const Tuple4&) { return true; }
 constexpr bool is_v4(const Tuple6&) { return false; }
 
 uint32_t key_of(uint32_t address) { return big_endian(address); }
-const std::array<uint8_t, 16>& key_of(const std::array<uint8_t, 16>& address) { return address; }
+std::array<uint8_t, 16> key_of(const std::array<uint8_t, 16>& address) { return address; }
 
 const PrefixMap4& routes_of(const Tables& tables, const Tuple4&) { return tables.routes4; }
 const PrefixMap6& routes_of(const Tables& tables, const Tuple6&) { return tables.routes6; }
