@@ -11,51 +11,14 @@ namespace {
 
 using policy::Action;
 using testing::Bytes;
-using testing::flow_text;
 using testing::k_ack;
-using testing::k_fin;
 using testing::k_rst;
 using testing::k_syn;
 
 class EngineIsolationTest : public testing::EngineFixture {
  protected:
-  using Texts = std::vector<std::string>;
-
-  static Bytes tcp(const char* source, uint16_t source_port, const char* destination,
-                   uint16_t destination_port, uint8_t flags) {
-    return from("").ip(source, destination).tcp(source_port, destination_port, flags).build();
-  }
-  static Bytes udp(const char* source, uint16_t source_port, const char* destination,
-                   uint16_t destination_port) {
-    return from("").ip(source, destination).udp(source_port, destination_port).payload(4).build();
-  }
-  static Bytes without_ethernet(const Bytes& frame) { return {frame.begin() + 14, frame.end()}; }
   static Bytes unreachable(const char* source, const char* destination, const Bytes& about) {
     return from("").ipv4(source, destination).icmp(3, 1).payload(without_ethernet(about)).build();
-  }
-
-  static Texts texts_of(const std::vector<testing::Sent>& sent) {
-    Texts texts;
-    for (const auto& each : sent) texts.push_back(each.interface + " " + flow_text(each.frame));
-    return texts;
-  }
-  Texts leave(const std::string& interface, const Bytes& frame) {
-    return texts_of(send(interface, frame));
-  }
-  Texts leave_all(const std::string& interface, const std::vector<Bytes>& frames) {
-    return texts_of(send_all(interface, frames));
-  }
-
-  void add_service(const char* address, const char* backend, bool masquerade = false) {
-    ServiceConfig config{.name = std::string("service ") + address};
-    config.frontends = {{.address = *base::IPAddress::parse(address),
-                         .protocol = protocol::k_tcp,
-                         .port = 80,
-                         .masquerade = masquerade}};
-    config.backends = {{.identity = {*base::IPAddress::parse(backend), 8080}, .ready = true}};
-    const auto set = engine_->set_service(config);
-    ASSERT_TRUE(set) << set.error().message;
-    engine_->publish();
   }
 };
 
@@ -101,15 +64,10 @@ TEST_F(EngineIsolationTest, AWorkloadCannotAddFragmentsToAnothersPacket) {
   const auto parts = testing::fragments(
       without_ethernet(from("").ipv4("10.65.0.1", "192.0.2.1").udp(1000, 53).payload(100).build()),
       64);
-  const auto frame = [](const Bytes& packet) {
-    Bytes whole = from("").ether_type(0x0800).build();
-    whole.insert(whole.end(), packet.begin(), packet.end());
-    return whole;
-  };
   ASSERT_EQ(parts.size(), 2U);
-  EXPECT_EQ(leave("cali-b", frame(parts[0])), Texts{}) << "spoofed, and not remembered";
-  EXPECT_EQ(leave("cali-a", frame(parts[1])), Texts{}) << "waits for the first one";
-  EXPECT_EQ(leave("cali-a", frame(parts[0])).size(), 2U) << all_drops();
+  EXPECT_EQ(leave("cali-b", with_ethernet(parts[0])), Texts{}) << "spoofed, and not remembered";
+  EXPECT_EQ(leave("cali-a", with_ethernet(parts[1])), Texts{}) << "waits for the first one";
+  EXPECT_EQ(leave("cali-a", with_ethernet(parts[0])).size(), 2U) << all_drops();
   EXPECT_EQ(drops(DropReason::spoofed_source), 1U);
 }
 
@@ -140,16 +98,13 @@ TEST_F(EngineIsolationTest, HeldFragmentsDoNotOutliveTheirInterface) {
   const auto parts = testing::fragments(
       without_ethernet(from("").ipv4("10.65.0.1", "192.0.2.1").udp(1000, 53).payload(100).build()),
       64);
-  Bytes later = from("").ether_type(0x0800).build();
-  Bytes first = later;
-  later.insert(later.end(), parts[1].begin(), parts[1].end());
-  first.insert(first.end(), parts[0].begin(), parts[0].end());
-  EXPECT_EQ(leave("cali-a", later), Texts{});
+  EXPECT_EQ(leave("cali-a", with_ethernet(parts[1])), Texts{});
   ASSERT_TRUE(engine_->remove_interface("cali-a"));
   engine_->publish();
   ASSERT_TRUE(engine_->remove_interface("cali-b"));
   engine_->publish();
-  EXPECT_EQ(leave("eth0", first).size(), 1U) << "the address is nobody's now: routed";
+  EXPECT_EQ(leave("eth0", with_ethernet(parts[0])).size(), 1U)
+      << "the address is nobody's now: routed";
   EXPECT_EQ(drops(DropReason::interface_down), 1U) << all_drops();
 }
 
@@ -184,7 +139,7 @@ TEST_F(EngineIsolationTest, AnEchoFlowIsJudgedByItsRequestAlsoWhenTheReplyComesF
 // Packets that were found to belong to a connection go its way although the next packet of the
 // batch replaces it.
 TEST_F(EngineIsolationTest, APacketIsTranslatedAlsoWhenItsConnectionIsReplacedInTheSameBatch) {
-  add_service("10.96.0.1", "10.65.0.2");
+  add_service("10.96.0.1", {"10.65.0.2"});
   send("cali-a", tcp("10.65.0.1", 1000, "10.96.0.1", 80, k_syn));
   send("cali-b", tcp("10.65.0.2", 8080, "10.65.0.1", 1000, k_syn | k_ack));
   send("cali-a", tcp("10.65.0.1", 1000, "10.96.0.1", 80, k_rst));
@@ -199,7 +154,7 @@ TEST_F(EngineIsolationTest, APacketIsTranslatedAlsoWhenItsConnectionIsReplacedIn
 
 TEST_F(EngineIsolationTest, WorkersDoNotTakeEachOthersMasqueradedPorts) {
   start({.workers = 2});
-  add_service("192.0.2.80", "10.65.0.2", true);
+  add_service("192.0.2.80", {"10.65.0.2"}, true);
   std::set<std::string> seen;
   for (int client = 1; client <= 60; ++client) {
     const std::string address = fmt::format("198.51.100.{}", client);

@@ -18,47 +18,7 @@ using testing::k_fin;
 using testing::k_rst;
 using testing::k_syn;
 
-class EngineTest : public testing::EngineFixture {
- protected:
-  Bytes tcp(const std::string& interface, const char* source, uint16_t source_port,
-            const char* destination, uint16_t destination_port, uint8_t flags) {
-    return from(interface)
-        .ip(source, destination)
-        .tcp(source_port, destination_port, flags)
-        .build();
-  }
-  Bytes udp(const char* source, uint16_t source_port, const char* destination,
-            uint16_t destination_port, size_t payload = 4) {
-    return from("")
-        .ip(source, destination)
-        .udp(source_port, destination_port)
-        .payload(payload)
-        .build();
-  }
-  // "cali-b 10.65.0.1:1000 > 10.65.0.2:80" for each packet that came out.
-  std::vector<std::string> leave(const std::string& interface, const Bytes& frame) {
-    std::vector<std::string> texts;
-    for (const auto& sent : send(interface, frame))
-      texts.push_back(sent.interface + " " + flow_text(sent.frame));
-    return texts;
-  }
-  using Texts = std::vector<std::string>;
-
-  void add_service(const char* address, uint16_t port, std::vector<const char*> backends,
-                   uint16_t backend_port, bool masquerade = false) {
-    ServiceConfig config{.name = std::string("service ") + address};
-    config.frontends = {{.address = *base::IPAddress::parse(address),
-                         .protocol = protocol::k_tcp,
-                         .port = port,
-                         .masquerade = masquerade}};
-    for (const char* backend : backends)
-      config.backends.push_back(
-          {.identity = {*base::IPAddress::parse(backend), backend_port}, .ready = true});
-    const auto set = engine_->set_service(config);
-    ASSERT_TRUE(set) << set.error().message;
-    engine_->publish();
-  }
-};
+class EngineTest : public testing::EngineFixture {};
 
 TEST_F(EngineTest, APacketBetweenPodsLosesOneHopAndGetsTheReceiversEthernetHeader) {
   const auto sent = send("cali-a", udp("10.65.0.1", 1000, "10.65.0.2", 80));
@@ -195,17 +155,16 @@ TEST_F(EngineTest, AWorkloadThatIsDownOrGonePassesNothing) {
 
 TEST_F(EngineTest, TcpBeginsWithSynAlone) {
   for (const uint8_t flags : {k_ack, uint8_t{k_syn | k_ack}, k_rst, k_fin})
-    EXPECT_EQ(leave("cali-a", tcp("", "10.65.0.1", 1000, "10.65.0.2", 80, flags)), Texts{});
+    EXPECT_EQ(leave("cali-a", tcp("10.65.0.1", 1000, "10.65.0.2", 80, flags)), Texts{});
   EXPECT_EQ(drops(DropReason::tcp_out_of_state), 4U);
-  EXPECT_EQ(leave("cali-a", tcp("", "10.65.0.1", 1000, "10.65.0.2", 80, k_syn)).size(), 1U);
-  EXPECT_EQ(leave("cali-b", tcp("", "10.65.0.2", 80, "10.65.0.1", 1000, k_syn | k_ack)).size(), 1U);
+  EXPECT_EQ(leave("cali-a", tcp("10.65.0.1", 1000, "10.65.0.2", 80, k_syn)).size(), 1U);
+  EXPECT_EQ(leave("cali-b", tcp("10.65.0.2", 80, "10.65.0.1", 1000, k_syn | k_ack)).size(), 1U);
 }
 
 TEST_F(EngineTest, SessionsGoWhenTheirTimeIsOver) {
-  send("cali-a", tcp("", "10.65.0.1", 1000, "10.65.0.2", 80, k_syn));
+  send("cali-a", tcp("10.65.0.1", 1000, "10.65.0.2", 80, k_syn));
   send("cali-a", udp("10.65.0.1", 1000, "10.65.0.2", 80));
   const auto expire = [&] {
-    std::vector<testing::Sent> out;
     engine_->worker(0).poll(now_ms_);
     engine_->worker(0).expire(1000);
   };
@@ -221,14 +180,14 @@ TEST_F(EngineTest, SessionsGoWhenTheirTimeIsOver) {
 }
 
 TEST_F(EngineTest, AnEstablishedConnectionOutlivesAnOpeningOne) {
-  send("cali-a", tcp("", "10.65.0.1", 1000, "10.65.0.2", 80, k_syn));
-  send("cali-b", tcp("", "10.65.0.2", 80, "10.65.0.1", 1000, k_syn | k_ack));
-  send("cali-a", tcp("", "10.65.0.1", 1000, "10.65.0.2", 80, k_ack));
+  send("cali-a", tcp("10.65.0.1", 1000, "10.65.0.2", 80, k_syn));
+  send("cali-b", tcp("10.65.0.2", 80, "10.65.0.1", 1000, k_syn | k_ack));
+  send("cali-a", tcp("10.65.0.1", 1000, "10.65.0.2", 80, k_ack));
   pass_time(3'600'000);
   engine_->worker(0).poll(now_ms_);
   engine_->worker(0).expire(1000);
   EXPECT_EQ(sessions(), 1U);
-  send("cali-a", tcp("", "10.65.0.1", 1000, "10.65.0.2", 80, k_rst));
+  send("cali-a", tcp("10.65.0.1", 1000, "10.65.0.2", 80, k_rst));
   pass_time(11'000);
   engine_->worker(0).poll(now_ms_);
   engine_->worker(0).expire(1000);
@@ -274,10 +233,10 @@ TEST_F(EngineTest, LimitsKeepEstablishedFlowsAndRefuseNewOnes) {
 }
 
 TEST_F(EngineTest, AServicesBackendAnswersWithTheServicesAddress) {
-  add_service("10.96.0.1", 80, {"10.65.0.2"}, 8080);
-  EXPECT_EQ(leave("cali-a", tcp("", "10.65.0.1", 1000, "10.96.0.1", 80, k_syn)),
+  add_service("10.96.0.1", {"10.65.0.2"});
+  EXPECT_EQ(leave("cali-a", tcp("10.65.0.1", 1000, "10.96.0.1", 80, k_syn)),
             Texts{"cali-b 10.65.0.1:1000 > 10.65.0.2:8080"});
-  const auto sent = send("cali-b", tcp("", "10.65.0.2", 8080, "10.65.0.1", 1000, k_syn | k_ack));
+  const auto sent = send("cali-b", tcp("10.65.0.2", 8080, "10.65.0.1", 1000, k_syn | k_ack));
   ASSERT_EQ(sent.size(), 1U) << all_drops();
   EXPECT_EQ(flow_text(sent[0].frame), "10.96.0.1:80 > 10.65.0.1:1000");
   EXPECT_TRUE(testing::checksums_right({sent[0].frame.data() + 14, sent[0].frame.size() - 14}, 20,
@@ -290,44 +249,44 @@ TEST_F(EngineTest, PolicySeesTheBackendNotTheService) {
   to_backend.destination.nets = {*base::Prefix::parse("10.65.0.2/32")};
   to_backend.destination.ports = {{8080, 8080}};
   set_policy("a", {}, {to_backend});
-  add_service("10.96.0.1", 80, {"10.65.0.2"}, 8080);
-  EXPECT_EQ(leave("cali-a", tcp("", "10.65.0.1", 1000, "10.96.0.1", 80, k_syn)).size(), 1U)
+  add_service("10.96.0.1", {"10.65.0.2"});
+  EXPECT_EQ(leave("cali-a", tcp("10.65.0.1", 1000, "10.96.0.1", 80, k_syn)).size(), 1U)
       << all_drops();
 }
 
 TEST_F(EngineTest, AServiceWithoutThatPortOrWithoutBackendsRefuses) {
-  add_service("10.96.0.1", 80, {}, 8080);
-  EXPECT_EQ(leave("cali-a", tcp("", "10.65.0.1", 1000, "10.96.0.1", 80, k_syn)), Texts{});
-  EXPECT_EQ(leave("cali-a", tcp("", "10.65.0.1", 1000, "10.96.0.1", 81, k_syn)), Texts{});
+  add_service("10.96.0.1", {});
+  EXPECT_EQ(leave("cali-a", tcp("10.65.0.1", 1000, "10.96.0.1", 80, k_syn)), Texts{});
+  EXPECT_EQ(leave("cali-a", tcp("10.65.0.1", 1000, "10.96.0.1", 81, k_syn)), Texts{});
   EXPECT_EQ(drops(DropReason::service_no_backend), 1U);
   EXPECT_EQ(drops(DropReason::service_no_port), 1U);
 }
 
 TEST_F(EngineTest, AWorkloadReachesItselfThroughItsService) {
-  add_service("10.96.0.1", 80, {"10.65.0.1"}, 8080);
-  EXPECT_EQ(leave("cali-a", tcp("", "10.65.0.1", 1000, "10.96.0.1", 80, k_syn)),
+  add_service("10.96.0.1", {"10.65.0.1"});
+  EXPECT_EQ(leave("cali-a", tcp("10.65.0.1", 1000, "10.96.0.1", 80, k_syn)),
             Texts{"cali-a 172.18.0.1:1000 > 10.65.0.1:8080"});
-  EXPECT_EQ(leave("cali-a", tcp("", "10.65.0.1", 8080, "172.18.0.1", 1000, k_syn | k_ack)),
+  EXPECT_EQ(leave("cali-a", tcp("10.65.0.1", 8080, "172.18.0.1", 1000, k_syn | k_ack)),
             Texts{"cali-a 10.96.0.1:80 > 10.65.0.1:1000"});
 }
 
 TEST_F(EngineTest, MasqueradedFlowsOfOnePortGetPortsOfTheirOwn) {
-  add_service("192.0.2.80", 80, {"10.65.0.2"}, 8080, true);
-  const auto first = leave("eth0", tcp("", "198.51.100.1", 1000, "192.0.2.80", 80, k_syn));
-  const auto second = leave("eth0", tcp("", "198.51.100.2", 1000, "192.0.2.80", 80, k_syn));
+  add_service("192.0.2.80", {"10.65.0.2"}, true);
+  const auto first = leave("eth0", tcp("198.51.100.1", 1000, "192.0.2.80", 80, k_syn));
+  const auto second = leave("eth0", tcp("198.51.100.2", 1000, "192.0.2.80", 80, k_syn));
   ASSERT_EQ(first, Texts{"cali-b 172.18.0.1:1000 > 10.65.0.2:8080"}) << all_drops();
   ASSERT_EQ(second.size(), 1U);
   EXPECT_NE(first, second);
   EXPECT_TRUE(second[0].starts_with("cali-b 172.18.0.1:"));
-  EXPECT_EQ(leave("cali-b", tcp("", "10.65.0.2", 8080, "172.18.0.1", 1000, k_syn | k_ack)),
+  EXPECT_EQ(leave("cali-b", tcp("10.65.0.2", 8080, "172.18.0.1", 1000, k_syn | k_ack)),
             Texts{"eth0 192.0.2.80:80 > 198.51.100.1:1000"});
 }
 
 TEST_F(EngineTest, AnErrorAboutATranslatedFlowReachesTheClientInItsOwnTerms) {
-  add_service("10.96.0.1", 80, {"192.0.2.8"}, 8080);
-  const auto out = send("cali-a", tcp("", "10.65.0.1", 1000, "10.96.0.1", 80, k_syn));
+  add_service("10.96.0.1", {"192.0.2.8"});
+  const auto out = send("cali-a", tcp("10.65.0.1", 1000, "10.96.0.1", 80, k_syn));
   ASSERT_EQ(out.size(), 1U) << all_drops();
-  Bytes quoted(out[0].frame.begin() + 14, out[0].frame.end());
+  const Bytes quoted = without_ethernet(out[0].frame);
   const auto sent =
       send("eth0", from("").ipv4("192.0.2.254", "10.65.0.1").icmp(3, 1).payload(quoted).build());
   ASSERT_EQ(sent.size(), 1U) << all_drops();
@@ -341,8 +300,7 @@ TEST_F(EngineTest, AnErrorAboutATranslatedFlowReachesTheClientInItsOwnTerms) {
 }
 
 TEST_F(EngineTest, AnErrorAboutNothingIsDropped) {
-  Bytes quoted = from("").ipv4("10.65.0.1", "192.0.2.8").udp(1, 2).build();
-  quoted.erase(quoted.begin(), quoted.begin() + 14);
+  const Bytes quoted = without_ethernet(from("").ipv4("10.65.0.1", "192.0.2.8").udp(1, 2).build());
   EXPECT_TRUE(
       send("eth0", from("").ipv4("192.0.2.254", "10.65.0.1").icmp(3, 1).payload(quoted).build())
           .empty());
@@ -367,21 +325,12 @@ TEST_F(EngineTest, FragmentsFollowTheirFirstOneWhateverTheirOrder) {
   dns.protocol = policy::k_udp;
   dns.destination.ports = {{53, 53}};
   set_policy("b", {dns}, {rule(Action::allow)});
-  Bytes packet = udp("10.65.0.1", 1000, "10.65.0.2", 53, 2000);
-  packet.erase(packet.begin(), packet.begin() + 14);
-  auto parts = testing::fragments(packet, 800);
+  const auto parts =
+      testing::fragments(without_ethernet(udp("10.65.0.1", 1000, "10.65.0.2", 53, 2000)), 800);
   ASSERT_EQ(parts.size(), 3U);
-  std::vector<Bytes> frames;
-  for (const auto& part : parts) {
-    Bytes frame = from("").build();
-    frame[12] = 0x08;
-    frame[13] = 0x00;
-    frame.insert(frame.end(), part.begin(), part.end());
-    frames.push_back(frame);
-  }
-  EXPECT_TRUE(send("cali-a", frames[2]).empty()) << "held until the ports are known";
-  EXPECT_EQ(send("cali-a", frames[0]).size(), 2U) << all_drops();
-  EXPECT_EQ(send("cali-a", frames[1]).size(), 1U) << all_drops();
+  EXPECT_TRUE(send("cali-a", with_ethernet(parts[2])).empty()) << "held until the ports are known";
+  EXPECT_EQ(send("cali-a", with_ethernet(parts[0])).size(), 2U) << all_drops();
+  EXPECT_EQ(send("cali-a", with_ethernet(parts[1])).size(), 1U) << all_drops();
   EXPECT_EQ(sessions(), 1U);
 }
 
@@ -405,10 +354,10 @@ TEST_F(EngineTest, AnswersForTheGatewayAndForItself) {
 // Two workers that share no session: whatever a flow's hash, its packets find its session.
 TEST_F(EngineTest, WorkersHandEachOthersPacketsOver) {
   start({.workers = 2});
-  add_service("10.96.0.1", 80, {"10.65.0.2", "192.0.2.8"}, 8080, true);
+  add_service("10.96.0.1", {"10.65.0.2", "192.0.2.8"}, true);
   unsigned by_way = 0;
   for (uint16_t port = 1000; port < 1100; ++port) {
-    const auto out = send("cali-a", tcp("", "10.65.0.1", port, "10.96.0.1", 80, k_syn));
+    const auto out = send("cali-a", tcp("10.65.0.1", port, "10.96.0.1", 80, k_syn));
     ASSERT_EQ(out.size(), 1U) << all_drops();
     Bytes reply = out[0].frame;
     const auto text = flow_text(out[0].frame);
@@ -416,7 +365,7 @@ TEST_F(EngineTest, WorkersHandEachOthersPacketsOver) {
     const std::string client = text.substr(0, at), backend = text.substr(at + 3);
     const auto client_port = static_cast<uint16_t>(std::stoi(client.substr(client.find(':') + 1)));
     const std::string backend_address = backend.substr(0, backend.find(':'));
-    const auto back = leave(out[0].interface, tcp("", backend_address.c_str(), 8080, "172.18.0.1",
+    const auto back = leave(out[0].interface, tcp(backend_address.c_str(), 8080, "172.18.0.1",
                                                   client_port, k_syn | k_ack));
     ASSERT_EQ(back, Texts{fmt::format("cali-a 10.96.0.1:80 > 10.65.0.1:{}", port)}) << all_drops();
     by_way += out[0].interface == "cali-b" ? 1 : 0;

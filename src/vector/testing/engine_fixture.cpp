@@ -5,6 +5,7 @@
 #include "vector/eal.h"
 #include "vector/graph/nodes.h"
 #include "vector/parse/bytes.h"
+#include "vector/parse/ip_protocol.h"
 #include "vector/parse/parse.h"
 
 namespace margay::vector::testing {
@@ -108,6 +109,44 @@ PacketBuilder EngineFixture::from(const std::string& /*interface*/) {
   return builder;
 }
 
+Bytes EngineFixture::tcp(const char* source, uint16_t source_port, const char* destination,
+                         uint16_t destination_port, uint8_t flags) {
+  return from("").ip(source, destination).tcp(source_port, destination_port, flags).build();
+}
+
+Bytes EngineFixture::udp(const char* source, uint16_t source_port, const char* destination,
+                         uint16_t destination_port, size_t payload) {
+  return from("")
+      .ip(source, destination)
+      .udp(source_port, destination_port)
+      .payload(payload)
+      .build();
+}
+
+Bytes EngineFixture::without_ethernet(const Bytes& frame) {
+  return {frame.begin() + k_ethernet_header, frame.end()};
+}
+
+Bytes EngineFixture::with_ethernet(const Bytes& packet) {
+  Bytes frame = from("").ether_type(0x0800).build();
+  frame.insert(frame.end(), packet.begin(), packet.end());
+  return frame;
+}
+
+void EngineFixture::add_service(const char* address, const std::vector<const char*>& backends,
+                                bool masquerade) {
+  ServiceConfig config{.name = std::string("service ") + address};
+  config.frontends = {{.address = *IPAddress::parse(address),
+                       .protocol = protocol::k_tcp,
+                       .port = 80,
+                       .masquerade = masquerade}};
+  for (const char* backend : backends)
+    config.backends.push_back({.identity = {*IPAddress::parse(backend), 8080}, .ready = true});
+  const auto set = engine_->set_service(config);
+  ASSERT_TRUE(set) << set.error().message;
+  engine_->publish();
+}
+
 bool EngineFixture::work(std::vector<Sent>& out) {
   bool moved = false;
   for (unsigned i = 0; i < engine_->workers(); ++i) {
@@ -140,6 +179,18 @@ std::vector<Sent> EngineFixture::send_all(const std::string& interface,
 
 std::vector<Sent> EngineFixture::send(const std::string& interface, const Bytes& frame) {
   return send_all(interface, {frame});
+}
+
+EngineFixture::Texts EngineFixture::leave_all(const std::string& interface,
+                                              const std::vector<Bytes>& frames) {
+  Texts texts;
+  for (const auto& sent : send_all(interface, frames))
+    texts.push_back(sent.interface + " " + flow_text(sent.frame));
+  return texts;
+}
+
+EngineFixture::Texts EngineFixture::leave(const std::string& interface, const Bytes& frame) {
+  return leave_all(interface, {frame});
 }
 
 uint64_t EngineFixture::drops(DropReason reason) const {

@@ -36,16 +36,31 @@ class EngineFixture : public ::testing::Test {
   // The packets that leave when this one comes in. All workers work until nothing moves any more.
   std::vector<Sent> send(const std::string& interface, const Bytes& frame);
   std::vector<Sent> send_all(const std::string& interface, const std::vector<Bytes>& frames);
+  // The same as text: "cali-b 10.65.0.1:1000 > 10.65.0.2:80" for each.
+  using Texts = std::vector<std::string>;
+  Texts leave(const std::string& interface, const Bytes& frame);
+  Texts leave_all(const std::string& interface, const std::vector<Bytes>& frames);
   void pass_time(uint64_t ms) { now_ms_ += ms; }
 
   // A frame from a pod, or from the router behind the uplink, to the engine.
   static PacketBuilder from(const std::string& interface);
+  static Bytes tcp(const char* source, uint16_t source_port, const char* destination,
+                   uint16_t destination_port, uint8_t flags);
+  static Bytes udp(const char* source, uint16_t source_port, const char* destination,
+                   uint16_t destination_port, size_t payload = 4);
+  // The IPv4 packet of a frame, and a frame for one.
+  static Bytes without_ethernet(const Bytes& frame);
+  static Bytes with_ethernet(const Bytes& packet);
 
   // What an endpoint's policy says; none: everything is allowed.
   static policy::ProgramRule rule(policy::Action action);
   void set_policy(const std::string& pod, std::vector<policy::ProgramRule> ingress,
                   std::vector<policy::ProgramRule> egress);
   void set_workload(const std::string& pod, bool has_policy, bool up = true);
+
+  // From TCP port 80 of the address to port 8080 of its backends.
+  void add_service(const char* address, const std::vector<const char*>& backends,
+                   bool masquerade = false);
 
   uint64_t drops(DropReason reason) const;
   // Packets that each reason dropped, without those that dropped none: "no-route: 2".
