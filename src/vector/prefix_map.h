@@ -27,6 +27,7 @@ class PrefixMap {
  public:
   using Address = typename Nodes::Address;  // v4: host order; v6: 16 bytes in network order
   static constexpr uint32_t k_largest_value = (1U << 30) - 1;
+  static Address address(const base::IPAddress& of) { return Nodes::address(of); }
 
   explicit PrefixMap(Rcu& rcu);
   ~PrefixMap();

@@ -97,17 +97,6 @@ Content members(size_t count) {
   return content;
 }
 
-template <typename Map>
-typename Map::Address in_map_form(const IPAddress& address) {
-  if constexpr (std::is_same_v<Map, PrefixMap4>) {
-    return address.to_v4();
-  } else {
-    typename Map::Address bytes;
-    std::ranges::copy(address.bytes(), bytes.begin());
-    return bytes;
-  }
-}
-
 // Inside prefixes taken at random.
 template <typename Map>
 std::vector<typename Map::Address> destinations(const Content& content) {
@@ -117,7 +106,7 @@ std::vector<typename Map::Address> destinations(const Content& content) {
     const Prefix& prefix = content[random() % content.size()].first;
     const unsigned free = prefix.address().bits() - prefix.length();
     const uint64_t offset = free >= 64 ? random() : random() & ((uint64_t{1} << free) - 1);
-    addresses.push_back(in_map_form<Map>(prefix.address().plus(offset)));
+    addresses.push_back(Map::address(prefix.address().plus(offset)));
   }
   return addresses;
 }

@@ -18,19 +18,8 @@ using Random = std::independent_bits_engine<std::mt19937, 32, uint32_t>;
 Prefix prefix(const char* text) { return *Prefix::parse(text); }
 
 template <typename Map>
-typename Map::Address address_for(const IPAddress& address) {
-  if constexpr (std::is_same_v<Map, PrefixMap4>) {
-    return address.to_v4();
-  } else {
-    typename Map::Address bytes;
-    std::ranges::copy(address.bytes(), bytes.begin());
-    return bytes;
-  }
-}
-
-template <typename Map>
 uint32_t lookup(const Map& map, const char* text) {
-  return map.lookup(address_for<Map>(*IPAddress::parse(text)));
+  return map.lookup(Map::address(*IPAddress::parse(text)));
 }
 
 // What the map has to do, said as plainly as can be.
@@ -114,7 +103,7 @@ class Twins {
 
   bool agree_at(const std::vector<IPAddress>& places) {
     std::vector<typename Map::Address> addresses;
-    for (const auto& place : places) addresses.push_back(address_for<Map>(place));
+    for (const auto& place : places) addresses.push_back(Map::address(place));
     std::vector<uint32_t> values(places.size());
     map_.lookup_many(addresses, values.data());
     for (size_t i = 0; i < places.size(); ++i) {
@@ -375,7 +364,7 @@ class Concurrent {
  private:
   void read(unsigned worker) {
     std::vector<typename Map::Address> addresses;
-    for (const auto& each : watched_) addresses.push_back(address_for<Map>(each.address));
+    for (const auto& each : watched_) addresses.push_back(Map::address(each.address));
     std::vector<uint32_t> values(addresses.size());
     rcu_.online(worker);
     ++started_;

@@ -81,7 +81,8 @@ struct PrefixNodes4 {
     }
   };
 
-  static Key key(const base::IPAddress& address) { return address.to_v4(); }
+  static Address address(const base::IPAddress& of) { return of.to_v4(); }
+  static Key key(const base::IPAddress& of) { return of.to_v4(); }
   static size_t root_index(Address address) { return address >> (32 - k_root_bits); }
   static uint32_t window(unsigned from) { return 32 - from; }
   static uint64_t slot(Address address, uint32_t window) {
@@ -115,11 +116,12 @@ struct PrefixNodes6 {
     }
   };
 
-  static Key key(const base::IPAddress& address) {
+  static Address address(const base::IPAddress& of) {
     Address bytes;
-    std::memcpy(bytes.data(), address.bytes().data(), bytes.size());
-    return to_key(bytes);
+    std::memcpy(bytes.data(), of.bytes().data(), bytes.size());
+    return bytes;
   }
+  static Key key(const base::IPAddress& of) { return to_key(address(of)); }
   static size_t root_index(const Address& address) {
     return big_endian<uint32_t>(address.data()) >> (32 - k_root_bits);
   }
