@@ -25,10 +25,10 @@ class Jobs {
   // Any thread. A job must be short: packets wait meanwhile.
   void post(Job job) {
     auto entry = std::make_unique<Entry>(std::move(job), last_.load(std::memory_order_relaxed));
-    while (!last_.compare_exchange_weak(entry->earlier, entry.get(), std::memory_order_release,
+    Entry* posted = entry.release();  // the list's, which take() empties
+    while (!last_.compare_exchange_weak(posted->earlier, posted, std::memory_order_release,
                                         std::memory_order_relaxed)) {
     }
-    static_cast<void>(entry.release());
   }
 
   // The worker. Runs what has been posted, in that order; what a job posts comes the next time.

@@ -22,7 +22,7 @@ using base::Result;
 thread_local Worker* worker_of_graph_in_creation = nullptr;
 
 int init(const rte_graph* /*graph*/, rte_node* node) {
-  std::memcpy(node->ctx, &worker_of_graph_in_creation, sizeof(Worker*));
+  std::memcpy(node->ctx, static_cast<const void*>(&worker_of_graph_in_creation), sizeof(Worker*));
   return 0;
 }
 

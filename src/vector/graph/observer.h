@@ -13,7 +13,7 @@ namespace margay::vector {
 
 inline Worker& worker_of(const rte_node* node) {
   Worker* worker = nullptr;
-  std::memcpy(&worker, node->ctx, sizeof(worker));
+  std::memcpy(static_cast<void*>(&worker), node->ctx, sizeof(Worker*));
   return *worker;
 }
 

@@ -2,6 +2,8 @@
 
 #include <rte_ethdev.h>
 
+#include <bit>
+
 #include "vector/graph/dispatch.h"
 #include "vector/graph/nodes.h"
 #include "vector/graph/observer.h"
@@ -41,10 +43,10 @@ uint16_t take_from_queue(const PolledQueue& queue, rte_graph* graph, rte_node* n
 }
 
 uint16_t take_from_workers(Worker& worker, rte_graph* graph, rte_node* node) {
-  void* packets[k_burst];
+  void** room = rte_node_next_stream_get(graph, node, to_handed_over, k_burst);
   const auto count =
-      static_cast<uint16_t>(rte_ring_sc_dequeue_burst(worker.inbox, packets, k_burst, nullptr));
-  if (count > 0) rte_node_enqueue(graph, node, to_handed_over, packets, count);
+      static_cast<uint16_t>(rte_ring_sc_dequeue_burst(worker.inbox, room, k_burst, nullptr));
+  rte_node_next_stream_put(graph, node, to_handed_over, count);
   return count;
 }
 
@@ -54,7 +56,7 @@ void drop_expired_fragments(Worker& worker, rte_graph* graph, rte_node* node) {
   if (!worker.reassembly.expire(worker.now_ms, expired)) return;
   for (const auto handle : expired.all())
     rte_node_enqueue_x1(graph, node, Dispatch::drop_edge(node, DropReason::fragment_timeout),
-                        reinterpret_cast<void*>(handle));
+                        std::bit_cast<void*>(handle));
 }
 
 uint16_t run(Worker& worker, rte_graph* graph, rte_node* node, void** /*packets*/,

@@ -6,6 +6,8 @@
 
 #include "vector/parse/reassembly.h"
 
+#include <bit>
+
 #include "vector/graph/dispatch.h"
 #include "vector/graph/nodes.h"
 #include "vector/graph/observer.h"
@@ -60,7 +62,7 @@ void take(Worker& worker, rte_graph* graph, rte_node* node, rte_mbuf* packet) {
   Parsed& parsed = meta(packet).parsed;
   const auto verdict =
       worker.reassembly.add(worker.now_ms, {bytes(packet), packet->data_len}, parsed,
-                            reinterpret_cast<Reassembly::Handle>(packet), released);
+                            std::bit_cast<Reassembly::Handle>(packet), released);
   if (verdict.fate == Reassembly::Fate::hold) return;
   const bool forward = verdict.fate == Reassembly::Fate::forward;
   if (forward)
@@ -68,7 +70,7 @@ void take(Worker& worker, rte_graph* graph, rte_node* node, rte_mbuf* packet) {
   else
     drop(graph, node, verdict.reason, packet);
   for (const auto handle : released.all()) {
-    auto* held = reinterpret_cast<rte_mbuf*>(handle);
+    auto* held = std::bit_cast<rte_mbuf*>(handle);
     if (!forward) {
       drop(graph, node, verdict.reason, held);
       continue;
