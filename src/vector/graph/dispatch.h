@@ -10,6 +10,12 @@
 
 namespace margay::vector {
 
+// Where a packet goes: by one of its node's edges, unless there is a reason to drop it.
+struct Way {
+  rte_edge_t edge = 0;
+  DropReason reason = DropReason::none;
+};
+
 class Dispatch {
  public:
   Dispatch(rte_graph* graph, rte_node* node, void** packets, uint16_t count, rte_edge_t expected)
@@ -27,6 +33,12 @@ class Dispatch {
   }
   // Drop edges stand behind the node's own ones, in the order of the reasons (graph/nodes.h).
   void drop(DropReason reason) { to(drop_edge(node_, reason)); }
+  void go(const Way& way) {
+    if (way.reason == DropReason::none) [[likely]]
+      to(way.edge);
+    else
+      drop(way.reason);
+  }
 
   uint16_t finish() {
     if (pending_ == 0) [[likely]]

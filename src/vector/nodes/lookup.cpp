@@ -30,11 +30,6 @@ struct Ipv6 {
   static const PrefixMap6& routes(const Tables& tables) { return tables.routes6; }
 };
 
-struct Way {
-  rte_edge_t edge = to_rewrite;
-  DropReason reason = DropReason::none;
-};
-
 // Out of line: what plain routing is not held up by.
 template <typename Family>
 [[gnu::noinline]] Way not_in_transit(Worker& worker, const Adjacency& adjacency, rte_mbuf* packet) {
@@ -79,11 +74,7 @@ uint16_t run(Worker& worker, rte_graph* graph, rte_node* node, void** packets, u
         dispatch.to(to_rewrite);
         continue;
       }
-      const Way way = not_in_transit<Family>(worker, adjacency, batch[i]);
-      if (way.reason == DropReason::none)
-        dispatch.to(way.edge);
-      else
-        dispatch.drop(way.reason);
+      dispatch.go(not_in_transit<Family>(worker, adjacency, batch[i]));
     }
   }
   return dispatch.finish();

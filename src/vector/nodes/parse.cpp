@@ -26,36 +26,29 @@ enum Edge : rte_edge_t {
 
 constexpr uint16_t k_ahead = 8;
 
-struct Way {
-  rte_edge_t edge = 0;
-  DropReason reason = DropReason::none;
-  static Way to(rte_edge_t edge) { return {.edge = edge}; }
-  static Way drop(DropReason reason) { return {.reason = reason}; }
-};
-
 Way known(Worker& worker, rte_mbuf* packet) {
   const Parsed& parsed = meta(packet).parsed;
   if (parsed.flags != 0) [[unlikely]] {
-    if (parsed.flags & k_link_local) return Way::drop(DropReason::link_local);
-    if (parsed.flags & k_fragment) return Way::to(to_reassembly);
-    if (parsed.flags & k_icmp_error) return Way::to(to_related);
+    if (parsed.flags & k_link_local) return {.reason = DropReason::link_local};
+    if (parsed.flags & k_fragment) return {.edge = to_reassembly};
+    if (parsed.flags & k_icmp_error) return {.edge = to_related};
   }
-  return Way::to(static_cast<rte_edge_t>(onward(worker, packet)));
+  return {.edge = static_cast<rte_edge_t>(onward(worker, packet))};
 }
 
 Way unusual(Worker& worker, rte_mbuf* packet, const Interface& interface) {
-  if (interface.kind == Interface::Kind::none) return Way::drop(DropReason::interface_down);
-  if (rte_pktmbuf_linearize(packet) != 0) return Way::drop(DropReason::no_buffer);
+  if (interface.kind == Interface::Kind::none) return {.reason = DropReason::interface_down};
+  if (rte_pktmbuf_linearize(packet) != 0) return {.reason = DropReason::no_buffer};
   const std::span<const uint8_t> frame{bytes(packet), packet->data_len};
   EtherType type{};
   DropReason reason = parse_ethernet(frame, interface.mac, type);
-  if (reason != DropReason::none) return Way::drop(reason);
+  if (reason != DropReason::none) return {.reason = reason};
   // ARP and neighbour discovery go to multicast addresses, which are not forwarded.
   if (type == EtherType::arp || (type == EtherType::ipv6 && is_neighbour_discovery(frame)))
-    return Way::to(to_local);
-  if (frame[0] & 1) return Way::drop(DropReason::not_our_mac);
+    return {.edge = to_local};
+  if (frame[0] & 1) return {.reason = DropReason::not_our_mac};
   reason = parse(frame, k_ethernet_header, family_of(type), meta(packet).parsed);
-  return reason == DropReason::none ? known(worker, packet) : Way::drop(reason);
+  return reason == DropReason::none ? known(worker, packet) : Way{.reason = reason};
 }
 
 bool is_for_us(const uint8_t* frame, const Interface& interface) {
@@ -85,10 +78,7 @@ uint16_t run(Worker& worker, rte_graph* graph, rte_node* node, void** packets, u
                     way.reason == DropReason::none ? way.edge : rte_edge_t{to_session4});
   for (uint16_t i = 0;;) {
     if (i + k_ahead < count) rte_prefetch0(bytes(batch[i + k_ahead]));
-    if (way.reason == DropReason::none) [[likely]]
-      dispatch.to(way.edge);
-    else
-      dispatch.drop(way.reason);
+    dispatch.go(way);
     if (++i == count) return dispatch.finish();
     way = step(worker, batch[i]);
   }

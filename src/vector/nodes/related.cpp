@@ -13,11 +13,6 @@ namespace {
 
 enum Edge : rte_edge_t { to_rewrite4, to_rewrite6, to_handoff };
 
-struct Way {
-  rte_edge_t edge = 0;
-  DropReason reason = DropReason::none;
-};
-
 DropReason without_session(Worker& worker, PacketMeta& about, AdjacencyIndex to) {
   if (worker.tables.interfaces[about.interface]->is_workload)
     return DropReason::icmp_error_no_session;
@@ -85,13 +80,8 @@ Way step(Worker& worker, rte_mbuf* packet) {
 
 uint16_t run(Worker& worker, rte_graph* graph, rte_node* node, void** packets, uint16_t count) {
   Dispatch dispatch(graph, node, packets, count, to_rewrite4);
-  for (uint16_t i = 0; i < count; ++i) {
-    const Way way = step(worker, static_cast<rte_mbuf*>(packets[i]));
-    if (way.reason == DropReason::none)
-      dispatch.to(way.edge);
-    else
-      dispatch.drop(way.reason);
-  }
+  for (uint16_t i = 0; i < count; ++i)
+    dispatch.go(step(worker, static_cast<rte_mbuf*>(packets[i])));
   return dispatch.finish();
 }
 

@@ -13,11 +13,6 @@ namespace {
 
 enum Edge : rte_edge_t { to_output, to_icmp_error, to_handoff };
 
-struct Way {
-  rte_edge_t edge = to_output;
-  DropReason reason = DropReason::none;
-};
-
 // So often a packet renews the other worker's note of who owns the flow, once replies have come.
 constexpr uint32_t k_packets_for_one_stub_renewal = 64;
 
@@ -72,13 +67,8 @@ Way step(Worker& worker, rte_mbuf* packet) {
 template <typename Tuple>
 uint16_t run(Worker& worker, rte_graph* graph, rte_node* node, void** packets, uint16_t count) {
   Dispatch dispatch(graph, node, packets, count, to_output);
-  for (uint16_t i = 0; i < count; ++i) {
-    const Way way = step<Tuple>(worker, static_cast<rte_mbuf*>(packets[i]));
-    if (way.reason == DropReason::none) [[likely]]
-      dispatch.to(way.edge);
-    else
-      dispatch.drop(way.reason);
-  }
+  for (uint16_t i = 0; i < count; ++i)
+    dispatch.go(step<Tuple>(worker, static_cast<rte_mbuf*>(packets[i])));
   return dispatch.finish();
 }
 
