@@ -50,6 +50,13 @@ class Arguments {
   size_t count(std::string_view name, int64_t most, int64_t usual) {
     return static_cast<size_t>(fields_.number(name, 1, most).value_or(usual));
   }
+  WatchRequest watch(int64_t most_packets) {
+    return {.count = count("count", most_packets, 1),
+            .limit =
+                std::chrono::milliseconds(count("timeoutMs", k_longest_watch_ms, k_usual_watch_ms)),
+            .filter = filter(),
+            .node = {}};
+  }
   // Answers and returns true when something is wrong with them.
   bool refuse(const Requests::Reply& reply) {
     fields_.no_others();
@@ -206,21 +213,14 @@ json::object Requests::runtime(const std::vector<WorkerTotals>& now) const {
 
 void Requests::trace(const json::object& request, const Reply& reply) {
   Arguments arguments(request);
-  const WatchRequest watch{.count = arguments.count("count", k_most_traced, 1),
-                           .limit = std::chrono::milliseconds(
-                               arguments.count("timeoutMs", k_longest_watch_ms, k_usual_watch_ms)),
-                           .filter = arguments.filter(),
-                           .node = {}};
+  const WatchRequest watch = arguments.watch(k_most_traced);
   if (!arguments.refuse(reply)) watching_.trace(watch, reply);
 }
 
 void Requests::capture(const json::object& request, const Reply& reply) {
   Arguments arguments(request);
-  const WatchRequest watch{.count = arguments.count("count", k_most_captured, 1),
-                           .limit = std::chrono::milliseconds(
-                               arguments.count("timeoutMs", k_longest_watch_ms, k_usual_watch_ms)),
-                           .filter = arguments.filter(),
-                           .node = (*arguments).text("node", true).value_or("")};
+  WatchRequest watch = arguments.watch(k_most_captured);
+  watch.node = (*arguments).text("node", true).value_or("");
   if (!arguments.refuse(reply)) watching_.capture(watch, reply);
 }
 
