@@ -59,8 +59,9 @@ class VectorSearch {
     // `unasked`: words that count as full.
     void enter(uint32_t s, uint64_t unasked) {
       here_ = next_;
-      stored_ = at_[2 * s];
-      full_ = at_[2 * s + 1] | unasked;
+      const uint64_t* summary = at_ + 2 * size_t{s};
+      stored_ = summary[0];
+      full_ = summary[1] | unasked;
       next_ += static_cast<uint64_t>(std::popcount(stored_));
     }
     uint64_t some() const { return stored_ | full_; }

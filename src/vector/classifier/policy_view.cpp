@@ -70,7 +70,7 @@ uint64_t entry(const RuleList& list, Dimension dimension, uint32_t set) {
 const void* address_of_entry(const RuleList& list, Dimension dimension, uint32_t set) {
   const auto* entries =
       static_cast<const char*>(list.tables[dimension].load(std::memory_order_acquire));
-  return entries + (set & list.masks[dimension]) * (list.is_inline ? 8 : 4);
+  return entries + size_t{set & list.masks[dimension]} * (list.is_inline ? 8 : 4);
 }
 
 // The classes of a flow's values; those few lists ask for are found when one does.

@@ -61,6 +61,7 @@ std::vector<uint32_t> group_by_question(std::span<const GroupAsks> asks) {
     }
   std::map<Key, uint32_t> numbers;
   std::vector<uint32_t> groups;
+  groups.reserve(keys.size());
   for (const Key& key : keys)
     groups.push_back(numbers.try_emplace(key, static_cast<uint32_t>(numbers.size())).first->second);
   return groups;
