@@ -120,7 +120,7 @@ Result<> Cluster::add_services() {
             {.identity = {address(k_backends + k_backends_of_service * number + b), k_backend_port},
              .ready = true});
     }
-    MARGAY_CHECK(engine_->set_service(std::move(config)));
+    MARGAY_CHECK(engine_->set_service(config));
   }
   return {};
 }

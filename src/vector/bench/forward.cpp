@@ -99,6 +99,7 @@ Result<Measurement> forward(uint64_t routes) {
   while (table.size() < routes)
     table.emplace(Family<Tuple>::prefix(random), static_cast<unsigned>(random() % k_next_hops));
   std::vector<Prefix> prefixes;
+  prefixes.reserve(table.size());
   for (const auto& [prefix, number] : table) {
     engine->forwarding().set_route(prefix, next_hop(out, number));
     prefixes.push_back(prefix);

@@ -76,7 +76,7 @@ Result<Measurement> maglev(const std::string& name) {
       k_batches, k_batch,
       [&](unsigned number) {
         check();  // the batch before
-        const auto first = all.begin() + number % k_batches * k_batch;
+        const auto first = all.begin() + ptrdiff_t{number % k_batches} * k_batch;
         batch.assign(first, first + k_batch);
       },
       [&] { table.choose(batch, 1, &worker, choices); });
