@@ -164,18 +164,14 @@ TEST_F(EngineTest, TcpBeginsWithSynAlone) {
 TEST_F(EngineTest, SessionsGoWhenTheirTimeIsOver) {
   send("cali-a", tcp("10.65.0.1", 1000, "10.65.0.2", 80, k_syn));
   send("cali-a", udp("10.65.0.1", 1000, "10.65.0.2", 80));
-  const auto expire = [&] {
-    engine_->worker(0).poll(now_ms_);
-    engine_->worker(0).expire(1000);
-  };
   pass_time(29'000);
-  expire();
+  expire_sessions();
   EXPECT_EQ(sessions(), 2U);
   pass_time(2'000);
-  expire();
+  expire_sessions();
   EXPECT_EQ(sessions(), 1U) << "UDP without a reply: 30 s";
   pass_time(30'000);
-  expire();
+  expire_sessions();
   EXPECT_EQ(sessions(), 0U) << "TCP without a reply: 60 s";
 }
 
@@ -184,13 +180,11 @@ TEST_F(EngineTest, AnEstablishedConnectionOutlivesAnOpeningOne) {
   send("cali-b", tcp("10.65.0.2", 80, "10.65.0.1", 1000, k_syn | k_ack));
   send("cali-a", tcp("10.65.0.1", 1000, "10.65.0.2", 80, k_ack));
   pass_time(3'600'000);
-  engine_->worker(0).poll(now_ms_);
-  engine_->worker(0).expire(1000);
+  expire_sessions();
   EXPECT_EQ(sessions(), 1U);
   send("cali-a", tcp("10.65.0.1", 1000, "10.65.0.2", 80, k_rst));
   pass_time(11'000);
-  engine_->worker(0).poll(now_ms_);
-  engine_->worker(0).expire(1000);
+  expire_sessions();
   EXPECT_EQ(sessions(), 0U);
 }
 
@@ -376,11 +370,7 @@ TEST_F(EngineTest, WorkersHandEachOthersPacketsOver) {
   EXPECT_GT(engine_->worker(1).sessions4.size(), 100U / 4);
   EXPECT_GT(sessions(), 100U) << "notes for replies that come to the other worker";
   pass_time(100'000);
-  for (int round = 0; round < 4; ++round)
-    for (unsigned i = 0; i < 2; ++i) {
-      engine_->worker(i).poll(now_ms_);
-      engine_->worker(i).expire(10'000);
-    }
+  for (int round = 0; round < 4; ++round) expire_sessions();
   EXPECT_EQ(sessions(), 0U) << "notes go with their sessions";
 }
 

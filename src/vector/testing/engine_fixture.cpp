@@ -217,6 +217,14 @@ uint32_t EngineFixture::sessions() const {
   return count;
 }
 
+void EngineFixture::expire_sessions() {
+  for (unsigned i = 0; i < engine_->workers(); ++i) {
+    Worker& worker = engine_->worker(i);
+    worker.poll(now_ms_);
+    worker.expire(std::max(worker.sessions4.places(), worker.sessions6.places()));
+  }
+}
+
 void EngineFixture::TearDown() {
   if (!engine_) return;
   pass_time(60'000);  // fragments that wait for their first one go

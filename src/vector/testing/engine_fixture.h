@@ -41,6 +41,8 @@ class EngineFixture : public ::testing::Test {
   Texts leave(const std::string& interface, const Bytes& frame);
   Texts leave_all(const std::string& interface, const std::vector<Bytes>& frames);
   void pass_time(uint64_t ms) { now_ms_ += ms; }
+  // Each worker has one round, then forgets all sessions whose time is over.
+  void expire_sessions();
 
   // A frame from a pod, or from the router behind the uplink, to the engine.
   static PacketBuilder from(const std::string& interface);
