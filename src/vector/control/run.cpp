@@ -141,7 +141,7 @@ Result<int> run_engine(const RunOptions& options) {
   Configured configured(*engine);
   MARGAY_CHECK(configured.start(std::move(configuration)));
   const auto on_reload = [&] { return reload(options.configuration, configured); };
-  const Hangups hangups(loop, [&] { static_cast<void>(on_reload()); });
+  const Hangups hangups(loop, on_reload);
   const Populating populating(loop, *engine);
   Requests requests(loop, *engine, configured, on_reload);
   MARGAY_TRY(const auto socket,

@@ -32,8 +32,8 @@ struct TracedPacket {
 class Tracer final : public Observer {
  public:
   // `when_done` is called once, in a worker's thread.
-  Tracer(FlowFilter filter, size_t count, std::function<void()> when_done)
-      : filter_(std::move(filter)), count_(count), when_done_(std::move(when_done)) {}
+  Tracer(const FlowFilter& filter, size_t count, std::function<void()> when_done)
+      : filter_(filter), count_(count), when_done_(std::move(when_done)) {}
   void see(const rte_node& node, void** packets, uint16_t count) override;
   // What has been seen so far; nothing is added any more.
   std::vector<TracedPacket> finish();
@@ -62,9 +62,10 @@ class Capture final : public Observer {
   static constexpr size_t k_most_bytes = 8 << 20;
 
   // At nodes whose name matches the glob.
-  Capture(std::string node_glob, FlowFilter filter, size_t count, std::function<void()> when_done)
+  Capture(std::string node_glob, const FlowFilter& filter, size_t count,
+          std::function<void()> when_done)
       : node_glob_(std::move(node_glob)),
-        filter_(std::move(filter)),
+        filter_(filter),
         count_(count),
         when_done_(std::move(when_done)) {}
   void see(const rte_node& node, void** packets, uint16_t count) override;
