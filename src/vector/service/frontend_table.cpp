@@ -45,7 +45,7 @@ void FrontendTable::set(const FrontendRecord& record) {
   }
   // Readers of what is not there walk to a free slot: keep at least half of them free.
   Slots* slots = slots_.load(k_relaxed);
-  if (2 * (slots->used_ + 1) > slots->mask_ + 1) {
+  if (2 * (uint64_t{slots->used_} + 1) > slots->mask_ + 1) {
     renew_slots();
     slots = slots_.load(k_relaxed);
   }
