@@ -39,6 +39,7 @@ TEST(Jobs, FromManyThreadsEachRunsOnce) {
   Jobs jobs;
   std::vector<int> ran(k_threads);
   std::vector<std::thread> threads;
+  threads.reserve(k_threads);
   for (int thread = 0; thread < k_threads; ++thread)
     threads.emplace_back([&, thread] {
       for (int i = 0; i < k_jobs; ++i)

@@ -57,8 +57,8 @@ TEST(ClassifierConcurrency, EveryVerdictIsThatOfAPublishedState) {
   for (const size_t rules : {4u, 40u}) {
     RandomProgram program(rules, rules);
     Fed fed;
-    std::vector<policy::Packet> packets;
-    for (size_t i = 0; i < k_flows; ++i) packets.push_back(program.packet());
+    std::vector<policy::Packet> packets(k_flows);
+    for (auto& packet : packets) packet = program.packet();
     // What is right in each generation.
     std::vector<std::vector<bool>> right(1);
     std::vector<std::vector<policy::Delta>> changes = {program.first()};

@@ -94,8 +94,8 @@ TEST(PolicyView, ABatchIsJudgedAsItsFlowsAlone) {
   Fed fed;
   for (const auto& delta : program.first()) fed.apply(delta);
   fed.commit();
-  std::vector<Packet> packets;
-  for (size_t i = 0; i < 256; ++i) packets.push_back(program.packet());
+  std::vector<Packet> packets(256);
+  for (auto& packet : packets) packet = program.packet();
   std::vector<Flow> flows;
   for (const Packet& packet : packets) {
     flows.push_back(flow_of(packet));
@@ -265,6 +265,7 @@ TEST_F(SmallProgram, ListsItsRulesInOrderWithTheirCounters) {
                     pod_with({{.name = "a"}}, {"p"})});
   const auto rules = classifier.rules_of(k_pod, Direction::egress);
   std::vector<std::string> text;
+  text.reserve(rules.size());
   for (const auto& rule : rules) text.push_back(rule.place + (rule.text.empty() ? "" : " ..."));
   EXPECT_THAT(text,
               testing::ElementsAre("policy default/a egress ...", "end of tier default egress",
