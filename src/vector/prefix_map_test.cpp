@@ -103,6 +103,7 @@ class Twins {
 
   bool agree_at(const std::vector<IPAddress>& places) {
     std::vector<typename Map::Address> addresses;
+    addresses.reserve(places.size());
     for (const auto& place : places) addresses.push_back(Map::address(place));
     std::vector<uint32_t> values(places.size());
     map_.lookup_many(addresses, values.data());
@@ -364,6 +365,7 @@ class Concurrent {
  private:
   void read(unsigned worker) {
     std::vector<typename Map::Address> addresses;
+    addresses.reserve(watched_.size());
     for (const auto& each : watched_) addresses.push_back(Map::address(each.address));
     std::vector<uint32_t> values(addresses.size());
     rcu_.online(worker);

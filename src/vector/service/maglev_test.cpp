@@ -27,6 +27,7 @@ std::vector<uint16_t> as_in_the_paper(const std::vector<BackendIdentity>& set) {
   std::vector<uint64_t> next(set.size());
   std::vector<int> entry(k_maglev_size, -1);
   std::vector<MaglevPermutation> permutation;
+  permutation.reserve(set.size());
   for (const auto& each : set) permutation.push_back(maglev_permutation(each));
   for (size_t n = 0; n < k_maglev_size;) {
     for (size_t i = 0; i < set.size() && n < k_maglev_size; ++i, ++n) {

@@ -38,6 +38,7 @@ TEST(ServiceConcurrency, WorkersSeeWholeChangesOnly) {
   const auto work = [&](unsigned number) {
     rcu.online(number);
     std::vector<FlowTuple> flows;
+    flows.reserve(64);
     for (int i = 0; i < 64; ++i)
       flows.push_back(flow("172.16.0." + std::to_string(i), 1000, "10.96.0.1", i < 60 ? 80 : 99));
     std::vector<Choice> choices(flows.size());
