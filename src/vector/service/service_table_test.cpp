@@ -315,6 +315,7 @@ TEST_F(ServiceTableTest, ChoicesAreTheSameWhateverTheOrderOfEvents) {
   for (int i = 1; i <= 9; ++i) all.push_back(ready("10.0.0." + std::to_string(i)));
   std::vector<FlowTuple> flows;
   // So many that they come to most of the few slots that another order of turns would change.
+  flows.reserve(8192);
   for (uint16_t port = 0; port < 8192; ++port)
     flows.push_back(flow("172.16.0.1", port, "10.96.0.1", 80));
   web_.backends = all;

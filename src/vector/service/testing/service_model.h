@@ -95,6 +95,7 @@ class ServiceModel {
       known.local |= each.local;
     }
     std::vector<Backend> result;
+    result.reserve(by_identity.size());
     for (const auto& [identity, backend] : by_identity) result.push_back(backend);
     return result;
   }
