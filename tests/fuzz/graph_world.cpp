@@ -26,7 +26,7 @@ constexpr MacAddress k_engine_mac{{2, 0, 0, 0, 0, 1}};
 constexpr MacAddress k_far_mac{{2, 0, 0, 0, 0, 2}};
 constexpr const char* k_names[k_ports] = {"eth0", "cali-a", "cali-b", "cali-c", "cali-d"};
 constexpr uint64_t k_longer_than_anything_ms = 1'000'000;
-constexpr uint16_t k_segment_room = 1024;
+constexpr size_t k_segment_room = 1024;
 
 policy::WorkloadKey key_of(Pod pod) {
   return {"node", "k8s", std::string("ns/") + static_cast<char>('a' + static_cast<int>(pod)),
@@ -245,14 +245,13 @@ void GraphWorld::send(Port port, unsigned worker, const Frame& frame, unsigned s
   waiting_worker_ = worker;
   rte_mbuf* packet = rte_pktmbuf_alloc(engine_->buffers());
   if (!packet) return;
-  const size_t part = std::min<size_t>(k_segment_room, frame.size() / segments + 1);
-  rte_mbuf* last = packet;
+  const size_t part = std::min(k_segment_room, frame.size() / segments + 1);
   for (size_t at = 0; at < frame.size();) {
     const size_t bytes =
         std::min(segments == 1 && frame.size() <= 2 * k_segment_room ? frame.size() : part,
                  frame.size() - at);
     if (at > 0) {
-      last = rte_pktmbuf_alloc(engine_->buffers());
+      rte_mbuf* last = rte_pktmbuf_alloc(engine_->buffers());
       if (!last || rte_pktmbuf_chain(packet, last) != 0) {
         rte_pktmbuf_free(last);
         rte_pktmbuf_free(packet);
