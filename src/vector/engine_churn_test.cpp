@@ -130,7 +130,8 @@ class EngineChurnTest : public testing::EngineFixture {
   static constexpr uint32_t k_set_net = 40, k_route_net = 100;  // first bytes of networks
 
   void SetUp() override {
-    start({.workers = k_workers});
+    // Every packet begins a flow: they must go before a table is full.
+    start({.workers = k_workers, .timeouts = {.udp_one_way = 1000}});
     policy::ProgramRule web = rule(Action::allow);
     web.protocol = policy::k_udp;
     engine_->apply(policy::ProfileUpdate{
