@@ -30,7 +30,7 @@ constexpr net::MacAddress k_own_mac{{2, 0, 0, 0, 0, 1}}, k_far_mac{{2, 0, 0, 0, 
 constexpr InterfaceIndex k_uplink = 0, k_clients = 1, k_backends = 2;
 constexpr uint16_t k_vxlan_port = 4789;
 constexpr uint64_t k_local_clients = 24;  // the others are beyond the uplink
-constexpr uint64_t k_flows_of_one_time = 2000;
+constexpr uint64_t k_flows_of_one_time = 2000, k_client_ports = 60000;
 constexpr uint64_t k_long_ms = 24 * 60 * 60 * 1000 + 1000;
 
 struct End {
@@ -175,8 +175,9 @@ class ServicePackets {
   }
 
   void open() {
+    if (next_port_ == k_client_ports) forget_flows();  // each port is of one flow at a time
     FlowTuple flow = random_.flow();
-    flow.client_port = static_cast<uint16_t>(1024 + next_port_++ % 60000);
+    flow.client_port = static_cast<uint16_t>(1024 + next_port_++);
     open(flow);
   }
 
@@ -333,6 +334,7 @@ class ServicePackets {
 
   void forget_flows() {
     flows_.clear();
+    next_port_ = 0;
     now_ms_ += k_long_ms;
     auto& worker = engine_->worker(0);
     worker.poll(now_ms_);
