@@ -232,10 +232,9 @@ class FieldOptions {
 
   Field described;
 
- protected:
-  explicit FieldOptions(Field field) : described(std::move(field)) {}
-
  private:
+  friend Self;
+  explicit FieldOptions(Field field) : described(std::move(field)) {}
   Self self() { return std::move(static_cast<Self&>(*this)); }
 };
 

@@ -11,7 +11,7 @@ namespace {
 constexpr size_t k_label_limit = 63;
 constexpr size_t k_subdomain_limit = 253;
 constexpr size_t k_port_name_limit = 15;
-constexpr size_t k_annotations_limit = 256 * 1024;
+constexpr size_t k_annotations_limit = size_t{256} * 1024;
 // std::regex recurses: what it is given must be short.
 constexpr size_t k_time_limit = 64;
 constexpr size_t k_pattern_limit = 512;

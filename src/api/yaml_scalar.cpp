@@ -36,11 +36,9 @@ std::optional<json::value> integer(std::string_view text) {
   };
   if (prefixed("0x") || prefixed("0X"))
     base = 16;
-  else if (prefixed("0o") || prefixed("0O"))
-    base = 8;
   else if (prefixed("0b") || prefixed("0B"))
     base = 2;
-  else if (prefixed("0"))
+  else if (prefixed("0o") || prefixed("0O") || prefixed("0"))
     base = 8;
   uint64_t magnitude = 0;
   const auto [end, error] =

@@ -111,10 +111,12 @@ SimulateCounts simulate(const FlowJudge& judge, std::istream& queries, std::ostr
       if (const auto* given = field(query->get_object(), "id")) id = *given;
       answered = answer(judge, query->get_object());
     }
-    if (!answered) ++counts.errors;
-    answers << (answered ? answer_line(judge, std::move(id), *answered)
-                         : error_line(std::move(id), number, answered.error()))
-            << '\n';
+    if (answered) {
+      answers << answer_line(judge, std::move(id), *answered) << '\n';
+      continue;
+    }
+    ++counts.errors;
+    answers << error_line(std::move(id), number, answered.error()) << '\n';
   }
   return counts;
 }

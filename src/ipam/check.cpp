@@ -105,7 +105,7 @@ class Audit {
       }
       before = &cidr;
       const bool in_pool = std::ranges::any_of(
-          all_.pools, [&](const Pool& pool) { return pool.cidr.contains(cidr); });
+          all_.pools, [&inner = cidr](const Pool& pool) { return pool.cidr.contains(inner); });
       if (!in_pool) find(Problem::outside_pools, subject, "is in no IP pool");
     }
   }

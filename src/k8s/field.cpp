@@ -21,9 +21,8 @@ constexpr int64_t k_max_port = 65535;
 
 std::optional<int64_t> number(std::string_view text) {
   int64_t value = 0;
-  const char* end = text.data() + text.size();
-  const auto [stopped, error] = std::from_chars(text.data(), end, value);
-  if (error != std::errc{} || stopped != end) return std::nullopt;
+  const auto [stopped, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || stopped != text.data() + text.size()) return std::nullopt;
   return value;
 }
 

@@ -127,6 +127,7 @@ std::vector<Rule> read_rule(const NetworkPolicyRule& rule, const std::string& ns
                             policy::Direction direction, const Field& field) {
   const bool ingress = direction == policy::Direction::ingress;
   std::vector<EntityMatch> peers;
+  peers.reserve(rule.peers.size());
   for (size_t i = 0; i < rule.peers.size(); ++i)
     peers.push_back(read_peer(rule.peers[i], ns, (field / (ingress ? "from" : "to"))[i]));
   if (peers.empty()) peers.emplace_back();

@@ -23,7 +23,7 @@ using base::fail_errno;
 using base::Result;
 using base::UniqueFd;
 
-constexpr size_t k_chunk = 64 * 1024;
+constexpr size_t k_chunk = size_t{64} * 1024;
 constexpr int k_first_delay_ms = 50;
 constexpr int k_longest_delay_ms = 5000;
 

@@ -20,7 +20,7 @@ using base::fail;
 using base::fail_errno;
 using base::Result;
 
-constexpr size_t k_receive_buffer = 64 * 1024;  // dumps come in chunks of up to 32 KiB
+constexpr size_t k_receive_buffer = size_t{64} * 1024;  // dumps come in chunks of up to 32 KiB
 constexpr int k_dump_attempts = 20;
 constexpr timeval k_answer_deadline{10, 0};
 

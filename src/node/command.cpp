@@ -106,6 +106,7 @@ Result<Endpoints> start_endpoints(const Parameters& parameters, const Health& he
   std::ifstream file("/proc/self/cmdline");
   for (std::string argument; std::getline(file, argument, '\0');) arguments.push_back(argument);
   std::vector<char*> pointers;
+  pointers.reserve(arguments.size() + 1);
   for (auto& argument : arguments) pointers.push_back(argument.data());
   pointers.push_back(nullptr);
   execv("/proc/self/exe", pointers.data());
