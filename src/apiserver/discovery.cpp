@@ -93,7 +93,8 @@ std::optional<json::object> resource_list(std::string_view group, std::string_vi
 json::object group_entry(const std::string& group) {
   json::array versions;
   for (const auto& version : versions_of(group))
-    versions.push_back(json::object{{"groupVersion", group + "/" + version}, {"version", version}});
+    versions.push_back(
+        json::object{{"groupVersion", fmt::format("{}/{}", group, version)}, {"version", version}});
   auto preferred = versions.front();
   return {{"name", group},
           {"versions", std::move(versions)},

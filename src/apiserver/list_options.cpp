@@ -79,7 +79,7 @@ Answer<> read_watch(const Query& query, ListOptions& out) {
   out.bookmarks = flag(query, "allowWatchBookmarks");
   out.initial_events = flag(query, "sendInitialEvents");
   MARGAY_TRY(const auto seconds, number(query, "timeoutSeconds"));
-  constexpr uint64_t k_longest = 24 * 3600;
+  constexpr uint64_t k_longest = 86400;
   if (seconds && *seconds > 0) out.timeout = std::chrono::seconds(std::min(*seconds, k_longest));
   if (!query.contains("sendInitialEvents")) return {};
   if (!out.watch) return refuse(bad_request("sendInitialEvents is forbidden for list"));

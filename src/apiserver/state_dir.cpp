@@ -166,7 +166,7 @@ base::Result<KeyPair> StateDir::ensure_pair(const std::string& name,
     KeyPair existing{*certificate, *key};
     if (is_usable(existing, authority_.certificate, request.names, now)) return existing;
   }
-  MARGAY_TRY(const auto made, sign_certificate(authority_, request, now));
+  MARGAY_TRY(auto made, sign_certificate(authority_, request, now));
   MARGAY_CHECK(write_file(key_file, made.key, k_private));
   MARGAY_CHECK(write_file(certificate_file, made.certificate, k_public));
   return made;

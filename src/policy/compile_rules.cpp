@@ -38,10 +38,10 @@ std::vector<ProgramRule> RuleCompiler::compile(Direction direction,
   for (const Rule& rule : rules) {
     ProgramRule& last = compiled.emplace_back(compile(rule));
     const std::string text = rule_text(last);
-    const std::string where =
-        fmt::format("{} {} {} {}", place_ == RulesOf::policy ? "policy" : "profile", name_,
-                    direction == Direction::ingress ? "ingress" : "egress", occurrences[text]++);
-    last.id = digest(where + "\n" + text, k_rule_id_length);
+    const std::string identity = fmt::format(
+        "{} {} {} {}\n{}", place_ == RulesOf::policy ? "policy" : "profile", name_,
+        direction == Direction::ingress ? "ingress" : "egress", occurrences[text]++, text);
+    last.id = digest(identity, k_rule_id_length);
   }
   return compiled;
 }

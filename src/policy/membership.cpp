@@ -7,6 +7,7 @@ namespace {
 
 std::vector<Prefix> as_nets(const std::vector<IPAddress>& addresses) {
   std::vector<Prefix> nets;
+  nets.reserve(addresses.size());
   for (const IPAddress& address : addresses) nets.emplace_back(address);
   return nets;
 }

@@ -1,5 +1,7 @@
 #include "dataplane/iptables/chain.h"
 
+#include <fmt/format.h>
+
 #include "dataplane/iptables/names.h"
 #include "policy/digest.h"
 
@@ -23,12 +25,12 @@ std::vector<HashedRule> hashed(const Chain& chain) {
   out.reserve(chain.rules.size());
   std::string previous = chain.name;
   for (const auto& rule : chain.rules) {
-    std::string body = rule.match;
-    if (!rule.comment.empty()) body += " -m comment --comment " + quoted(rule.comment);
-    body += " " + rule.target;
-    previous = policy::digest(previous + "\n" + body, k_hash_length);
-    out.push_back({previous, "-m comment --comment \"" + std::string(k_hash_comment) + previous +
-                                 "\" " + body});
+    const std::string comment =
+        rule.comment.empty() ? "" : " -m comment --comment " + quoted(rule.comment);
+    const std::string body = fmt::format("{}{} {}", rule.match, comment, rule.target);
+    previous = policy::digest(fmt::format("{}\n{}", previous, body), k_hash_length);
+    out.push_back({previous, fmt::format("-m comment --comment \"{}{}\" {}", k_hash_comment,
+                                         previous, body)});
   }
   return out;
 }
