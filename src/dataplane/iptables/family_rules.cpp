@@ -244,6 +244,7 @@ void FamilyRules::render_address_sets() {
   }
   const auto addresses = [](const std::map<std::string, policy::IPAddress>& by_node) {
     std::vector<policy::IPAddress> out;
+    out.reserve(by_node.size());
     for (const auto& [node, address] : by_node) out.push_back(address);
     return as_members(out);
   };

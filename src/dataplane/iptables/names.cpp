@@ -16,7 +16,7 @@ std::string hashed_name(std::string prefix, std::string_view name) {
 // The name itself where it fits and cannot be taken for a hash; else "_" and as much of its hash
 // as fits.
 std::string limited(std::string_view prefix, std::string_view name) {
-  const std::string whole = std::string(prefix).append(name);
+  std::string whole = std::string(prefix).append(name);
   if (whole.size() <= k_chain_length && !name.starts_with('_')) return whole;
   return hashed_name(std::string(prefix), name);
 }
