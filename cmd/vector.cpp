@@ -43,7 +43,7 @@ Result<std::filesystem::path> program() {
   for (const auto& level : levels()) {
     if (wanted && level.name != wanted) continue;
     is_known = true;
-    const auto path = own.parent_path() / level.program;
+    auto path = own.parent_path() / level.program;
     if (level.is_supported && std::filesystem::exists(path, error)) return path;
   }
   if (wanted && !is_known)
@@ -63,6 +63,7 @@ Result<> run(std::vector<std::string> arguments) {
   MARGAY_TRY(const auto path, program());
   arguments.insert(arguments.begin(), "margay vector");
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (auto& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   execv(path.c_str(), argv.data());

@@ -241,7 +241,7 @@ std::vector<Parameter> parameters() {
       {"IptablesRefreshInterval", duration(&P::iptables_refresh_interval)},
       {"RouteRefreshInterval", duration(&P::route_refresh_interval)},
       {"IpsetsRefreshInterval", duration(&P::ipsets_refresh_interval)},
-  };  // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks): the list's parsers go with it
+  };
 }
 
 }  // namespace

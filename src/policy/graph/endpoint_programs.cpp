@@ -113,6 +113,7 @@ void EndpointPrograms::resolve() {
 
 void EndpointPrograms::resolve(EndpointRecord& record) {
   std::vector<const PolicyStanding*> policies;
+  policies.reserve(record.policies.size());
   for (const PolicyRecord* policy : record.policies) policies.push_back(&policy->standing);
   std::vector<PolicyKey> named;
   const auto stage = [&](Stage which) {

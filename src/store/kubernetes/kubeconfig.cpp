@@ -77,7 +77,7 @@ class Fields {
     return read;
   }
   Result<std::string> path(std::string_view name) const {
-    MARGAY_TRY(const auto file, text(name));
+    MARGAY_TRY(auto file, text(name));
     if (file.empty()) return file;
     return (std::filesystem::path(folder_) / file).string();
   }

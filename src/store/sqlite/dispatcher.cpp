@@ -187,8 +187,10 @@ Result<> Dispatcher::dispatch_new_rows() {
   Result<std::vector<Event>> events;
   if (!live_.empty()) events = read_log(database_, {}, dispatched_, head_, k_rows_per_read);
   // The caller ends every watch then: nobody is left to miss these rows.
+  Result<> done;
   if (!events) {
     dispatched_ = head_;
+    done = base::fail(std::move(events).error());
   } else {
     const bool all = std::cmp_less(events->size(), k_rows_per_read);
     deliver(*std::move(events), all ? head_ : 0);
@@ -198,8 +200,7 @@ Result<> Dispatcher::dispatch_new_rows() {
     mailbox_->dispatched = dispatched_;
   }
   mailbox_->moved.notify_all();
-  if (!events) return base::fail(events.error());
-  return {};
+  return done;
 }
 
 // `up_to`: how far the events reach; 0 means to the last of them.

@@ -1,0 +1,42 @@
+// Every seed, and what the fuzzer once found, without the fuzzer. What does not hold ends the
+// process.
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <vector>
+
+#include "graph_steps.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size);  // packets.cpp
+
+namespace margay::fuzz {
+namespace {
+
+using Input = std::vector<uint8_t>;
+
+size_t run_all(const char* target, const std::function<void(const Input&)>& run) {
+  size_t inputs = 0;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(std::filesystem::path(CORPUS) / target)) {
+    std::ifstream file(entry.path(), std::ios::binary);
+    run(Input{std::istreambuf_iterator<char>(file), {}});
+    ++inputs;
+  }
+  return inputs;
+}
+
+TEST(Corpus, EverythingHoldsInTheGraph) {
+  EXPECT_GT(run_all("graph", [](const Input& input) { run_graph(input); }), 50U);
+}
+
+TEST(Corpus, EverythingHoldsOfSinglePackets) {
+  const auto run = [](const Input& input) { LLVMFuzzerTestOneInput(input.data(), input.size()); };
+  EXPECT_GT(run_all("packets", run), 40U);
+}
+
+}  // namespace
+}  // namespace margay::fuzz
