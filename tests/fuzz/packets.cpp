@@ -69,12 +69,14 @@ Ends<Address> other_ends(const Ends<Address>& ends, const Parsed& parsed) {
   other.source[Address - 1] ^= 0x5a;
   if (ends.source_port % 2) std::ranges::reverse(other.destination);
   other.source[0] = other.destination[0] = Address == 4 ? 10 : 0xfd;
+  const bool one_port =
+      parsed.protocol == protocol::k_icmp || parsed.protocol == protocol::k_icmpv6;
+  // What stands in place of an identifier, type and code, is not rewritten.
+  if (one_port && !icmp_has_identifier(parsed.protocol, parsed.icmp_type)) return other;
   if (parsed.source_port != 0 || parsed.destination_port != 0) {
     other.source_port = static_cast<uint16_t>(ends.source_port * 259);
     other.destination_port = static_cast<uint16_t>(~ends.destination_port);
   }
-  const bool one_port =
-      parsed.protocol == protocol::k_icmp || parsed.protocol == protocol::k_icmpv6;
   if (one_port) other.destination_port = other.source_port;
   return other;
 }
