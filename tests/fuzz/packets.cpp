@@ -86,9 +86,15 @@ void check_rewrite(Bytes packet, const Parsed& parsed) {
   const auto from = ends_of<Address>(packet.data(), parsed);
   const auto to = other_ends(from, parsed);
   const bool whole = !(parsed.flags & k_fragment);
-  // A UDPLite checksum of zero is nothing that may be sent (RFC 3828 3.1).
-  const bool comparable = whole && !(parsed.protocol == protocol::k_udplite &&
-                                     load<uint16_t>(&packet[parsed.l4_offset + 6u]) == 0);
+  // A UDPLite checksum of zero is nothing that may be sent (RFC 3828 3.1). And of ICMP that is all
+  // zeroes it is wrong only by its sign: 0 and 0xffff are one number (RFC 1624 section 3).
+  const bool is_zero_udplite =
+      parsed.protocol == protocol::k_udplite && load<uint16_t>(&packet[parsed.l4_offset + 6u]) == 0;
+  const bool is_zero_icmp = parsed.protocol == protocol::k_icmp &&
+                            std::all_of(packet.begin() + parsed.l4_offset,
+                                        packet.begin() + parsed.l3_offset + parsed.l3_length,
+                                        [](uint8_t byte) { return byte == 0; });
+  const bool comparable = whole && !is_zero_udplite && !is_zero_icmp;
   const bool before = comparable && right(packet, parsed);
   const auto original = packet;
   if (!apply(make_rewrite(parsed.protocol, from, to), packet.data(), parsed)) {
