@@ -45,15 +45,6 @@ bool is_in(const std::vector<base::IPAddress>& addresses, const base::IPAddress&
   return std::ranges::find(addresses, address) != addresses.end();
 }
 
-// Whether the address is a route's, the node's, or a workload's.
-bool is_another_than_services(const base::IPAddress& address, const Configuration& configuration) {
-  return configuration.routes.contains(Prefix(address)) ||
-         is_in(configuration.node_addresses, address) ||
-         std::ranges::any_of(configuration.workloads, [&](const auto& each) {
-           return is_in(each.second.addresses, address);
-         });
-}
-
 }  // namespace
 
 policy::WorkloadKey workload_key(const std::string& name) { return {"", "file", name, "eth0"}; }
@@ -97,13 +88,8 @@ void Configured::withdraw_addresses(const Configuration& next) {
     if (!is_in(next.node_addresses, address)) forwarding.erase_route(Prefix(address));
   for (const auto& [destination, route] : current_.routes)
     if (!next.routes.contains(destination)) forwarding.erase_route(destination);
-  for (const auto& [name, service] : current_.services) {
-    const bool loses_address = std::ranges::any_of(
-        service.frontends,
-        [&](const Frontend& frontend) { return is_another_than_services(frontend.address, next); });
-    if (loses_address || !next.services.contains(name)) engine_.remove_service(name);
-    if (loses_address) removed_services_.insert(name);
-  }
+  for (const auto& [name, service] : current_.services)
+    if (!next.services.contains(name)) engine_.remove_service(name);
 }
 
 void Configured::set_node_addresses(const Configuration& next) {
@@ -122,10 +108,9 @@ void Configured::set_node_addresses(const Configuration& next) {
 Result<> Configured::set_services(const Configuration& next) {
   for (const auto& [name, service] : next.services) {
     const auto before = current_.services.find(name);
-    const bool is_there = before != current_.services.end() && before->second == service;
-    if (removed_services_.contains(name) || !is_there) MARGAY_CHECK(engine_.set_service(service));
+    if (before == current_.services.end() || before->second != service)
+      MARGAY_CHECK(engine_.set_service(service));
   }
-  removed_services_.clear();
   return {};
 }
 

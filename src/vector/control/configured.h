@@ -3,7 +3,6 @@
 // Brings an engine from one configuration to the next: what has not changed is not touched.
 
 #include <map>
-#include <set>
 #include <string>
 
 #include "base/result.h"
@@ -35,7 +34,6 @@ class Configured {
 
   Engine& engine_;
   std::map<std::string, InterfaceIndex> interfaces_;
-  std::set<std::string> removed_services_;  // by a change that is on its way
   Configuration current_;
 };
 
