@@ -1,9 +1,12 @@
 import os
 import pathlib
+import sys
 
 import pytest
 
-from engine import Engine, Pods, two_pods
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lab"))
+
+from engine import Engine, Pods, two_pods  # noqa: E402
 
 
 def pytest_collection_modifyitems(items):

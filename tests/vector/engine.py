@@ -11,35 +11,13 @@ import pathlib
 import signal
 import socket
 import subprocess
-import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-MARGAY = os.path.abspath(os.environ.get("MARGAY", ROOT / "build" / "release" / "bin" / "margay"))
+from cluster import MARGAY, run, wait_until
 
 ADDRESS = {("a", 4): "10.65.0.1", ("b", 4): "10.65.0.2", ("a", 6): "fd00:65::1", ("b", 6): "fd00:65::2"}
 MAC = {"a": "02:00:00:00:00:0a", "b": "02:00:00:00:00:0b"}
 SERVICE = {4: "10.96.0.10", 6: "fd00:96::10"}
 SERVICE_PORT, BACKEND_PORT = 80, 8080
-
-
-class Failed(Exception):
-    """A command ended with an error; the text is what it said."""
-
-
-def run(*command, check=True, timeout=60):
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=timeout, check=False)
-    if check and done.returncode != 0:
-        raise Failed(f"{' '.join(map(str, command))}: status {done.returncode}\n{done.stdout}{done.stderr}")
-    return done
-
-
-def wait_until(condition, what, within=20.0, pause=0.05):
-    deadline = time.monotonic() + within
-    while not (value := condition()):
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {within:.0f} s: {what}")
-        time.sleep(pause)
-    return value
 
 
 def two_pods(**changes):

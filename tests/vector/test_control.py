@@ -7,7 +7,8 @@ import random
 import socket
 import stat
 
-from engine import MARGAY, receive_line, run, wait_until
+from cluster import MARGAY, run, wait_until
+from engine import receive_line
 
 RUNTIME = b'{"command": "show", "what": "runtime"}\n'
 

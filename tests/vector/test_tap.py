@@ -11,7 +11,8 @@ import threading
 
 import pytest
 
-from engine import ADDRESS, BACKEND_PORT, MAC, MARGAY, SERVICE, SERVICE_PORT, two_pods, wait_until
+from cluster import MARGAY, wait_until
+from engine import ADDRESS, BACKEND_PORT, MAC, SERVICE, SERVICE_PORT, two_pods
 
 FAMILIES = pytest.mark.parametrize("family", [4, 6], ids=["IPv4", "IPv6"])
 MEGABYTES = 4
