@@ -60,7 +60,8 @@ class Engine {
   // What a node enforces; only policy and workloads count here.
   void apply(const policy::Delta& delta);
   Forwarding& forwarding() { return forwarding_; }
-  // An error leaves everything as it was.
+  // An error leaves everything as it was. New flows meet the change at once; those that had a
+  // backend which is gone leave it with the next publish.
   base::Result<> set_service(const ServiceConfig& config);
   bool remove_service(const std::string& name);
   const ServiceTable& services() const { return *services_; }

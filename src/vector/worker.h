@@ -51,7 +51,8 @@ struct Worker {
   // One round over the graph, at time `now`. At most `k_most_batch` packets from memory; they are
   // the worker's from then on. Returns how many packets came in, from anywhere.
   unsigned poll(uint64_t now_ms, MemoryBatch from_memory = {});
-  // Looks at some sessions and forgets those that have timed out.
+  // Between rounds: looks at some sessions and forgets those that have timed out; tells how far the
+  // tables have grown (Engine::populate).
   void expire(uint32_t places);
 
   template <typename Tuple>

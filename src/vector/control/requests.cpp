@@ -225,7 +225,6 @@ void Requests::capture(const json::object& request, const Reply& reply) {
 }
 
 void Requests::every_second() {
-  engine_.reclaim();
   ask_workers<WorkerTotals>(loop_, engine_, totals_of, [this](std::vector<WorkerTotals> now) {
     a_second_ago_ = std::exchange(latest_, std::move(now));
   });

@@ -85,10 +85,10 @@ class Hangups {
   std::function<void()> on_hangup_;
 };
 
-// Keeps memory ready ahead of the workers' tables.
-class Populating {
+// Has memory ready ahead of the workers' tables, and frees what they see no more.
+class Upkeep {
  public:
-  Populating(base::EventLoop& loop, Engine& engine) : timer_(loop.context()), engine_(engine) {
+  Upkeep(base::EventLoop& loop, Engine& engine) : timer_(loop.context()), engine_(engine) {
     round();
   }
 
@@ -97,6 +97,7 @@ class Populating {
 
   void round() {
     engine_.populate();
+    engine_.reclaim();
     timer_.expires_after(k_pause);
     timer_.async_wait([this](const boost::system::error_code& error) {
       if (!error) round();
@@ -142,7 +143,7 @@ Result<int> run_engine(const RunOptions& options) {
   MARGAY_CHECK(configured.start(std::move(configuration)));
   const auto on_reload = [&] { return reload(options.configuration, configured); };
   const Hangups hangups(loop, on_reload);
-  const Populating populating(loop, *engine);
+  const Upkeep upkeep(loop, *engine);
   Requests requests(loop, *engine, configured, on_reload);
   MARGAY_TRY(const auto socket,
              ControlSocket::open(loop, options.socket, [&](const auto& request, const auto& reply) {

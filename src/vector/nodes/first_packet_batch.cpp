@@ -87,12 +87,18 @@ void FirstPackets<Tuple>::begin(unsigned i) {
 }
 
 template <typename Tuple>
-void FirstPackets<Tuple>::find_sources() {
+auto FirstPackets<Tuple>::routes_to(const auto& address_of) const -> Routes {
   using Map = std::remove_cvref_t<decltype(routes_of(tables_, Tuple{}))>;
   typename Map::Address keys[k_most_batch];
-  uint32_t found[k_most_batch];
-  for (unsigned i = 0; i < count_; ++i) keys[i] = key_of(questions_[i].before.source);
-  routes_of(tables_, Tuple{}).lookup_many({keys, count_}, found);
+  Routes found;
+  for (unsigned i = 0; i < count_; ++i) keys[i] = key_of(address_of(questions_[i]));
+  routes_of(tables_, Tuple{}).lookup_many({keys, count_}, found.data());
+  return found;
+}
+
+template <typename Tuple>
+void FirstPackets<Tuple>::find_sources() {
+  const Routes found = routes_to([](const Question& each) { return each.before.source; });
   for (unsigned i = 0; i < count_; ++i) {
     Question& question = questions_[i];
     question.from = static_cast<AdjacencyIndex>(found[i]);
@@ -152,11 +158,7 @@ void FirstPackets<Tuple>::choose_backends() {
 
 template <typename Tuple>
 void FirstPackets<Tuple>::find_destinations() {
-  using Map = std::remove_cvref_t<decltype(routes_of(tables_, Tuple{}))>;
-  typename Map::Address keys[k_most_batch];
-  uint32_t found[k_most_batch];
-  for (unsigned i = 0; i < count_; ++i) keys[i] = key_of(questions_[i].after.destination);
-  routes_of(tables_, Tuple{}).lookup_many({keys, count_}, found);
+  const Routes found = routes_to([](const Question& each) { return each.after.destination; });
   for (unsigned i = 0; i < count_; ++i) {
     Question& question = questions_[i];
     question.to = static_cast<AdjacencyIndex>(found[i]);

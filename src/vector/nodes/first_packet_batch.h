@@ -47,7 +47,11 @@ class FirstPackets {
     uint32_t backend = 0;  // Choice::backend
   };
 
+  using Routes = std::array<uint32_t, k_most_batch>;  // AdjacencyIndex, by packet
+
   void begin(unsigned i);
+  // Where each question's address, as `address_of(question)` says, is routed to.
+  Routes routes_to(const auto& address_of) const;
   DropReason check_source(unsigned i) const;
   DropReason masquerade(Tuple& after, const PacketMeta& about) const;
   bool has_other_ends(unsigned i) const;

@@ -37,17 +37,18 @@ uint16_t run_handoff(Worker& worker, rte_graph* graph, rte_node* node, void** pa
 
 // The packet is as it leaves: its reply has its tuple turned around.
 template <typename Tuple>
-bool install_stub(Worker& worker, rte_mbuf* packet) {
+DropReason install_stub(Worker& worker, rte_mbuf* packet) {
   const PacketMeta& about = meta(packet);
   auto& table = worker.sessions<Tuple>();
   const Tuple reply = reversed(tuple_of<Tuple>(packet));
   const uint8_t proto = about.parsed.protocol;
   const SessionRef known = table.find(flow_hash(reply, proto), reply, proto);
   auto* stub = known ? &table[known] : table.insert(reply, reply, proto, k_owned_elsewhere);
-  if (!stub || !(stub->flags & k_owned_elsewhere)) return false;
+  if (!stub) return DropReason::session_table_full;
+  if (!(stub->flags & k_owned_elsewhere)) return DropReason::flow_conflict;
   stub->last_seen = worker.seen_now();
   stub->adjacency[0] = static_cast<AdjacencyIndex>(about.session & 0xffff);
-  return true;
+  return DropReason::none;
 }
 
 template <typename Tuple>
@@ -79,12 +80,8 @@ uint16_t run_handed_over(Worker& worker, rte_graph* graph, rte_node* node, void*
     }
     if (about.marks & k_install_stub) {
       about.marks &= static_cast<uint8_t>(~k_install_stub);
-      const bool installed =
-          v4 ? install_stub<Tuple4>(worker, packet) : install_stub<Tuple6>(worker, packet);
-      if (installed)
-        dispatch.to(to_output);
-      else
-        dispatch.drop(DropReason::session_table_full);
+      dispatch.go({to_output, v4 ? install_stub<Tuple4>(worker, packet)
+                                 : install_stub<Tuple6>(worker, packet)});
       continue;
     }
     if (about.parsed.flags & k_fragment && !(about.marks & k_reassembled)) {
