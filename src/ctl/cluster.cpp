@@ -92,17 +92,19 @@ Result<Cluster> Cluster::from_store(store::Store& store) {
 }
 
 Result<> Cluster::add(const store::Key& key, const json::value& object, const std::string& origin) {
-  auto conversion = converter_.set(key, object);
-  if (!conversion) return fail(std::move(conversion).error().wrap(origin));
-  for (const auto& warning : conversion->warnings)
+  auto reading = k8s::read_object(key, object);
+  if (!reading) return fail(std::move(reading).error().wrap(origin));
+  for (const auto& warning : reading->warnings)
     warnings_.push_back(fmt::format("{}: {}", origin, warning));
-  for (const auto& change : conversion->changes) {
+  const auto origins = std::exchange(reading->origins, {});
+  const bool has_place = reading->change.has_value();
+  for (const auto& change : converter_.set(key, *std::move(reading))) {
     const auto* policy = std::get_if<policy::Change<policy::PolicyKey, policy::Policy>>(&change);
-    if (policy && conversion->origins) origins_[policy->key] = *conversion->origins;
+    if (policy && origins) origins_[policy->key] = *origins;
     model_.apply(change);
   }
   if (key.resource != k_pods) return {};
-  if (conversion->changes.empty()) remember_host_network(object);
+  if (!has_place) remember_host_network(object);
   if (is_finished(object)) finished_.insert(key.ns + "/" + key.name);
   return {};
 }

@@ -34,52 +34,50 @@ Placement placed(Result<Value> value) {
   return change_to(std::move(*value));
 }
 
-Placement place(const kubernetes::Namespace& ns, Conversion&) { return change_to(profile_of(ns)); }
-Placement place(const kubernetes::ServiceAccount& account, Conversion&) {
+Placement place(const kubernetes::Namespace& ns, Reading&) { return change_to(profile_of(ns)); }
+Placement place(const kubernetes::ServiceAccount& account, Reading&) {
   return change_to(profile_of(account));
 }
-Placement place(const kubernetes::Pod& pod, Conversion& conversion) {
+Placement place(const kubernetes::Pod& pod, Reading& reading) {
   if (!has_endpoint(pod)) return std::nullopt;
-  return change_to(endpoint_of(pod, conversion.warnings));
+  return change_to(endpoint_of(pod, reading.warnings));
 }
-Placement place(const kubernetes::NetworkPolicy& policy, Conversion& conversion) {
-  return placed(policy_of(policy, conversion.warnings, &conversion.origins.emplace()));
+Placement place(const kubernetes::NetworkPolicy& policy, Reading& reading) {
+  return placed(policy_of(policy, reading.warnings, &reading.origins.emplace()));
 }
-Placement place(const api::NetworkPolicy& policy, Conversion& conversion) {
-  return placed(policy_of(policy, conversion.warnings));
+Placement place(const api::NetworkPolicy& policy, Reading& reading) {
+  return placed(policy_of(policy, reading.warnings));
 }
-Placement place(const api::GlobalNetworkPolicy& policy, Conversion& conversion) {
-  return placed(policy_of(policy, conversion.warnings));
+Placement place(const api::GlobalNetworkPolicy& policy, Reading& reading) {
+  return placed(policy_of(policy, reading.warnings));
 }
-Placement place(const api::Profile& profile, Conversion& conversion) {
-  return placed(profile_of(profile, conversion.warnings));
+Placement place(const api::Profile& profile, Reading& reading) {
+  return placed(profile_of(profile, reading.warnings));
 }
-Placement place(const api::NetworkSet& set, Conversion&) { return placed(network_set_of(set)); }
-Placement place(const api::GlobalNetworkSet& set, Conversion&) {
-  return placed(network_set_of(set));
-}
-Placement place(const api::WorkloadEndpoint& endpoint, Conversion&) {
+Placement place(const api::NetworkSet& set, Reading&) { return placed(network_set_of(set)); }
+Placement place(const api::GlobalNetworkSet& set, Reading&) { return placed(network_set_of(set)); }
+Placement place(const api::WorkloadEndpoint& endpoint, Reading&) {
   return placed(endpoint_of(endpoint));
 }
-Placement place(const api::HostEndpoint& endpoint, Conversion&) {
+Placement place(const api::HostEndpoint& endpoint, Reading&) {
   return placed(endpoint_of(endpoint));
 }
-Placement place(const api::IPPool& pool, Conversion&) { return placed(pool_of(pool)); }
-Placement place(const api::CalicoNode& node, Conversion&) { return placed(host_of(node)); }
-Placement place(const api::IPAMBlock& block, Conversion&) {
+Placement place(const api::IPPool& pool, Reading&) { return placed(pool_of(pool)); }
+Placement place(const api::CalicoNode& node, Reading&) { return placed(host_of(node)); }
+Placement place(const api::IPAMBlock& block, Reading&) {
   if (block.spec.deleted) return std::nullopt;
   return placed(block_of(block));
 }
 
 template <typename Object>
-Placement place_json(const api::json::value& value, Conversion& conversion) {
+Placement place_json(const api::json::value& value, Reading& reading) {
   MARGAY_TRY(const Object object, api::decode<Object>(value));
-  return place(object, conversion);
+  return place(object, reading);
 }
 
 struct Resource {
   std::string_view name;
-  Placement (*place)(const api::json::value&, Conversion&);
+  Placement (*place)(const api::json::value&, Reading&);
 };
 
 constexpr Resource k_resources[] = {
@@ -105,6 +103,19 @@ std::vector<std::string> resources() {
   std::vector<std::string> names;
   for (const Resource& resource : k_resources) names.emplace_back(resource.name);
   return names;
+}
+
+Result<Reading> read_object(const store::Key& key, const api::json::value& object) {
+  Reading reading;
+  const auto* resource = std::ranges::find(k_resources, key.resource, &Resource::name);
+  if (resource == std::ranges::end(k_resources)) return reading;
+  MARGAY_TRY(reading.change, resource->place(object, reading));
+  return reading;
+}
+
+Result<Reading> read_object(const store::Key& key, std::string_view text) {
+  MARGAY_TRY(const api::json::value object, api::parse_json(text));
+  return read_object(key, object);
 }
 
 std::vector<ModelChange> built_in() {
@@ -134,39 +145,24 @@ ModelChange Converter::removal_of(const ModelKey& key) {
   }(std::make_index_sequence<std::variant_size_v<ModelKey>>());
 }
 
-void Converter::settle(const store::Key& key, std::optional<ModelChange> change,
-                       Conversion& conversion) {
+Converter::Changes Converter::settle(const store::Key& key, std::optional<ModelChange> change) {
+  Changes changes;
   const std::optional<ModelKey> place = change ? std::optional(key_of(*change)) : std::nullopt;
   const auto before = placed_.find(key);
   if (before != placed_.end() && place != before->second) {
-    conversion.changes.push_back(removal_of(before->second));
+    changes.push_back(removal_of(before->second));
     placed_.erase(before);
   }
-  if (!change) return;
+  if (!change) return changes;
   placed_.insert_or_assign(key, *place);
-  conversion.changes.push_back(*std::move(change));
+  changes.push_back(*std::move(change));
+  return changes;
 }
 
-Result<Conversion> Converter::set(const store::Key& key, const api::json::value& object) {
-  Conversion conversion;
-  const auto* resource = std::ranges::find(k_resources, key.resource, &Resource::name);
-  if (resource == std::ranges::end(k_resources)) return conversion;
-  MARGAY_TRY(std::optional<ModelChange> change, resource->place(object, conversion));
-  settle(key, std::move(change), conversion);
-  return conversion;
+Converter::Changes Converter::set(const store::Key& key, Reading reading) {
+  return settle(key, std::move(reading.change));
 }
 
-Conversion Converter::remove(const store::Key& key) {
-  Conversion conversion;
-  settle(key, std::nullopt, conversion);
-  return conversion;
-}
-
-Result<Conversion> Converter::convert(const store::Key& key,
-                                      const std::optional<store::Entry>& entry) {
-  if (!entry) return remove(key);
-  MARGAY_TRY(const api::json::value object, api::parse_json(entry->value));
-  return set(key, object);
-}
+Converter::Changes Converter::remove(const store::Key& key) { return settle(key, std::nullopt); }
 
 }  // namespace margay::k8s

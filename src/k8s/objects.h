@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -22,25 +23,31 @@ std::vector<std::string> resources();
 // What is in every model, whatever the objects.
 std::vector<policy::ModelChange> built_in();
 
-struct Conversion {
-  std::vector<policy::ModelChange> changes;
+// What one object says, whatever else there is.
+struct Reading {
+  std::optional<policy::ModelChange> change;  // none: it has no place in the model
   Warnings warnings;
   // Of a Kubernetes NetworkPolicy: where its rules come from.
   std::optional<RuleOrigins> origins;
 };
 
+// Pure functions, for any thread. `invalid`, naming the fields, when the object cannot be read.
+// Objects of other resources have no place.
+base::Result<Reading> read_object(const store::Key& key, const boost::json::value& object);
+base::Result<Reading> read_object(const store::Key& key, std::string_view text);
+
 // Remembers which key of the model each object has, so that an object that goes, or whose key
-// changes (a pod that was made again on another node), takes the old one with it.
+// changes (a pod that was made again on another node), takes the old one with it. An object that
+// cannot be read is not told here: it stays what it was.
 // Not thread-safe.
 class Converter {
  public:
-  // An object is there, with this value. `invalid`, naming the fields, when it cannot be read: then
-  // nothing changes, here or in the model. Objects of other resources change nothing.
-  base::Result<Conversion> set(const store::Key& key, const boost::json::value& object);
+  using Changes = std::vector<policy::ModelChange>;
+
+  // An object is there, and says this.
+  Changes set(const store::Key& key, Reading reading);
   // An object is gone. One that was never there changes nothing.
-  Conversion remove(const store::Key& key);
-  // Either, as the store tells it.
-  base::Result<Conversion> convert(const store::Key& key, const std::optional<store::Entry>& entry);
+  Changes remove(const store::Key& key);
 
  private:
   template <typename>
@@ -56,8 +63,7 @@ class Converter {
   static policy::ModelChange removal_of(const ModelKey& key);
 
   // Moves the object's place in the model to that of `change`.
-  void settle(const store::Key& key, std::optional<policy::ModelChange> change,
-              Conversion& conversion);
+  Changes settle(const store::Key& key, std::optional<policy::ModelChange> change);
 
   std::map<store::Key, ModelKey> placed_;
 };

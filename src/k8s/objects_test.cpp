@@ -17,19 +17,18 @@ using testing::SizeIs;
 // A model that follows a converter.
 class Followed {
  public:
-  base::Result<Conversion> set(const store::Key& key, std::string value) {
-    return apply(converter_.convert(key, store::Entry{.key = key, .value = std::move(value)}));
+  base::Result<Reading> set(const store::Key& key, std::string_view value) {
+    auto reading = read_object(key, value);
+    if (reading) apply(converter_.set(key, *reading));
+    return reading;
   }
-  base::Result<Conversion> remove(const store::Key& key) {
-    return apply(converter_.convert(key, std::nullopt));
-  }
+  Converter::Changes remove(const store::Key& key) { return apply(converter_.remove(key)); }
   const Model& model() const { return model_; }
 
  private:
-  base::Result<Conversion> apply(base::Result<Conversion> conversion) {
-    if (conversion)
-      for (const auto& change : conversion->changes) model_.apply(change);
-    return conversion;
+  Converter::Changes apply(Converter::Changes changes) {
+    for (const auto& change : changes) model_.apply(change);
+    return changes;
   }
 
   Converter converter_;
@@ -51,9 +50,9 @@ TEST(Objects, ComeAndGo) {
   ASSERT_THAT(followed.model().workloads, SizeIs(1));
   EXPECT_EQ(followed.model().workloads.begin()->first.id(), "node-a/k8s/shop/web/eth0");
   EXPECT_THAT(followed.model().workloads.begin()->second.addresses, SizeIs(1));
-  ASSERT_TRUE(followed.remove(k_pod));
+  followed.remove(k_pod);
   EXPECT_EQ(followed.model().changes(), Model().changes());
-  EXPECT_THAT(followed.remove(k_pod)->changes, IsEmpty()) << "gone is gone";
+  EXPECT_THAT(followed.remove(k_pod), IsEmpty()) << "gone is gone";
 }
 
 TEST(Objects, APodMadeAgainElsewhereLeavesNothingBehind) {
@@ -87,23 +86,22 @@ TEST(Objects, WhatCannotBeReadChangesNothing) {
   }
   EXPECT_FALSE(followed.set(key, "{"));
   EXPECT_THAT(followed.model().policies, SizeIs(1));
-  ASSERT_TRUE(followed.remove(key));
+  followed.remove(key);
   EXPECT_THAT(followed.model().policies, IsEmpty());
 }
 
 TEST(Objects, WarningsSayWhatWasLeftOut) {
   Followed followed;
-  const auto conversion =
-      followed.set({"networkpolicies.networking.k8s.io", "shop", "p"},
-                   R"({"apiVersion":"networking.k8s.io/v1","kind":"NetworkPolicy",
+  const auto reading = followed.set({"networkpolicies.networking.k8s.io", "shop", "p"},
+                                    R"({"apiVersion":"networking.k8s.io/v1","kind":"NetworkPolicy",
                        "metadata":{"name":"p","namespace":"shop"},
                        "spec":{"podSelector":{},"ingress":[
                          {"from":[{"ipBlock":{"cidr":"10.0.0.0"}}]},
                          {"ports":[{"port":80,"endPort":79}]}]}})");
-  ASSERT_TRUE(conversion);
-  EXPECT_THAT(conversion->warnings, ElementsAre(HasSubstr("spec.ingress[1].ports[0].endPort")));
-  ASSERT_TRUE(conversion->origins);
-  EXPECT_THAT(conversion->origins->ingress, ElementsAre(0));
+  ASSERT_TRUE(reading);
+  EXPECT_THAT(reading->warnings, ElementsAre(HasSubstr("spec.ingress[1].ports[0].endPort")));
+  ASSERT_TRUE(reading->origins);
+  EXPECT_THAT(reading->origins->ingress, ElementsAre(0));
 }
 
 TEST(Objects, OfEveryResourceHaveTheirPlace) {
@@ -148,19 +146,18 @@ TEST(Objects, OfEveryResourceHaveTheirPlace) {
                               kind + R"(","metadata":{"name":"x","namespace":")" + ns +
                               R"("},"spec":)" + spec + "}";
     Followed followed;
-    const auto conversion = followed.set(key, value);
-    ASSERT_TRUE(conversion) << resource << ": " << conversion.error().message;
+    const auto reading = followed.set(key, value);
+    ASSERT_TRUE(reading) << resource << ": " << reading.error().message;
     EXPECT_THAT(followed.model().changes(), SizeIs(1)) << resource;
-    ASSERT_TRUE(followed.remove(key));
+    followed.remove(key);
     EXPECT_THAT(followed.model().changes(), IsEmpty()) << resource;
   }
 }
 
 TEST(Objects, OfOtherResourcesChangeNothing) {
   Followed followed;
-  const auto conversion = followed.set({"configmaps", "shop", "x"}, "{}");
-  ASSERT_TRUE(conversion);
-  EXPECT_THAT(conversion->changes, IsEmpty());
+  ASSERT_TRUE(followed.set({"configmaps", "shop", "x"}, "{}"));
+  EXPECT_THAT(followed.model().changes(), IsEmpty());
 }
 
 TEST(Objects, TheDefaultAllowProfileIsAlwaysThere) {

@@ -70,7 +70,11 @@ class PodRunner : store::SyncerSink {
  private:
   // ---- what the API server has, on the loop -----------------------------------------------------
 
-  void on_change(const store::Key& key, std::optional<store::Entry> entry) override {
+  Task on_change(const store::Key& key, std::optional<store::Entry> entry) override {
+    return [this, key, entry = std::move(entry)] { note(key, entry); };
+  }
+
+  void note(const store::Key& key, const std::optional<store::Entry>& entry) {
     if (key.resource == "nodes") return entry ? on_node(*entry) : void();
     if (!entry) return forget(key);
     auto object = parse_object(entry->value);

@@ -56,7 +56,11 @@ class Scheduler : store::SyncerSink {
   }
 
  private:
-  void on_change(const Key& key, std::optional<store::Entry> entry) override {
+  Task on_change(const Key& key, std::optional<store::Entry> entry) override {
+    return [this, key, entry = std::move(entry)] { note(key, entry); };
+  }
+
+  void note(const Key& key, const std::optional<store::Entry>& entry) {
     auto& objects = key.resource == "nodes" ? nodes_ : pods_;
     if (!entry) {
       objects.erase(key);

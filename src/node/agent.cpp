@@ -84,22 +84,36 @@ class Agent::Impl final : public store::SyncerSink {
   }
 
  private:
-  // ---- the syncer's stream, on the loop ------------------------------------------------------
+  // ---- the syncer's stream --------------------------------------------------------------------
 
-  void on_change(const store::Key& key, std::optional<store::Entry> entry) override {
-    if (key.resource == k_felix_configurations) return on_settings(key.name, entry);
-    const auto converted = converter_.convert(key, entry);
-    if (!converted) {
+  // On the syncer's threads: what an object says needs nothing of this agent.
+  Task on_change(const store::Key& key, std::optional<store::Entry> entry) override {
+    if (key.resource == k_felix_configurations)
+      return [this, name = key.name, entry = std::move(entry)] { on_settings(name, entry); };
+    if (!entry) return [this, key] { on_model_changes(key, converter_.remove(key)); };
+    return [this, key, reading = k8s::read_object(key, entry->value)]() mutable {
+      on_reading(key, std::move(reading));
+    };
+  }
+
+  // ---- on the loop ----------------------------------------------------------------------------
+
+  void on_reading(const store::Key& key, Result<k8s::Reading> reading) {
+    if (!reading) {
       // What the graph holds stays as it was: an object we cannot read must not open anything.
       metrics_.log_errors.Increment();
       spdlog::error("{} {}/{}: {}; keeping what was known of it", key.resource, key.ns, key.name,
-                    converted.error().message);
+                    reading.error().message);
       return;
     }
-    for (const auto& warning : converted->warnings)
+    for (const auto& warning : reading->warnings)
       spdlog::warn("{} {}/{}: {}", key.resource, key.ns, key.name, warning);
+    on_model_changes(key, converter_.set(key, *std::move(reading)));
+  }
+
+  void on_model_changes(const store::Key& key, const k8s::Converter::Changes& changes) {
     const auto started = clock_.now();
-    for (const auto& change : converted->changes) graph_.on_change(change);
+    for (const auto& change : changes) graph_.on_change(change);
     metrics_.graph_update_seconds.Observe(
         std::chrono::duration<double>(clock_.now() - started).count());
     request_flush();

@@ -2,7 +2,7 @@
 
 // The agent of a node: watches the store, computes what policy means here, and has it enforced.
 //
-//   syncer (threads) --post--> loop: objects -> model -> graph --deltas--> enforcer (thread)
+//   syncer (threads): objects -> model --post--> loop: graph --deltas--> enforcer (thread)
 //
 // Everything but the enforcer and the syncer's threads runs on the loop given at construction.
 

@@ -17,9 +17,44 @@ using base::Error;
 using base::ErrorCode;
 using base::Result;
 
-struct Change {
-  Key key;
-  std::optional<Entry> entry;
+// Of a snapshot and scope, read but not yet taken by the executor.
+constexpr size_t k_pages_ahead = 2;
+
+using Task = SyncerSink::Task;
+
+// How many pages of a source the executor has not taken yet. Shared, since tasks outlive sources.
+class Backlog {
+ public:
+  void add() {
+    const std::lock_guard lock(mutex_);
+    ++pages_;
+  }
+  void take() {
+    {
+      const std::lock_guard lock(mutex_);
+      --pages_;
+    }
+    taken_.notify_all();
+  }
+  // False: closed.
+  bool wait_for_room() {
+    std::unique_lock lock(mutex_);
+    taken_.wait(lock, [this] { return closed_ || pages_ < k_pages_ahead; });
+    return !closed_;
+  }
+  void close() {
+    {
+      const std::lock_guard lock(mutex_);
+      closed_ = true;
+    }
+    taken_.notify_all();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable taken_;
+  size_t pages_ = 0;
+  bool closed_ = false;
 };
 
 std::string describe(const Scope& scope) {
@@ -35,13 +70,21 @@ std::string describe(const Scope& scope) {
 class Syncer::Outlet : public std::enable_shared_from_this<Outlet> {
  public:
   Outlet(SyncerSink& sink, Executor executor, size_t sources)
-      : sink_(&sink), executor_(std::move(executor)), behind_(sources) {}
+      : sink_(&sink), reading_sink_(sink), executor_(std::move(executor)), behind_(sources) {}
 
-  void post(std::vector<Change> changes) {
-    if (changes.empty()) return;
-    post_task([changes = std::move(changes)](const Outlet& outlet) mutable {
-      for (auto& change : changes)
-        if (outlet.sink_ != nullptr) outlet.sink_->on_change(change.key, std::move(change.entry));
+  // Of a source's thread, which ends before the sink does.
+  SyncerSink& sink() const { return reading_sink_; }
+
+  // `backlog`, when there is one, is told that the executor has taken them.
+  void post(std::vector<Task> tasks, std::shared_ptr<Backlog> backlog = nullptr) {
+    if (tasks.empty()) return;
+    if (backlog) backlog->add();
+    // Shared, since a std::function's target must be copyable.
+    const auto shared = std::make_shared<std::vector<Task>>(std::move(tasks));
+    post_task([shared, backlog = std::move(backlog)](const Outlet& outlet) {
+      for (auto& task : *shared)
+        if (outlet.sink_ != nullptr) std::exchange(task, {})();
+      if (backlog) backlog->take();
     });
   }
 
@@ -67,7 +110,8 @@ class Syncer::Outlet : public std::enable_shared_from_this<Outlet> {
   }
 
   std::recursive_mutex mutex_;  // the sink may destroy the syncer
-  SyncerSink* sink_;            // null: closed
+  SyncerSink* sink_;            // of the executor's tasks; null: closed
+  SyncerSink& reading_sink_;
   const Executor executor_;
   std::atomic<size_t> behind_;
 };
@@ -91,6 +135,7 @@ class Syncer::Source final : public Watcher {
       stopping_ = true;
     }
     wake_.notify_all();
+    backlog_->close();
   }
   void join() { thread_.join(); }
 
@@ -103,6 +148,9 @@ class Syncer::Source final : public Watcher {
   Result<> list();
   Error watch();
   bool pause(const Error& error);
+  Task read(const Key& key, std::optional<Entry> entry) {
+    return outlet_.sink().on_change(key, std::move(entry));
+  }
 
   Store& store_;
   const Scope scope_;
@@ -120,24 +168,25 @@ class Syncer::Source final : public Watcher {
   std::condition_variable wake_;
   std::optional<Error> end_;  // of the watch under way
   bool stopping_ = false;
+  const std::shared_ptr<Backlog> backlog_ = std::make_shared<Backlog>();
   std::thread thread_;
 };
 
 void Syncer::Source::on_events(std::span<const Event> events) {
-  std::vector<Change> changes;
-  changes.reserve(events.size());
+  std::vector<Task> tasks;
+  tasks.reserve(events.size());
   for (const auto& event : events) {
     position_ = event.entry.revision;
     if (event.type == Event::Type::removed) {
       known_.erase(event.entry.key);
-      changes.push_back({event.entry.key, std::nullopt});
+      tasks.push_back(read(event.entry.key, std::nullopt));
     } else {
       known_[event.entry.key] = event.entry.revision;
-      changes.push_back({event.entry.key, event.entry});
+      tasks.push_back(read(event.entry.key, event.entry));
     }
   }
   moved_ = true;
-  outlet_.post(std::move(changes));
+  outlet_.post(std::move(tasks));
 }
 
 void Syncer::Source::on_progress(Revision revision) {
@@ -174,22 +223,24 @@ Result<> Syncer::Source::list() {
   std::map<Key, Revision> unseen = known_;
   List page;
   do {
+    if (!backlog_->wait_for_room()) return base::fail(ErrorCode::unavailable, "stopping");
     MARGAY_TRY(page, store_.list(scope_, {.limit = page_size_, .resume = page.resume}));
-    std::vector<Change> changes;
+    std::vector<Task> tasks;
     for (auto& entry : page.entries) {
       unseen.erase(entry.key);
       const auto [known, added] = known_.try_emplace(entry.key, entry.revision);
       if (!added && known->second == entry.revision) continue;
       known->second = entry.revision;
-      changes.push_back({entry.key, std::move(entry)});
+      const Key& key = known->first;
+      tasks.push_back(read(key, std::move(entry)));
     }
-    outlet_.post(std::move(changes));
+    outlet_.post(std::move(tasks), backlog_);
   } while (!page.resume.empty());
 
-  std::vector<Change> gone;
+  std::vector<Task> gone;
   for (const auto& [key, revision] : unseen) {
     known_.erase(key);
-    gone.push_back({key, std::nullopt});
+    gone.push_back(read(key, std::nullopt));
   }
   outlet_.post(std::move(gone));
   position_ = page.revision;

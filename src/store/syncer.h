@@ -4,6 +4,8 @@
 // A watch that is lost is taken up from where it was; history that is gone becomes a new list, of
 // which only the differences are told. What receives the stream never sees a gap, a repeat or an
 // error: an unreachable store only makes it late.
+//
+//   a thread for each scope: list, watch, read objects --tasks--> executor: act on them, in order
 
 #include <chrono>
 #include <functional>
@@ -18,10 +20,14 @@ namespace margay::store {
 
 class SyncerSink {
  public:
+  using Task = std::function<void()>;
+
   virtual ~SyncerSink() = default;
-  // The object as it is now; no entry: it is gone. For each key in the order of its changes.
-  virtual void on_change(const Key& key, std::optional<Entry> entry) = 0;
-  // Once: everything that existed at the start has been told.
+  // The object as it is now; no entry: it is gone. Called on threads of the store and the syncer,
+  // several scopes at once, those of one scope in the order of their changes. What needs nothing
+  // but the object is done here; the rest is the task, which runs on the executor in that order.
+  virtual Task on_change(const Key& key, std::optional<Entry> entry) = 0;
+  // On the executor, once: everything that existed at the start has been told.
   virtual void on_in_sync() = 0;
 };
 
@@ -36,11 +42,13 @@ class Syncer {
   // Called from any thread; must not wait for a task to run.
   using Executor = std::function<void(std::function<void()>)>;
 
-  // Starts. The sink is called in the executor's tasks only. Store and sink must outlive this.
+  // Starts. Store and sink must outlive this. A snapshot is read no faster than the executor takes
+  // it: a few pages of each scope wait.
   Syncer(Store& store, std::vector<Scope> scopes, SyncerSink& sink, Executor executor,
          const SyncerOptions& options = {});
-  // The sink is not called any more once this returns; tasks that are still queued do nothing, and
-  // may run later. A call of the store that is under way is waited for.
+  // The sink is not called, and none of its tasks run, once this returns: those that are still
+  // queued do nothing, and may run later. A call of the store that is under way is waited for. Not
+  // from SyncerSink::on_change.
   ~Syncer();
 
  private:

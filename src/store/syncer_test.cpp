@@ -60,7 +60,10 @@ class TaskQueue {
 // Keeps what it is told and checks what must hold at each step.
 class CheckingSink final : public SyncerSink {
  public:
-  void on_change(const Key& key, std::optional<Entry> entry) override {
+  Task on_change(const Key& key, std::optional<Entry> entry) override {
+    return [this, key, entry = std::move(entry)] { note(key, entry); };
+  }
+  void note(const Key& key, const std::optional<Entry>& entry) {
     ++changes;
     if (!entry) {
       EXPECT_TRUE(objects.erase(key)) << key.name << " is gone, but was never there";
@@ -280,6 +283,33 @@ TEST_F(SyncerTest, TellsNothingOfWhatDidNotChangeInAListTakenAgain) {
   EXPECT_EQ(sink_.objects, stored());
 }
 
+TEST_F(SyncerTest, ReadsObjectsBesideTheExecutorAndNoFasterThanItTakesThem) {
+  struct CountingSink final : SyncerSink {
+    Task on_change(const Key&, std::optional<Entry>) override {
+      EXPECT_NE(std::this_thread::get_id(), executor) << "the executor has better things to do";
+      ++read;
+      return [this] {
+        EXPECT_EQ(std::this_thread::get_id(), executor);
+        most_waiting = std::max(most_waiting, read - taken++);
+      };
+    }
+    void on_in_sync() override { in_sync = true; }
+    const std::thread::id executor = std::this_thread::get_id();
+    std::atomic<size_t> read = 0;
+    size_t taken = 0;
+    size_t most_waiting = 0;
+    bool in_sync = false;
+  };
+  constexpr size_t k_objects = 500;
+  for (size_t i = 0; i < k_objects; ++i)
+    ASSERT_TRUE(store_->create({"things", "ns", fmt::format("object-{:03}", i)}, ""));
+  CountingSink sink;
+  const Syncer syncer(*store_, {{"things"}}, sink, queue_.executor(), k_fast);
+  ASSERT_TRUE(queue_.run_until([&] { return sink.in_sync; }));
+  EXPECT_EQ(sink.taken, k_objects);
+  EXPECT_LE(sink.most_waiting, 4 * k_fast.page_size);
+}
+
 TEST_F(SyncerTest, CallsNothingOnceItIsGone) {
   for (int i = 0; i < 20; ++i) ASSERT_TRUE(store_->create(key(i), ""));
   auto syncer = std::make_unique<Syncer>(*store_, std::vector<Scope>{{"things"}}, sink_,
@@ -295,7 +325,9 @@ TEST_F(SyncerTest, CallsNothingOnceItIsGone) {
 
 TEST_F(SyncerTest, CanBeDestroyedByItsSink) {
   struct DestroyingSink final : SyncerSink {
-    void on_change(const Key&, std::optional<Entry>) override { ++calls; }
+    Task on_change(const Key&, std::optional<Entry>) override {
+      return [this] { ++calls; };
+    }
     void on_in_sync() override { syncer.reset(); }
     std::unique_ptr<Syncer> syncer;
     int calls = 0;
