@@ -153,6 +153,9 @@ std::optional<Decision> Evaluator::Impl::ask_tier(std::span<const Policy* const>
                     .policy = policy->key,
                     .rule = *rule};
   }
+  const auto known = model_.tiers.find(tier);
+  if (known != model_.tiers.end() && known->second.default_action == Action::pass)
+    return std::nullopt;
   return Decision{.by = Decision::By::end_of_tier, .tier = tier, .policy = policies.back()->key};
 }
 

@@ -4,10 +4,13 @@
 
 #include "policy/graph/active_rules.h"
 #include "policy/graph/endpoint_programs.h"
+#include "policy/graph/host_endpoint_interfaces.h"
 #include "policy/graph/ip_sets.h"
 #include "policy/graph/routes.h"
+#include "policy/graph/services.h"
 #include "policy/graph/tracked.h"
 #include "policy/graph/tunnels.h"
+#include "policy/graph/workload_owners.h"
 
 namespace margay::policy {
 namespace {
@@ -34,6 +37,11 @@ void append_rules(std::vector<Delta>& deltas, auto& difference) {
   for (auto& [key, value] : difference.updated)
     deltas.emplace_back(Update{key, std::move(value.rules)});
 }
+void append_unprogrammed(std::vector<Delta>& deltas, auto difference) {
+  for (auto& [key, value] : difference.updated)
+    deltas.emplace_back(UnprogrammedUpdate{std::move(value)});
+  for (const auto& key : difference.removed) deltas.emplace_back(UnprogrammedRemove{key});
+}
 template <typename Remove>
 void append_removals(std::vector<Delta>& deltas, const auto& keys) {
   for (const auto& key : keys) deltas.emplace_back(Remove{key});
@@ -57,28 +65,39 @@ class Graph::Impl {
   void operator()(const Change<std::string, IPPool>& change);
   void operator()(const Change<std::string, Host>& change);
   void operator()(const Change<Prefix, Block>& change);
+  void operator()(const Change<std::string, HostInterface>& change);
+  void operator()(const Change<ServiceKey, Service>& change);
+  void operator()(const Change<EndpointSliceKey, EndpointSlice>& change);
 
   void on_in_sync() { in_sync_ = true; }
   std::vector<Delta> flush();
   Counts counts() const;
 
  private:
+  // Gives each local endpoint what it owns, and to the nodes that program it.
+  void resolve_owners();
+
   std::string node_;
   bool in_sync_ = false;
   bool told_in_sync_ = false;
-  size_t workload_count_ = 0;  // in the whole cluster
+  size_t workload_count_ = 0, host_endpoint_count_ = 0;  // in the whole cluster
 
   IPSets sets_;
   ActiveRules<PolicyKey> policies_{RulesOf::policy, sets_};
   ActiveRules<std::string> profiles_{RulesOf::profile, sets_};
   EndpointPrograms endpoints_{policies_, profiles_};
+  WorkloadOwners workload_owners_;
+  HostEndpointInterfaces host_endpoints_{
+      [this](const std::string& name) { return workload_owners_.owner_of_interface(name); }};
   Routes routes_;
+  Services services_;
   Tunnels tunnels_;
   Tracked<std::string, IPPool> pools_;
   Tracked<std::string, Host> hosts_;
 };
 
-Graph::Impl::Impl(std::string node) : node_(std::move(node)), routes_(node_), tunnels_(node_) {
+Graph::Impl::Impl(std::string node)
+    : node_(std::move(node)), routes_(node_), services_(node_), tunnels_(node_) {
   (*this)(Change<std::string, Profile>{std::string(k_default_allow_profile), std::nullopt});
 }
 
@@ -119,14 +138,10 @@ void Graph::Impl::operator()(const Change<WorkloadKey, WorkloadEndpoint>& change
     workload_count_ +=
         sets_.set_item(item_id(change.key), {as_nets(endpoint.addresses), endpoint.ports},
                        endpoint.labels, endpoint.profiles);
-    if (!is_local) return;
-    endpoints_.set_endpoint(endpoint);
-    routes_.set_workload(endpoint);
+    if (is_local) workload_owners_.set_workload(endpoint);
   } else {
     workload_count_ -= sets_.remove_item(item_id(change.key));
-    if (!is_local) return;
-    endpoints_.remove_endpoint(change.key);
-    routes_.remove_workload(change.key);
+    if (is_local) workload_owners_.remove_workload(change.key);
   }
 }
 
@@ -134,12 +149,13 @@ void Graph::Impl::operator()(const Change<HostEndpointKey, HostEndpoint>& change
   const bool is_local = change.key.node == node_;
   if (change.value) {
     const HostEndpoint& endpoint = *change.value;
-    sets_.set_item(item_id(change.key), {as_nets(endpoint.expected_addresses), endpoint.ports},
-                   endpoint.labels, endpoint.profiles);
-    if (is_local) endpoints_.set_endpoint(endpoint);
+    host_endpoint_count_ +=
+        sets_.set_item(item_id(change.key), {as_nets(endpoint.expected_addresses), endpoint.ports},
+                       endpoint.labels, endpoint.profiles);
+    if (is_local) host_endpoints_.set_host_endpoint(endpoint);
   } else {
-    sets_.remove_item(item_id(change.key));
-    if (is_local) endpoints_.remove_endpoint(change.key);
+    host_endpoint_count_ -= sets_.remove_item(item_id(change.key));
+    if (is_local) host_endpoints_.remove_host_endpoint(change.key);
   }
 }
 
@@ -161,6 +177,7 @@ void Graph::Impl::operator()(const Change<std::string, IPPool>& change) {
 
 void Graph::Impl::operator()(const Change<std::string, Host>& change) {
   hosts_.assign(change.key, change.value);
+  services_.set_zone(change.key, change.value ? change.value->zone : "");
   if (change.value) {
     routes_.set_host(*change.value);
     tunnels_.set_host(*change.value);
@@ -177,12 +194,54 @@ void Graph::Impl::operator()(const Change<Prefix, Block>& change) {
     routes_.remove_block(change.key);
 }
 
+void Graph::Impl::operator()(const Change<std::string, HostInterface>& change) {
+  if (change.value)
+    host_endpoints_.set_interface(*change.value);
+  else
+    host_endpoints_.remove_interface(change.key);
+}
+
+void Graph::Impl::operator()(const Change<ServiceKey, Service>& change) {
+  if (change.value)
+    services_.set_service(*change.value);
+  else
+    services_.remove_service(change.key);
+}
+
+void Graph::Impl::operator()(const Change<EndpointSliceKey, EndpointSlice>& change) {
+  if (change.value)
+    services_.set_slice(*change.value);
+  else
+    services_.remove_slice(change.key);
+}
+
+void Graph::Impl::resolve_owners() {
+  workload_owners_.resolve();
+  const auto workloads = workload_owners_.take_difference();
+  for (const auto& [key, endpoint] : workloads.updated) {
+    endpoints_.set_endpoint(endpoint);
+    routes_.set_workload(endpoint);
+  }
+  for (const WorkloadKey& key : workloads.removed) {
+    endpoints_.remove_endpoint(key);
+    routes_.remove_workload(key);
+  }
+  if (!workloads.updated.empty() || !workloads.removed.empty())
+    host_endpoints_.on_workload_interfaces_changed();
+  host_endpoints_.resolve();
+  const auto host_endpoints = host_endpoints_.take_difference();
+  for (const auto& [key, endpoint] : host_endpoints.updated) endpoints_.set_endpoint(endpoint);
+  for (const HostEndpointKey& key : host_endpoints.removed) endpoints_.remove_endpoint(key);
+}
+
 std::vector<Delta> Graph::Impl::flush() {
   if (!in_sync_) return {};
+  resolve_owners();
   endpoints_.resolve();
   policies_.compile();
   profiles_.compile();
   routes_.resolve();
+  services_.resolve();
 
   auto sets = sets_.take_difference();
   auto policies = policies_.take_difference();
@@ -193,6 +252,7 @@ std::vector<Delta> Graph::Impl::flush() {
   auto pools = pools_.take_difference();
   auto tunnels = tunnels_.take_difference();
   auto routes = routes_.take_difference();
+  auto services = services_.take_difference();
 
   // What is referred to comes first; policy comes before the routes that bring traffic.
   std::vector<Delta> deltas = std::move(sets.updates);
@@ -204,7 +264,9 @@ std::vector<Delta> Graph::Impl::flush() {
   append_updates<PoolUpdate>(deltas, pools);
   append_updates<TunnelUpdate>(deltas, tunnels);
   append_updates<RouteUpdate>(deltas, routes);
+  append_updates<ServiceUpdate>(deltas, services);
 
+  append_removals<ServiceRemove>(deltas, services.removed);
   append_removals<RouteRemove>(deltas, routes.removed);
   for (const auto& [node, family] : tunnels.removed)
     deltas.emplace_back(TunnelRemove{node, family});
@@ -215,6 +277,9 @@ std::vector<Delta> Graph::Impl::flush() {
   append_removals<ProfileRemove>(deltas, profiles.removed);
   append_removals<PolicyRemove>(deltas, policies.removed);
   append_removals<SetRemove>(deltas, sets.removed);
+  append_unprogrammed(deltas, workload_owners_.take_unprogrammed_difference());
+  append_unprogrammed(deltas, host_endpoints_.take_unprogrammed_difference());
+  append_unprogrammed(deltas, services_.take_unprogrammed_difference());
   if (!std::exchange(told_in_sync_, true)) deltas.emplace_back(InSync{});
   return deltas;
 }
@@ -227,7 +292,7 @@ Graph::Counts Graph::Impl::counts() const {
           .profiles = profiles_.source_count(),
           .workloads = workload_count_,
           .hosts = hosts_.size(),
-          .host_endpoints = endpoints_.host_endpoint_count()};
+          .host_endpoints = host_endpoint_count_};
 }
 
 Graph::Graph(std::string node) : impl_(std::make_unique<Impl>(std::move(node))) {}

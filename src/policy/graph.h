@@ -21,8 +21,10 @@ class Graph {
   explicit Graph(std::string node);
   ~Graph();
 
+  // Host interfaces are those of this node, without workloads' ones.
   void on_change(const ModelChange& change);
-  // The snapshot is complete: the next flush ends with InSync. Call once.
+  // The snapshot is complete, the host's interfaces included: the next flush ends with InSync. Call
+  // once.
   void on_in_sync();
 
   // Emits what has changed since the last flush. Before on_in_sync nothing is emitted: a data

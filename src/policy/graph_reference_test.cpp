@@ -1,15 +1,23 @@
 #include "policy/graph_reference.h"
 
 #include <algorithm>
+#include <set>
+#include <utility>
 
 #include "policy/compile_rules.h"
 #include "policy/evaluate.h"
 #include "policy/order.h"
+#include "policy/service_program.h"
 
 namespace margay::policy {
 namespace {
 
 // ---- endpoints --------------------------------------------------------------------------------
+
+Action end_of(const Model& model, const std::string& tier) {
+  const auto found = model.tiers.find(tier);
+  return found == model.tiers.end() ? Action::deny : found->second.default_action;
+}
 
 std::vector<ProgramTier> by_tier(const Model& model, const std::vector<const Policy*>& ingress,
                                  const std::vector<const Policy*>& egress) {
@@ -19,6 +27,7 @@ std::vector<ProgramTier> by_tier(const Model& model, const std::vector<const Pol
   std::vector<ProgramTier> program;
   for (const Rank& rank : tiers) {
     ProgramTier& tier = program.emplace_back(ProgramTier{.name = rank.name});
+    tier.default_action = end_of(model, rank.name);
     for (const Policy* policy : ingress)
       if (policy->key.tier == tier.name) tier.ingress.push_back(policy->key);
     for (const Policy* policy : egress)
@@ -42,7 +51,7 @@ std::vector<ProgramTier> host_stage(const Model& model, const HostEndpoint& endp
 
 ProgramHostEndpoint host_program(const Model& model, const HostEndpoint& endpoint) {
   const auto is_normal = [](const Policy& p) { return !p.do_not_track && !p.pre_dnat; };
-  return {
+  ProgramHostEndpoint program{
       .endpoint = endpoint,
       .untracked = host_stage(
           model, endpoint, [](const Policy& p) { return p.do_not_track; }, true),
@@ -53,6 +62,123 @@ ProgramHostEndpoint host_program(const Model& model, const HostEndpoint& endpoin
           true),
       .normal = host_stage(model, endpoint, is_normal, true),
   };
+  for (auto* tiers : {&program.untracked, &program.pre_dnat})
+    for (ProgramTier& tier : *tiers) tier.default_action = Action::pass;
+  return program;
+}
+
+// ---- owners -------------------------------------------------------------------------------------
+
+// Walks through local workloads, who comes first has what it claims.
+class Workloads {
+ public:
+  Workloads(const Model& model, const std::string& node) {
+    for (const auto& [key, endpoint] : model.workloads)
+      if (key.node == node) give_interface(endpoint);
+    // Those that carry traffic come before those that do not.
+    for (const bool carries : {true, false})
+      for (auto& [key, endpoint] : programmed)
+        if ((endpoint.admin_up && !endpoint.interface_name.empty()) == carries)
+          give_addresses(endpoint);
+  }
+
+  std::map<WorkloadKey, WorkloadEndpoint> programmed;
+  std::map<WorkloadKey, std::string> reasons;
+  std::map<std::string, WorkloadKey> interfaces;
+
+ private:
+  void give_interface(const WorkloadEndpoint& endpoint) {
+    if (endpoint.interface_name.empty() ||
+        interfaces.try_emplace(endpoint.interface_name, endpoint.key).second) {
+      programmed[endpoint.key] = endpoint;
+      return;
+    }
+    reasons[endpoint.key] = "interface " + endpoint.interface_name + " is that of " +
+                            interfaces.at(endpoint.interface_name).id();
+  }
+
+  void give_addresses(WorkloadEndpoint& endpoint) {
+    const auto give = [&](const char* what, auto& owners, const IPAddress& address) {
+      const auto [owner, is_new] = owners.try_emplace(address, endpoint.key);
+      if (owner->second == endpoint.key) return true;
+      std::string& reason = reasons[endpoint.key];
+      reason += (reason.empty() ? "" : "; ") + std::string(what) + " " + address.to_string() +
+                " is that of " + owner->second.id();
+      return false;
+    };
+    std::erase_if(endpoint.addresses,
+                  [&](const IPAddress& address) { return !give("address", addresses_, address); });
+    std::erase_if(endpoint.floating_ips, [&](const FloatingIP& ip) {
+      return !give("floating IP", floating_ips_, ip.external);
+    });
+  }
+
+  std::map<IPAddress, WorkloadKey> addresses_, floating_ips_;
+};
+
+std::string first_with(const Model& model, const std::string& node, auto condition) {
+  for (const auto& [key, endpoint] : model.host_endpoints)
+    if (key.node == node && condition(endpoint)) return key.name;
+  return {};
+}
+
+// The name of the host endpoint that governs an interface by name or address; empty: none.
+std::string governor(const Model& model, const std::string& node, const std::string& interface) {
+  const auto named =
+      first_with(model, node, [&](const HostEndpoint& e) { return e.interface_name == interface; });
+  const auto there = model.interfaces.find(interface);
+  if (!named.empty() || there == model.interfaces.end()) return named;
+  return first_with(model, node, [&](const HostEndpoint& e) {
+    return e.interface_name.empty() &&
+           std::ranges::any_of(there->second.addresses, [&](const IPAddress& address) {
+             return std::ranges::count(e.expected_addresses, address) > 0;
+           });
+  });
+}
+
+void add_host_endpoint(ProgramState& state, const Model& model, const Workloads& workloads,
+                       const HostEndpoint& endpoint) {
+  const HostEndpointKey& key = endpoint.key;
+  ProgramHostEndpoint program = host_program(model, endpoint);
+  const auto for_all =
+      first_with(model, key.node, [](const HostEndpoint& e) { return e.interface_name == "*"; });
+  std::set<std::string> names;
+  for (const auto& [name, interface] : model.interfaces) names.insert(name);
+  if (endpoint.interface_name == "*") {
+    program.every_other_interface = for_all == key.name;
+    program.untracked.clear();
+  } else if (!endpoint.interface_name.empty()) {
+    names.insert(endpoint.interface_name);
+  }
+  std::string reason = endpoint.interface_name == "*"
+                           ? "host endpoint " + for_all + " is the one for *"
+                           : "no interface has one of its expectedIPs";
+  bool has_reason = false;
+  for (const std::string& name : names) {
+    const bool named = endpoint.interface_name == name;
+    const bool expected =
+        endpoint.interface_name.empty() && model.interfaces.contains(name) &&
+        std::ranges::any_of(model.interfaces.at(name).addresses, [&](const IPAddress& address) {
+          return std::ranges::count(endpoint.expected_addresses, address) > 0;
+        });
+    if (!named && !expected) continue;
+    const auto workload = workloads.interfaces.find(name);
+    if (workload != workloads.interfaces.end()) {
+      if (named) reason = "interface " + name + " is that of " + workload->second.id();
+      continue;
+    }
+    const std::string winner = governor(model, key.node, name);
+    if (winner == key.name) {
+      program.interfaces.push_back(name);
+    } else if (!std::exchange(has_reason, true)) {
+      reason = "interface " + name + " is that of host endpoint " + winner;
+    }
+  }
+  if (program.interfaces.empty() && !program.every_other_interface) {
+    state.unprogrammed[key] = {.key = key, .reason = reason};
+    return;
+  }
+  state.host_endpoints[key] = std::move(program);
 }
 
 // ---- rules and sets ---------------------------------------------------------------------------
@@ -136,8 +262,8 @@ class RouteReference {
 
   // The strongest claims first: an earlier route to a destination stays.
   void add_all() {
-    for (const auto& [key, endpoint] : model_.workloads)
-      if (key.node == node_ && endpoint.admin_up && !endpoint.interface_name.empty())
+    for (const auto& [key, endpoint] : Workloads(model_, node_).programmed)
+      if (endpoint.admin_up && !endpoint.interface_name.empty())
         for (const IPAddress& address : endpoint.addresses)
           add({.destination = Prefix(address),
                .kind = Kind::local_workload,
@@ -211,29 +337,64 @@ void add_tunnels(ProgramState& state, const Model& model, const std::string& nod
   }
 }
 
+// ---- services -----------------------------------------------------------------------------------
+
+void add_services(ProgramState& state, const Model& model, const std::string& node) {
+  ServiceView view{.node = node, .zone = {}};
+  if (const auto self = model.hosts.find(node); self != model.hosts.end())
+    view.zone = self->second.zone;
+  std::vector<const Service*> oldest_first;
+  for (const auto& [key, service] : model.services) oldest_first.push_back(&service);
+  std::ranges::stable_sort(oldest_first, {}, &Service::created);
+  std::map<FrontendKey, std::string> owners;
+  for (const Service* service : oldest_first) {
+    std::vector<const EndpointSlice*> slices;
+    for (const auto& [key, slice] : model.endpoint_slices)
+      if (slice.service == service->key) slices.push_back(&slice);
+    ProgramService program = program_of(*service, slices, view);
+    std::string reason;
+    for (ProgramServicePort& port : program.ports)
+      std::erase_if(port.frontends, [&](const ProgramFrontend& frontend) {
+        const FrontendKey claimed = key_of(port, frontend);
+        const auto& owner = owners.try_emplace(claimed, service->key.id()).first->second;
+        if (owner == service->key.id()) return false;
+        reason += (reason.empty() ? "" : "; ") + to_string(claimed) + " is that of " + owner;
+        return true;
+      });
+    std::erase_if(program.ports, [](const auto& port) { return port.frontends.empty(); });
+    if (!reason.empty())
+      state.unprogrammed[service->key] = {
+          .key = service->key, .partly = !program.ports.empty(), .reason = reason};
+    if (!program.ports.empty()) state.services[service->key] = std::move(program);
+  }
+}
+
 }  // namespace
 
 ProgramState reference_program(const Model& model, const std::string& node) {
   ProgramState state;
-  for (const auto& [key, endpoint] : model.workloads) {
-    if (key.node != node) continue;
+  const Workloads workloads(model, node);
+  for (const auto& [key, reason] : workloads.reasons)
+    state.unprogrammed[key] = {
+        .key = key, .partly = workloads.programmed.contains(key), .reason = reason};
+  for (const auto& [key, endpoint] : workloads.programmed) {
     const auto tiers = by_tier(model, applicable_policies(model, endpoint, Direction::ingress),
                                applicable_policies(model, endpoint, Direction::egress));
     state.workloads[key] = {endpoint, tiers};
     add_policies(state, model, tiers);
     add_profiles(state, model, endpoint.profiles);
   }
-  for (const auto& [key, endpoint] : model.host_endpoints) {
-    if (key.node != node) continue;
-    const ProgramHostEndpoint program = host_program(model, endpoint);
+  for (const auto& [key, endpoint] : model.host_endpoints)
+    if (key.node == node) add_host_endpoint(state, model, workloads, endpoint);
+  for (const auto& [key, program] : state.host_endpoints) {
     for (const auto* tiers :
          {&program.untracked, &program.pre_dnat, &program.forward, &program.normal})
       add_policies(state, model, *tiers);
-    add_profiles(state, model, endpoint.profiles);
-    state.host_endpoints[key] = program;
+    add_profiles(state, model, program.endpoint.profiles);
   }
   RouteReference(state, model, node).add_all();
   add_tunnels(state, model, node);
+  add_services(state, model, node);
   state.pools = model.pools;
   state.hosts = model.hosts;
   state.in_sync = true;

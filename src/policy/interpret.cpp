@@ -33,8 +33,8 @@ class Interpreter {
   bool matches(const ProgramRule& rule) const;
   // The action of the first rule but Log that matches.
   std::optional<Action> first_action(const std::vector<ProgramRule>& rules) const;
-  // Pass when no policy applies or a rule says so; Deny at the end of the tier.
-  Action ask_tier(const std::vector<PolicyKey>& policies, Direction direction) const;
+  // Pass when no policy applies or a rule says so; the tier's default at its end.
+  Action ask_tier(const ProgramTier& tier, Direction direction) const;
 
  private:
   bool matches(const ProgramEntity& entity, const Side& side) const;
@@ -88,12 +88,13 @@ const std::vector<ProgramRule>& rules_of(const ProgramRules& rules, Direction di
   return direction == Direction::ingress ? rules.ingress : rules.egress;
 }
 
-Action Interpreter::ask_tier(const std::vector<PolicyKey>& policies, Direction direction) const {
+Action Interpreter::ask_tier(const ProgramTier& tier, Direction direction) const {
+  const auto& policies = direction == Direction::ingress ? tier.ingress : tier.egress;
   if (policies.empty()) return Action::pass;
   for (const PolicyKey& key : policies)
     if (const auto action = first_action(rules_of(state_.policies.at(key), direction)))
       return *action;
-  return Action::deny;
+  return tier.default_action;
 }
 
 }  // namespace
@@ -108,8 +109,7 @@ Verdict interpret(const ProgramState& state, const WorkloadKey& workload, Direct
   if (!program.endpoint.admin_up) return Verdict::deny;
   const Interpreter interpreter(state, packet);
   for (const ProgramTier& tier : program.tiers) {
-    const auto& policies = direction == Direction::ingress ? tier.ingress : tier.egress;
-    const Action action = interpreter.ask_tier(policies, direction);
+    const Action action = interpreter.ask_tier(tier, direction);
     if (action != Action::pass) return action == Action::allow ? Verdict::allow : Verdict::deny;
   }
   for (const std::string& profile : program.endpoint.profiles)

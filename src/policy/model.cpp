@@ -27,6 +27,16 @@ std::map<std::string, IPPool>& table(Model& m, const Change<std::string, IPPool>
 }
 std::map<std::string, Host>& table(Model& m, const Change<std::string, Host>&) { return m.hosts; }
 std::map<Prefix, Block>& table(Model& m, const Change<Prefix, Block>&) { return m.blocks; }
+std::map<std::string, HostInterface>& table(Model& m, const Change<std::string, HostInterface>&) {
+  return m.interfaces;
+}
+std::map<ServiceKey, Service>& table(Model& m, const Change<ServiceKey, Service>&) {
+  return m.services;
+}
+std::map<EndpointSliceKey, EndpointSlice>& table(Model& m,
+                                                 const Change<EndpointSliceKey, EndpointSlice>&) {
+  return m.endpoint_slices;
+}
 
 template <typename K, typename V>
 void append_changes(std::vector<ModelChange>& changes, const std::map<K, V>& from) {
@@ -58,6 +68,9 @@ std::vector<ModelChange> Model::changes() const {
   append_changes(changes, pools);
   append_changes(changes, hosts);
   append_changes(changes, blocks);
+  append_changes(changes, interfaces);
+  append_changes(changes, services);
+  append_changes(changes, endpoint_slices);
   return changes;
 }
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/address.h"
+#include "policy/service.h"
 #include "selector/selector.h"
 
 namespace margay::policy {
@@ -105,7 +106,8 @@ struct Policy {
 
 struct Tier {
   std::string name;
-  std::optional<double> order;  // unset: last
+  std::optional<double> order;           // unset: last
+  Action default_action = Action::deny;  // when no rule of the tier decided: deny or pass
   bool operator==(const Tier&) const = default;
 };
 
@@ -204,6 +206,7 @@ struct Host {
   std::optional<Prefix> v4_subnet, v6_subnet;  // of the address's link: tells cross-subnet
   std::optional<IPAddress> vxlan_v4, vxlan_v6;
   std::string vxlan_mac, vxlan_mac_v6;
+  std::string zone;  // topology.kubernetes.io/zone; empty: none
   bool operator==(const Host&) const = default;
 };
 
@@ -213,6 +216,14 @@ struct Block {
   std::string node;                           // empty: no affinity
   std::map<IPAddress, std::string> borrowed;  // address -> the node that uses it
   bool operator==(const Block&) const = default;
+};
+
+// An interface of the host itself, not of a workload, on the node whose view the model is: found
+// out there, by the platform, and not in the datastore.
+struct HostInterface {
+  std::string name;
+  std::vector<IPAddress> addresses;  // in order
+  bool operator==(const HostInterface&) const = default;
 };
 
 // One change: the value, or nothing for "gone". Keys that a value repeats must agree with it.
@@ -227,7 +238,9 @@ using ModelChange =
     std::variant<Change<std::string, Tier>, Change<PolicyKey, Policy>, Change<std::string, Profile>,
                  Change<WorkloadKey, WorkloadEndpoint>, Change<HostEndpointKey, HostEndpoint>,
                  Change<NetworkSetKey, NetworkSet>, Change<std::string, IPPool>,
-                 Change<std::string, Host>, Change<Prefix, Block>>;
+                 Change<std::string, Host>, Change<Prefix, Block>,
+                 Change<std::string, HostInterface>, Change<ServiceKey, Service>,
+                 Change<EndpointSliceKey, EndpointSlice>>;
 
 // The whole model as values: what the evaluator reads, and what a graph's input adds up to.
 struct Model {
@@ -240,6 +253,9 @@ struct Model {
   std::map<std::string, IPPool> pools;
   std::map<std::string, Host> hosts;
   std::map<Prefix, Block> blocks;
+  std::map<std::string, HostInterface> interfaces;  // of one node
+  std::map<ServiceKey, Service> services;
+  std::map<EndpointSliceKey, EndpointSlice> endpoint_slices;
 
   void apply(const ModelChange& change);
   // The changes that make this model out of an empty one.

@@ -1,12 +1,16 @@
 #pragma once
 
 // What one node enforces, normalised for compilers: selectors have become IP sets, order has
-// become lists. Every data plane compiles this and nothing else. It arrives as deltas, in
-// dependency order: a set before the rule that names it, a policy before the endpoint that lists
-// it, and the reverse for removals. Deltas are idempotent values; `InSync` comes once, after the
-// first complete state.
+// become lists, and what several claim has one owner. Every data plane compiles this and nothing
+// else, and asks nothing more of it: an interface and an address belong to one workload at most, an
+// interface is governed by one host endpoint at most, a frontend belongs to one service, and a
+// profile's rules never pass. It arrives as deltas, in dependency order: a set before the rule that
+// names it, a policy before the endpoint that lists it, and the reverse for removals. Deltas are
+// idempotent values; `InSync` comes once, after the first complete state.
 
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <variant>
@@ -64,17 +68,28 @@ struct ProgramTier {
   std::string name;
   // Those that apply, in order. A direction without any is open to the next tier.
   std::vector<PolicyKey> ingress, egress;
+  // At the end of a direction that has policies: deny, or pass to the next tier. In the stages
+  // before the normal one that have no end (untracked, pre-DNAT) it is pass, whatever the tier.
+  Action default_action = Action::deny;
   bool operator==(const ProgramTier&) const = default;
 };
 
+// No two have the same interface, address or floating IP: what another owns is left out here and
+// told in an Unprogrammed.
 struct ProgramWorkload {
   WorkloadEndpoint endpoint;
   std::vector<ProgramTier> tiers;
   bool operator==(const ProgramWorkload&) const = default;
 };
 
+// One that governs something; the others are told as Unprogrammed.
 struct ProgramHostEndpoint {
   HostEndpoint endpoint;
+  // The interfaces that it governs, in order. One that the endpoint names may not be there yet.
+  std::vector<std::string> interfaces;
+  // It is the one for `*`: every other interface of the host, known here or not, and traffic
+  // between local workloads and the host's processes. `untracked` is then empty.
+  bool every_other_interface = false;
   std::vector<ProgramTier> untracked, pre_dnat, forward, normal;
   bool operator==(const ProgramHostEndpoint&) const = default;
 };
@@ -107,6 +122,54 @@ struct ProgramTunnel {
   IPAddress tunnel_address;
   std::string tunnel_mac;
   bool operator==(const ProgramTunnel&) const = default;
+};
+
+// A way to reach a service.
+struct ProgramFrontend {
+  enum class Kind : uint8_t { cluster_ip, external_ip, load_balancer_ip, node_port };
+  Kind kind = Kind::cluster_ip;
+  std::optional<IPAddress> address;  // unset for node_port: any of the host's own, of the family
+  uint16_t port = 0;
+  bool local_only = false;  // takes `local_backends`, and drops when there is none
+  auto operator<=>(const ProgramFrontend&) const = default;
+};
+
+struct ProgramBackend {
+  IPAddress address;
+  uint16_t port = 0;
+  bool is_local = false;  // on this node
+  auto operator<=>(const ProgramBackend&) const = default;
+};
+
+// One port of a service in one family. Policy is decided on the backend.
+struct ProgramServicePort {
+  std::string name;
+  IPFamily family = IPFamily::v4;
+  uint8_t protocol = 0;
+  std::vector<ProgramFrontend> frontends;  // in order
+  // Those that new flows may be sent to, in order; without any, flows are rejected. Every node
+  // that is in the same zone has the same.
+  std::vector<ProgramBackend> backends;
+  std::vector<ProgramBackend> local_backends;
+  bool operator==(const ProgramServicePort&) const = default;
+};
+
+struct ProgramService {
+  ServiceKey key;
+  std::vector<ProgramServicePort> ports;                // by place in the service, then family
+  std::optional<std::chrono::seconds> client_affinity;  // a client keeps its backend for so long
+  std::vector<Prefix> source_ranges;  // who may use load balancer IPs; empty: everyone
+  bool operator==(const ProgramService&) const = default;
+};
+
+// What is of this node but is not programmed as written, since another has what it claims or there
+// is nothing to programme it on. Not for data planes: for status, logs and metrics.
+struct Unprogrammed {
+  using Key = std::variant<WorkloadKey, HostEndpointKey, ServiceKey>;
+  Key key;
+  bool partly = false;  // the rest of it is programmed
+  std::string reason;   // "interface cali1 is that of k8s/shop/web/eth0"
+  bool operator==(const Unprogrammed&) const = default;
 };
 
 struct SetUpdate {  // the whole set
@@ -173,12 +236,25 @@ struct HostUpdate {
 struct HostRemove {
   std::string name;
 };
+struct ServiceUpdate {
+  ProgramService service;
+};
+struct ServiceRemove {
+  ServiceKey key;
+};
+struct UnprogrammedUpdate {
+  Unprogrammed unprogrammed;
+};
+struct UnprogrammedRemove {  // it is programmed as written, or gone
+  Unprogrammed::Key key;
+};
 struct InSync {};
 
 using Delta =
     std::variant<SetUpdate, SetDelta, SetRemove, PolicyUpdate, PolicyRemove, ProfileUpdate,
                  ProfileRemove, WorkloadUpdate, WorkloadRemove, HostEndpointUpdate,
                  HostEndpointRemove, RouteUpdate, RouteRemove, TunnelUpdate, TunnelRemove,
-                 PoolUpdate, PoolRemove, HostUpdate, HostRemove, InSync>;
+                 PoolUpdate, PoolRemove, HostUpdate, HostRemove, ServiceUpdate, ServiceRemove,
+                 UnprogrammedUpdate, UnprogrammedRemove, InSync>;
 
 }  // namespace margay::policy

@@ -107,6 +107,21 @@ class Applier {
     return {};
   }
   Result<> operator()(const HostRemove& r) { return erase(state_.hosts, r.name, "host " + r.name); }
+  Result<> operator()(const ServiceUpdate& u) {
+    state_.services.insert_or_assign(u.service.key, u.service);
+    return {};
+  }
+  Result<> operator()(const ServiceRemove& r) {
+    return erase(state_.services, r.key, "service " + r.key.id());
+  }
+  Result<> operator()(const UnprogrammedUpdate& u) {
+    state_.unprogrammed.insert_or_assign(u.unprogrammed.key, u.unprogrammed);
+    return {};
+  }
+  Result<> operator()(const UnprogrammedRemove& r) {
+    return erase(state_.unprogrammed, r.key,
+                 "unprogrammed " + std::visit([](const auto& key) { return key.id(); }, r.key));
+  }
   Result<> operator()(const InSync&) {
     if (state_.in_sync) return broken("in sync a second time");
     state_.in_sync = true;

@@ -29,6 +29,8 @@ struct ProgramState {
   std::map<std::pair<std::string, IPFamily>, ProgramTunnel> tunnels;
   std::map<std::string, IPPool> pools;
   std::map<std::string, Host> hosts;
+  std::map<ServiceKey, ProgramService> services;
+  std::map<Unprogrammed::Key, Unprogrammed> unprogrammed;
   bool in_sync = false;
 
   // `invalid` when the delta breaks the protocol; the state is then as it was.

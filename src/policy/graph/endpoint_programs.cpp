@@ -80,9 +80,10 @@ void EndpointPrograms::set_endpoint(const WorkloadEndpoint& endpoint) {
   index_.set_item(id, endpoint.labels, endpoint.profiles);
 }
 
-void EndpointPrograms::set_endpoint(const HostEndpoint& endpoint) {
+void EndpointPrograms::set_endpoint(const GoverningHostEndpoint& governing) {
+  const HostEndpoint& endpoint = governing.endpoint;
   const std::string id = index_id(endpoint.key);
-  endpoints_[id].endpoint = endpoint;
+  endpoints_[id].endpoint = governing;
   changed_.insert(id);
   index_.set_item(id, endpoint.labels, endpoint.profiles);
 }
@@ -126,12 +127,16 @@ void EndpointPrograms::resolve(EndpointRecord& record) {
     workloads_.set(workload->key, {*workload, stage(Stage::normal)});
     profiles = workload->profiles;
   } else {
-    const auto& host = std::get<HostEndpoint>(record.endpoint);
-    host_endpoints_.set(host.key, {.endpoint = host,
-                                   .untracked = stage(Stage::untracked),
-                                   .pre_dnat = stage(Stage::pre_dnat),
-                                   .forward = stage(Stage::forward),
-                                   .normal = stage(Stage::normal)});
+    const auto& [host, interfaces, every_other] = std::get<GoverningHostEndpoint>(record.endpoint);
+    // `*` takes no part in policy before connection tracking.
+    host_endpoints_.set(
+        host.key, {.endpoint = host,
+                   .interfaces = interfaces,
+                   .every_other_interface = every_other,
+                   .untracked = every_other ? std::vector<ProgramTier>() : stage(Stage::untracked),
+                   .pre_dnat = stage(Stage::pre_dnat),
+                   .forward = stage(Stage::forward),
+                   .normal = stage(Stage::normal)});
     profiles = host.profiles;
   }
   hold(record, std::move(named), std::move(profiles));

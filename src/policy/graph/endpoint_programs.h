@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "policy/graph/active_rules.h"
+#include "policy/graph/host_endpoint_interfaces.h"
 #include "policy/graph/policy_standing.h"
 #include "policy/graph/tracked.h"
 #include "policy/program.h"
@@ -30,9 +31,9 @@ class EndpointPrograms {
   void remove_policy(const PolicyKey& key);
   void set_profile_labels(const std::string& profile, const Labels& labels);
   void remove_profile_labels(const std::string& profile);
-  // Local endpoints only.
+  // Those that are programmed on this node.
   void set_endpoint(const WorkloadEndpoint& endpoint);
-  void set_endpoint(const HostEndpoint& endpoint);
+  void set_endpoint(const GoverningHostEndpoint& endpoint);
   void remove_endpoint(const WorkloadKey& key);
   void remove_endpoint(const HostEndpointKey& key);
 
@@ -45,7 +46,6 @@ class EndpointPrograms {
     return host_endpoints_.take_difference();
   }
   size_t workload_count() const { return workload_count_; }
-  size_t host_endpoint_count() const { return endpoints_.size() - workload_count_; }
 
  private:
   struct PolicyRecord {
@@ -53,7 +53,7 @@ class EndpointPrograms {
     std::unordered_set<std::string> endpoints;  // ids of those its selector matches
   };
   struct EndpointRecord {
-    std::variant<WorkloadEndpoint, HostEndpoint> endpoint;
+    std::variant<WorkloadEndpoint, GoverningHostEndpoint> endpoint;
     std::unordered_set<const PolicyRecord*> policies;  // whose selectors match
     std::vector<PolicyKey> held_policies;              // acquired for the present program
     std::vector<std::string> held_profiles;

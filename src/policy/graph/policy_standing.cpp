@@ -30,6 +30,14 @@ bool belongs_to(const PolicyStanding& policy, Stage stage) {
   return false;
 }
 
+// The stages that come before others have no end of their own.
+Action default_action(const std::map<std::string, Tier>& tiers, const std::string& name,
+                      Stage stage) {
+  if (stage == Stage::untracked || stage == Stage::pre_dnat) return Action::pass;
+  const auto tier = tiers.find(name);
+  return tier == tiers.end() ? Action::deny : tier->second.default_action;
+}
+
 std::vector<ProgramTier> arrange(std::vector<const PolicyStanding*> policies, Stage stage,
                                  const std::map<std::string, Tier>& tiers) {
   // Before service DNAT a packet has not left yet.
@@ -44,7 +52,8 @@ std::vector<ProgramTier> arrange(std::vector<const PolicyStanding*> policies, St
   std::vector<ProgramTier> arranged;
   for (const PolicyStanding* policy : policies) {
     if (arranged.empty() || arranged.back().name != policy->key.tier)
-      arranged.push_back({.name = policy->key.tier});
+      arranged.push_back({.name = policy->key.tier,
+                          .default_action = default_action(tiers, policy->key.tier, stage)});
     if (policy->applies_ingress) arranged.back().ingress.push_back(policy->key);
     if (policy->applies_egress && has_egress) arranged.back().egress.push_back(policy->key);
   }

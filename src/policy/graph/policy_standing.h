@@ -30,6 +30,11 @@ enum class Stage : uint8_t { untracked, pre_dnat, forward, normal };
 
 bool belongs_to(const PolicyStanding& policy, Stage stage);
 
+// What becomes of a packet at the end of a tier in a stage: deny or pass. A tier that the model
+// does not have denies.
+Action default_action(const std::map<std::string, Tier>& tiers, const std::string& name,
+                      Stage stage);
+
 // The policies that take part in a stage, by tier and in order. Tiers in which none does are
 // left out.
 std::vector<ProgramTier> arrange(std::vector<const PolicyStanding*> policies, Stage stage,

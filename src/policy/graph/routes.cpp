@@ -25,7 +25,6 @@ void Routes::set_workload(const WorkloadEndpoint& endpoint) {
   if (endpoint.admin_up && !endpoint.interface_name.empty())
     for (const IPAddress& address : endpoint.addresses)
       claims.emplace_back(Prefix(address), Claim{.source = Claim::Source::workload,
-                                                 .workload = endpoint.key,
                                                  .node = node_,
                                                  .interface_name = endpoint.interface_name});
   replace("workload/" + endpoint.key.id(), std::move(claims));

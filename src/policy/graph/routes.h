@@ -20,7 +20,7 @@ class Routes {
   // `node`: the one we route for.
   explicit Routes(std::string node) : node_(std::move(node)) {}
 
-  // Local workloads only.
+  // Local workloads with the addresses that are theirs.
   void set_workload(const WorkloadEndpoint& endpoint);
   void remove_workload(const WorkloadKey& key);
   void set_block(const Block& block);
@@ -38,8 +38,7 @@ class Routes {
   struct Claim {
     enum class Source : uint8_t { workload, borrowed, block, host, pool };
     Source source = Source::pool;
-    WorkloadKey workload;  // the lowest key wins an address that two workloads have
-    std::string node;      // where the destination is; empty for pools
+    std::string node;  // where the destination is; empty for pools
     std::string interface_name;
     auto operator<=>(const Claim&) const = default;
   };
