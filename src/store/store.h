@@ -52,6 +52,9 @@ struct Scope {
 };
 
 struct ListOptions {
+  // Only the objects whose names begin so, found without looking at others. Then the scope is one
+  // namespace: an empty one means the objects that have none.
+  std::string name_prefix = {};
   size_t limit = 0;         // 0: everything
   std::string resume = {};  // `resume` of the page before: the same snapshot goes on
 };
@@ -67,6 +70,15 @@ struct Event {
   enum class Type : uint8_t { created, updated, removed };
   Type type = Type::created;
   Entry entry;  // removed: the last value, with the revision of the removal
+};
+
+// One write of several that are made together: create(), update() or remove() with these arguments.
+struct Write {
+  enum class Type : uint8_t { create, update, remove };
+  Type type = Type::create;
+  Key key;
+  std::string value = {};                 // of create and update
+  std::optional<Revision> expected = {};  // of update and remove
 };
 
 // Receives a watch. Calls come from the backend's thread, one at a time, and must not block for
@@ -101,6 +113,15 @@ class Store {
                                      std::optional<Revision> expected) = 0;
   // Returns the last value, with the revision of the removal.
   virtual base::Result<Entry> remove(const Key& key, std::optional<Revision> expected) = 0;
+
+  // Makes the writes in their order; the first that fails ends it, with its error. Returns their
+  // entries.
+  //
+  // A store that can makes them in one commit: it is durable at the cost of one write, others see
+  // all or nothing, and a failure leaves nothing behind. With any other store what came before the
+  // failed write stays, and so it does when the program dies between two. So callers order them
+  // such that each is right without those after it, and gain speed, never correctness.
+  virtual base::Result<std::vector<Entry>> write(const std::vector<Write>& writes);
 
   // Delivers every change after `from`. The watcher must outlive the Watch.
   virtual base::Result<std::unique_ptr<Watch>> watch(const Scope& scope, Revision from,

@@ -22,7 +22,8 @@ using namespace std::chrono_literals;
 
 constexpr int k_rounds = 15;
 constexpr size_t k_writers = 4;
-// Each writer goes on with its own key: create, five updates, remove, create, ...
+// Each writer goes on with a pair of keys of its own, written together: create, five updates,
+// remove, create, ...
 constexpr int64_t k_cycle = 7;
 
 struct Acknowledged {
@@ -33,6 +34,7 @@ struct Acknowledged {
 using Steps = std::array<int64_t, k_writers>;  // the last step each writer's key has seen; -1: none
 
 Key key_of(size_t writer) { return {"things", "crash", fmt::format("key-{}", writer)}; }
+Key twin_of(size_t writer) { return {"things", "crash", fmt::format("twin-{}", writer)}; }
 bool exists_after(int64_t step) { return step >= 0 && step % k_cycle != k_cycle - 1; }
 
 base::Result<std::unique_ptr<SqliteStore>> open_store(const std::string& path) {
@@ -42,10 +44,14 @@ base::Result<std::unique_ptr<SqliteStore>> open_store(const std::string& path) {
 }
 
 base::Result<Entry> take_step(SqliteStore& store, size_t writer, int64_t step) {
-  const auto key = key_of(writer);
-  if (step % k_cycle == 0) return store.create(key, std::to_string(step));
-  if (exists_after(step)) return store.update(key, std::to_string(step), {});
-  return store.remove(key, {});
+  const auto type = step % k_cycle == 0  ? Write::Type::create
+                    : exists_after(step) ? Write::Type::update
+                                         : Write::Type::remove;
+  const auto value = std::to_string(step);
+  MARGAY_TRY(const auto written,
+             store.write({{.type = type, .key = key_of(writer), .value = value},
+                          {.type = type, .key = twin_of(writer), .value = value}}));
+  return written.back();
 }
 
 // The process that gets killed: never returns.
@@ -110,6 +116,8 @@ void expect_sound_file(const std::string& path) {
 // The key is as its last acknowledged step left it, or as the step that was under way did.
 int64_t find_step(SqliteStore& store, size_t writer, int64_t acknowledged) {
   const auto entry = store.get(key_of(writer));
+  const auto twin = store.get(twin_of(writer));
+  EXPECT_EQ(entry ? entry->value : "none", twin ? twin->value : "none") << "half of a write";
   for (const int64_t step : {acknowledged, acknowledged + 1}) {
     if (!entry && !exists_after(step)) return step;
     if (entry && exists_after(step) && entry->value == std::to_string(step)) return step;

@@ -82,18 +82,28 @@ Result<List> SqliteStore::list(const Scope& scope, const ListOptions& options) {
 }
 
 Result<Entry> SqliteStore::create(const Key& key, std::string value) {
-  return engine_->writer.submit(
-      {.type = Write::Type::create, .key = key, .value = std::move(value)});
+  return write_one({.type = Write::Type::create, .key = key, .value = std::move(value)});
 }
 
 Result<Entry> SqliteStore::update(const Key& key, std::string value,
                                   std::optional<Revision> expected) {
-  return engine_->writer.submit(
+  return write_one(
       {.type = Write::Type::update, .key = key, .value = std::move(value), .expected = expected});
 }
 
 Result<Entry> SqliteStore::remove(const Key& key, std::optional<Revision> expected) {
-  return engine_->writer.submit({.type = Write::Type::remove, .key = key, .expected = expected});
+  return write_one({.type = Write::Type::remove, .key = key, .expected = expected});
+}
+
+Result<Entry> SqliteStore::write_one(Write write) {
+  std::vector<Write> writes;
+  writes.push_back(std::move(write));
+  MARGAY_TRY(auto entries, engine_->writer.submit(std::move(writes)));
+  return std::move(entries.front());
+}
+
+Result<std::vector<Entry>> SqliteStore::write(const std::vector<Write>& writes) {
+  return engine_->writer.submit(writes);
 }
 
 Result<std::unique_ptr<Watch>> SqliteStore::watch(const Scope& scope, Revision from,
@@ -127,8 +137,7 @@ Result<> SqliteStore::compact(Revision revision) {
     return fail(ErrorCode::invalid, fmt::format("cannot compact to revision {}: the store is at {}",
                                                 revision, reached));
   engine_->dispatcher.wait_until_dispatched(revision);
-  MARGAY_CHECK(engine_->writer.submit({.type = Write::Type::compact, .compact_to = revision}));
-  return {};
+  return engine_->writer.compact_to(revision);
 }
 
 }  // namespace margay::store::sqlite

@@ -45,6 +45,8 @@ class SqliteStore final : public Store {
   base::Result<Entry> update(const Key& key, std::string value,
                              std::optional<Revision> expected) override;
   base::Result<Entry> remove(const Key& key, std::optional<Revision> expected) override;
+  // All of them in one commit, or none.
+  base::Result<std::vector<Entry>> write(const std::vector<Write>& writes) override;
   // A revision that the store has not reached (of a store that was replaced) is `too_old` as well.
   base::Result<std::unique_ptr<Watch>> watch(const Scope& scope, Revision from,
                                              Watcher& watcher) override;
@@ -58,6 +60,7 @@ class SqliteStore final : public Store {
  private:
   struct Engine;
   explicit SqliteStore(std::unique_ptr<Engine> engine);
+  base::Result<Entry> write_one(Write write);
   std::unique_ptr<Engine> engine_;
 };
 

@@ -97,6 +97,23 @@ TEST_F(SqliteStoreTest, RefusesAFileThatIsNoDatabase) {
   EXPECT_NE(store.error().message.find("not a database"), std::string::npos);
 }
 
+// ---- several writes together ------------------------------------------------------------------
+
+TEST_F(SqliteStoreTest, KeepsNothingOfSeveralWritesOfWhichOneIsRefused) {
+  const auto store = open();
+  const auto head = store->create(thing("b"), "old")->revision;
+  const auto written =
+      store->write({{.type = Write::Type::create, .key = thing("a"), .value = "new"},
+                    {.type = Write::Type::update, .key = thing("b"), .value = "new"},
+                    {.type = Write::Type::update, .key = thing("missing"), .value = "new"}});
+  ASSERT_FALSE(written);
+  EXPECT_EQ(written.error().code, ErrorCode::not_found);
+  EXPECT_EQ(store->get(thing("a")).error().code, ErrorCode::not_found);
+  EXPECT_EQ(store->get(thing("b"))->value, "old");
+  EXPECT_EQ(store->head().value(), head);
+  EXPECT_EQ(store->create(thing("a"), "later")->revision, head + 1);
+}
+
 // ---- values -----------------------------------------------------------------------------------
 
 TEST_F(SqliteStoreTest, KeepsValuesByteForByte) {

@@ -52,11 +52,20 @@ Writer::~Writer() {
   thread_.join();
 }
 
-Result<Entry> Writer::submit(Write write) {
-  Request request{
-      std::move(write), fail(ErrorCode::unavailable, "the store is closing"), false, {}};
+Result<std::vector<Entry>> Writer::submit(std::vector<Write> writes) {
+  Request request{.writes = std::move(writes)};
+  return wait_for(request);
+}
+
+Result<> Writer::compact_to(Revision revision) {
+  Request request{.compact_to = revision};
+  MARGAY_CHECK(wait_for(request));
+  return {};
+}
+
+Result<std::vector<Entry>> Writer::wait_for(Request& request) {
   std::unique_lock lock(mutex_);
-  if (stopping_) return std::move(request.result);
+  if (stopping_) return fail(ErrorCode::unavailable, "the store is closing");
   queue_.push_back(&request);
   if (queue_.size() == 1) work_.notify_one();
   request.wake.wait(lock, [&] { return request.done; });
@@ -111,18 +120,35 @@ void Writer::answer(const std::vector<Request*>& batch) {
 }
 
 Result<> Writer::apply(Request& request) {
-  Write& write = request.write;
-  if (write.type == Write::Type::compact) {
-    request.result = Entry{};
-    return compact(write.compact_to);
+  if (request.compact_to != 0) return compact(request.compact_to);
+  if (request.writes.size() <= 1) return apply_all(request);
+  const Extent before = extent_;
+  MARGAY_CHECK(database_.execute("SAVEPOINT batch"));
+  MARGAY_CHECK(apply_all(request));
+  if (!request.result) {
+    extent_ = before;
+    MARGAY_CHECK(database_.execute("ROLLBACK TO batch"));
   }
-  MARGAY_TRY(const Revision current, current_revision(write.key));
-  if (auto refused = refusal(write, current)) {
-    request.result = fail(std::move(*refused));
+  return database_.execute("RELEASE batch");
+}
+
+Result<> Writer::apply_all(Request& request) {
+  std::vector<Entry> entries(request.writes.size());
+  for (size_t i = 0; i < entries.size(); ++i) {
+    MARGAY_TRY(auto refused, apply(request.writes[i], entries[i]));
+    if (!refused) continue;
+    request.result = fail(*std::move(refused));
     return {};
   }
-  MARGAY_TRY(request.result, append(write, current));
+  request.result = std::move(entries);
   return {};
+}
+
+Result<std::optional<base::Error>> Writer::apply(Write& write, Entry& entry) {
+  MARGAY_TRY(const Revision current, current_revision(write.key));
+  if (auto refused = refusal(write, current)) return refused;
+  MARGAY_TRY(entry, append(write, current));
+  return std::nullopt;
 }
 
 Result<Revision> Writer::current_revision(const Key& key) {

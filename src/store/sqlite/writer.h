@@ -16,15 +16,6 @@
 
 namespace margay::store::sqlite {
 
-struct Write {
-  enum class Type { create, update, remove, compact };
-  Type type = Type::create;
-  Key key = {};
-  std::string value = {};
-  std::optional<Revision> expected = {};
-  Revision compact_to = 0;
-};
-
 class Writer {
  public:
   struct Options {
@@ -39,25 +30,31 @@ class Writer {
   // Finishes what has been submitted.
   ~Writer();
 
-  // Any thread; blocks until the write is durable or refused. Nothing of a refused write is kept.
-  // An IO error fails every write of its transaction as `unavailable`.
-  base::Result<Entry> submit(Write write);
+  // Any thread; blocks until the writes are durable, all in one commit, or one of them is refused:
+  // then nothing of them is kept. An IO error fails everything in its transaction as `unavailable`.
+  base::Result<std::vector<Entry>> submit(std::vector<Write> writes);
+  base::Result<> compact_to(Revision revision);
 
  private:
   struct Request {
-    Write write;
-    base::Result<Entry> result;
+    std::vector<Write> writes;
+    Revision compact_to = 0;  // 0: it is one to write
+    base::Result<std::vector<Entry>> result = {};
     bool done = false;
-    std::condition_variable wake;
+    std::condition_variable wake = {};
   };
 
+  base::Result<std::vector<Entry>> wait_for(Request& request);
   void run();
   std::vector<Request*> take_requests(CompactionSchedule::Time deadline);
   void commit(const std::vector<Request*>& batch);
   base::Result<> commit_transaction(const std::vector<Request*>& batch);
   void answer(const std::vector<Request*>& batch);
-  // Its error is of the storage and ends the transaction; a refused write only sets its result.
+  // Its error is of the storage and ends the transaction; a refusal only sets the result.
   base::Result<> apply(Request& request);
+  base::Result<> apply_all(Request& request);
+  // Nothing: it is written, and `entry` is set. Else why it is refused.
+  base::Result<std::optional<base::Error>> apply(Write& write, Entry& entry);
   base::Result<Revision> current_revision(const Key& key);
   base::Result<Entry> append(Write& write, Revision previous);
   base::Result<std::string> value_of(Revision revision);

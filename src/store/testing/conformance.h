@@ -167,7 +167,72 @@ TEST_P(Conformance, NeverUsesARevisionTwice) {
   for (size_t i = 1; i < revisions.size(); ++i) EXPECT_GT(revisions[i], revisions[i - 1]) << i;
 }
 
+// ---- several writes together ------------------------------------------------------------------
+
+TEST_P(Conformance, MakesSeveralWritesInTheirOrder) {
+  const auto b = create(config_map("b"), "old").value().revision;
+  const auto c = create(config_map("c"), "old").value().revision;
+  const auto written = store().write(
+      {{.type = Write::Type::create, .key = config_map("a"), .value = object(config_map("a"), "1")},
+       {.type = Write::Type::update,
+        .key = config_map("b"),
+        .value = object(config_map("b"), "2"),
+        .expected = b},
+       {.type = Write::Type::remove, .key = config_map("c"), .expected = c}});
+  MARGAY_ASSERT_OK(written);
+  ASSERT_EQ(written->size(), 3U);
+  EXPECT_EQ(written->at(0).revision, store().get(config_map("a"))->revision);
+  EXPECT_EQ(payload(written->at(1).value), "2");
+  EXPECT_GT(written->at(1).revision, written->at(0).revision);
+  EXPECT_EQ(written->at(2).key, config_map("c"));
+  EXPECT_EQ(names({k_config_maps}), (std::vector<std::string>{"alpha/a", "alpha/b"}));
+}
+
+TEST_P(Conformance, EndsSeveralWritesAtTheFirstThatFails) {
+  const auto b = create(config_map("b"), "old").value().revision;
+  MARGAY_ASSERT_OK(update(config_map("b"), "newer"));
+  const auto written = store().write({{.type = Write::Type::update,
+                                       .key = config_map("b"),
+                                       .value = object(config_map("b"), "stale"),
+                                       .expected = b},
+                                      {.type = Write::Type::create,
+                                       .key = config_map("c"),
+                                       .value = object(config_map("c"), "after it")}});
+  ASSERT_FALSE(written);
+  EXPECT_EQ(written.error().code, base::ErrorCode::conflict);
+  EXPECT_EQ(payload(store().get(config_map("b"))->value), "newer");
+  EXPECT_EQ(store().get(config_map("c")).error().code, base::ErrorCode::not_found);
+  MARGAY_ASSERT_OK(create(config_map("c"), "later"));
+}
+
 // ---- lists ------------------------------------------------------------------------------------
+
+TEST_P(Conformance, ListsByThePrefixOfNames) {
+  for (const auto* name : {"a", "node-1", "node-1-x", "node-10", "node-2", "z"})
+    MARGAY_ASSERT_OK(create(config_map(name), ""));
+  MARGAY_ASSERT_OK(create(config_map("node-1-y", "beta"), ""));
+  MARGAY_ASSERT_OK(create({k_network_sets, "", "node-1-set"}, ""));
+  const auto with_prefix = [&](const Scope& scope, const std::string& prefix, size_t limit) {
+    std::vector<std::string> found;
+    std::string resume;
+    do {
+      const auto page =
+          must(store().list(scope, {.name_prefix = prefix, .limit = limit, .resume = resume}));
+      for (const auto& entry : page.entries) found.push_back(entry.key.name);
+      resume = page.resume;
+    } while (!resume.empty());
+    return found;
+  };
+  using Names = std::vector<std::string>;
+  for (const size_t limit : {0, 1, 2}) {
+    EXPECT_EQ(with_prefix({k_config_maps, "alpha"}, "node-1", limit),
+              (Names{"node-1", "node-1-x", "node-10"}));
+    EXPECT_EQ(with_prefix({k_config_maps, "alpha"}, "node-1-", limit), Names{"node-1-x"});
+    EXPECT_EQ(with_prefix({k_config_maps, "beta"}, "node-1-", limit), Names{"node-1-y"});
+    EXPECT_EQ(with_prefix({k_config_maps, "alpha"}, "none", limit), Names{});
+    EXPECT_EQ(with_prefix({k_network_sets}, "node-1-", limit), Names{"node-1-set"});
+  }
+}
 
 TEST_P(Conformance, ListsByNamespaceThenNameAsBytes) {
   for (const auto* name : {"b", "a.b", "a", "a-b", "ab"})
