@@ -103,14 +103,19 @@ void expect_sound_file(const std::string& path) {
   EXPECT_EQ(check.text(0), "ok");
   const auto count = [&](std::string_view sql) { return database.query_integer(sql).value(); };
   EXPECT_EQ(count("SELECT count(*) FROM object o LEFT JOIN log l USING (revision) WHERE "
-                  "l.revision IS NULL OR l.type = 2 OR l.name <> o.name"),
+                  "l.revision IS NULL OR (l.type = 2) <> o.removed OR l.name <> o.name"),
             0)
       << "objects without their row in the log";
   EXPECT_EQ(count("SELECT count(*) FROM log l LEFT JOIN object o USING (revision) WHERE "
-                  "o.revision IS NULL AND l.type <> 2 AND NOT EXISTS "
+                  "o.revision IS NULL AND NOT EXISTS "
                   "(SELECT 1 FROM log n WHERE n.previous = l.revision)"),
             0)
       << "rows that are neither current nor replaced";
+  EXPECT_EQ(count("SELECT count(*) FROM collection FULL JOIN (SELECT resource, ns, count(*) AS n "
+                  "FROM object WHERE NOT removed GROUP BY resource, ns) USING (resource, ns) WHERE "
+                  "objects IS NOT n"),
+            0)
+      << "objects that are not counted, or counted twice";
 }
 
 // The key is as its last acknowledged step left it, or as the step that was under way did.

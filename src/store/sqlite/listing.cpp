@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 namespace margay::store::sqlite {
@@ -12,57 +13,66 @@ using base::fail;
 using base::Result;
 
 // Which keys, by the parameters' numbers: ?1 resource, ?2 namespace, ?3 name, ?4 and ?5 the last
-// entry of the page before, ?8 the first and ?9 the end of the names that have the prefix.
+// entry of the page before, ?6 the first and ?7 the end of the names that have the prefix.
 // Conditions that don't apply are left out, so that SQLite seeks.
-std::string key_condition(const Scope& scope, const ListOptions& options, std::string_view table) {
-  std::string sql = fmt::format("{}.resource = ?1", table);
+std::string key_condition(const Scope& scope, const ListOptions& options) {
+  std::string sql = "o.resource = ?1";
   const bool prefix = !options.name_prefix.empty();
-  if (!scope.ns.empty() || prefix) sql += fmt::format(" AND {}.ns = ?2", table);
-  if (!scope.name.empty()) sql += fmt::format(" AND {}.name = ?3", table);
-  if (prefix) sql += fmt::format(" AND {0}.name >= ?8 AND {0}.name < ?9", table);
-  if (!options.resume.empty()) sql += fmt::format(" AND ({0}.ns, {0}.name) > (?4, ?5)", table);
+  if (!scope.ns.empty() || prefix) sql += " AND o.ns = ?2";
+  if (!scope.name.empty()) sql += " AND o.name = ?3";
+  if (!options.resume.empty()) sql += " AND (o.ns, o.name) > (?4, ?5)";
+  if (prefix) sql += " AND o.name >= ?6 AND o.name < ?7";
   return sql;
 }
 
-// The state at revision ?6: what was last written by then, and what the first write since replaced.
-std::string state_at(const Scope& scope, const ListOptions& options, std::string_view columns) {
+// Objects in the order of their keys, which is that of the table: a page takes as many as it needs.
+// CROSS JOIN keeps SQLite from beginning with the log.
+std::string objects_sql(const Scope& scope, const ListOptions& options) {
   return fmt::format(
-      "SELECT {0} FROM object o JOIN log v ON v.revision = o.revision "
-      "WHERE {1} AND o.revision <= ?6 "
-      "UNION ALL "
-      "SELECT {0} FROM log l JOIN log v ON v.revision = l.previous "
-      "WHERE l.revision > ?6 AND l.previous <= ?6 AND l.previous > 0 AND {2}",
-      columns, key_condition(scope, options, "o"), key_condition(scope, options, "l"));
+      "SELECT o.ns, o.name, o.revision, o.removed, v.value, v.previous "
+      "FROM object o CROSS JOIN log v ON v.revision = o.revision WHERE {} ORDER BY o.ns, o.name",
+      key_condition(scope, options));
 }
 
-// Binds the text of `end_of_names`, which must live as long as the query.
-void bind_state(Query& query, const Scope& scope, const ListOptions& options,
-                const Position& position, const std::string& end_of_names) {
-  query.bind(1, scope.resource).bind(6, position.snapshot);
-  if (!scope.ns.empty() || !options.name_prefix.empty()) query.bind(2, scope.ns);
-  if (!scope.name.empty()) query.bind(3, scope.name);
-  if (!options.resume.empty()) query.bind(4, position.ns).bind(5, position.name);
-  if (!options.name_prefix.empty()) query.bind(8, options.name_prefix).bind(9, end_of_names);
+// The state of an object at the snapshot, from `query`'s row; nothing when it did not exist then.
+Result<std::optional<Entry>> entry_at(Database& database, const Query& query, const Scope& scope,
+                                      Revision snapshot) {
+  Key key{scope.resource, std::string(query.text(0)), std::string(query.text(1))};
+  if (const Revision last = query.integer(2); last <= snapshot) {
+    if (query.integer(3) != 0) return std::nullopt;
+    return Entry{std::move(key), std::string(query.text(4)), last};
+  }
+  Revision revision = query.integer(5);
+  while (revision > 0) {
+    MARGAY_TRY(auto row,
+               database.query("SELECT type, previous, value FROM log WHERE revision = ?1"));
+    MARGAY_TRY(const bool found, row.bind(1, revision).step());
+    if (!found) return std::nullopt;  // a removal that compaction has forgotten
+    if (revision > snapshot) {
+      revision = row.integer(1);
+      continue;
+    }
+    if (row.integer(0) == static_cast<int64_t>(RowType::removed)) return std::nullopt;
+    return Entry{std::move(key), std::string(row.text(2)), revision};
+  }
+  return std::nullopt;
 }
 
-// No text in UTF-8 has this byte, so it is past every name with the prefix.
-std::string end_of_names(const ListOptions& options) { return options.name_prefix + '\xff'; }
-
-Result<size_t> count_after(Database& database, const Scope& scope, ListOptions options,
-                           const Position& position) {
-  options.resume = position.encode();
-  MARGAY_TRY(auto query, database.query(fmt::format("SELECT count(*) FROM ({})",
-                                                    state_at(scope, options, "v.revision"))));
-  const std::string end = end_of_names(options);
-  bind_state(query, scope, options, position, end);
-  MARGAY_CHECK(query.step());
+// How many the scope has, where that is counted.
+Result<std::optional<size_t>> count(Database& database, const Scope& scope,
+                                    const ListOptions& options) {
+  if (!scope.name.empty() || !options.name_prefix.empty()) return std::nullopt;
+  MARGAY_TRY(auto query, database.query(R"(
+    SELECT sum(objects) FROM collection WHERE resource = ?1 AND (?2 = '' OR ns = ?2))"));
+  MARGAY_CHECK(query.bind(1, scope.resource).bind(2, scope.ns).step());
   return static_cast<size_t>(query.integer(0));
 }
 
 }  // namespace
 
 std::string Position::encode() const {
-  return fmt::format("{}:{}:{}{}", snapshot, ns.size(), ns, name);
+  const std::string left = remaining ? std::to_string(*remaining) : "";
+  return fmt::format("{}:{}:{}:{}{}", snapshot, left, ns.size(), ns, name);
 }
 
 Result<Position> Position::decode(std::string_view token) {
@@ -70,23 +80,32 @@ Result<Position> Position::decode(std::string_view token) {
     return fail(ErrorCode::invalid, "the list's continuation is malformed: list from the start");
   };
   Position position;
+  size_t remaining = 0;
   size_t ns_size = 0;
-  const char* const end = token.data() + token.size();
-  const auto snapshot = std::from_chars(token.data(), end, position.snapshot);
-  if (snapshot.ec != std::errc() || snapshot.ptr == end || *snapshot.ptr != ':') return malformed();
-  const auto size = std::from_chars(snapshot.ptr + 1, end, ns_size);
-  if (size.ec != std::errc() || size.ptr == end || *size.ptr != ':') return malformed();
-  const std::string_view rest(size.ptr + 1, end);
-  if (position.snapshot <= 0 || ns_size > rest.size()) return malformed();
-  position.ns = rest.substr(0, ns_size);
-  position.name = rest.substr(ns_size);
+  const auto read = [&token](auto& number) {
+    const char* const end = token.data() + token.size();
+    const auto [stopped, error] = std::from_chars(token.data(), end, number);
+    if (stopped == end || *stopped != ':') return false;
+    token = {stopped + 1, end};
+    return error == std::errc();
+  };
+  if (!read(position.snapshot) || position.snapshot <= 0) return malformed();
+  if (token.starts_with(':'))
+    token.remove_prefix(1);
+  else if (!read(remaining))
+    return malformed();
+  else
+    position.remaining = remaining;
+  if (!read(ns_size) || ns_size > token.size()) return malformed();
+  position.ns = token.substr(0, ns_size);
+  position.name = token.substr(ns_size);
   return position;
 }
 
 Result<List> read_list(Database& database, const Scope& scope, const ListOptions& options) {
   MARGAY_TRY(const auto extent, read_extent(database));
   const bool resumed = !options.resume.empty();
-  Position position{extent.head, {}, {}};
+  Position position{.snapshot = extent.head};
   if (resumed) {
     MARGAY_TRY(position, Position::decode(options.resume));
   }
@@ -98,25 +117,33 @@ Result<List> read_list(Database& database, const Scope& scope, const ListOptions
                             position.snapshot));
 
   List list{.revision = position.snapshot};
-  MARGAY_TRY(auto query,
-             database.query(state_at(scope, options, "v.ns, v.name, v.revision, v.value") +
-                            " ORDER BY 1, 2 LIMIT ?7"));
-  const std::string end = end_of_names(options);
-  bind_state(query, scope, options, position, end);
-  query.bind(7, options.limit == 0 ? -1 : static_cast<int64_t>(options.limit) + 1);
+  MARGAY_TRY(auto query, database.query(objects_sql(scope, options)));
+  query.bind(1, scope.resource);
+  const std::string end_of_names =
+      options.name_prefix + '\xff';  // past all: no UTF-8 has this byte
+  if (!scope.ns.empty() || !options.name_prefix.empty()) query.bind(2, scope.ns);
+  if (!scope.name.empty()) query.bind(3, scope.name);
+  if (resumed) query.bind(4, position.ns).bind(5, position.name);
+  if (!options.name_prefix.empty()) query.bind(6, options.name_prefix).bind(7, end_of_names);
   for (;;) {
     MARGAY_TRY(const bool row, query.step());
     if (!row) return list;
+    MARGAY_TRY(auto entry, entry_at(database, query, scope, position.snapshot));
+    if (!entry) continue;
     if (options.limit != 0 && list.entries.size() == options.limit) break;
-    list.entries.push_back(
-        {{scope.resource, std::string(query.text(0)), std::string(query.text(1))},
-         std::string(query.text(3)),
-         query.integer(2)});
+    list.entries.push_back(*std::move(entry));
   }
+  // The first page's snapshot is what the store is at, and that is what is counted.
+  if (!resumed) {
+    MARGAY_TRY(position.remaining, count(database, scope, options));
+  }
+  if (position.remaining)
+    position.remaining =
+        std::max(*position.remaining, list.entries.size() + 1) - list.entries.size();
   position.ns = list.entries.back().key.ns;
   position.name = list.entries.back().key.name;
   list.resume = position.encode();
-  MARGAY_TRY(list.remaining, count_after(database, scope, options, position));
+  list.remaining = position.remaining;
   return list;
 }
 

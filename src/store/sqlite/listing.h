@@ -1,6 +1,7 @@
 #pragma once
 
-// Reading the state of a scope at a revision, page by page.
+// Reading the state of a scope at a revision, page by page. A page costs what it has, and what has
+// been written since the revision to keys between its first and last; never what the scope has.
 
 #include "store/sqlite/database.h"
 #include "store/sqlite/schema.h"
@@ -11,7 +12,8 @@ namespace margay::store::sqlite {
 // Where a list goes on: what `List::resume` carries.
 struct Position {
   Revision snapshot = 0;
-  std::string ns;  // of the last entry listed
+  std::optional<size_t> remaining;  // after it
+  std::string ns;                   // of the last entry listed
   std::string name;
 
   std::string encode() const;

@@ -12,7 +12,7 @@ using base::fail;
 using base::Result;
 
 constexpr int64_t k_application_id = 0x4d415247;  // "MARG", in the file's header
-constexpr int64_t k_schema_version = 1;
+constexpr int64_t k_schema_version = 2;
 
 constexpr const char* k_tables = R"(
   BEGIN IMMEDIATE;
@@ -30,7 +30,14 @@ constexpr const char* k_tables = R"(
     ns       TEXT NOT NULL,
     name     TEXT NOT NULL,
     revision INTEGER NOT NULL,
+    removed  INTEGER NOT NULL,
     PRIMARY KEY (resource, ns, name)
+  ) WITHOUT ROWID;
+  CREATE TABLE collection (
+    resource TEXT NOT NULL,
+    ns       TEXT NOT NULL,
+    objects  INTEGER NOT NULL,
+    PRIMARY KEY (resource, ns)
   ) WITHOUT ROWID;
   CREATE TABLE meta (
     name  TEXT PRIMARY KEY,
@@ -38,10 +45,28 @@ constexpr const char* k_tables = R"(
   ) WITHOUT ROWID;
   INSERT INTO meta VALUES ('compacted', 0);
   PRAGMA application_id = 1296126535;
-  PRAGMA user_version = 1;
+  PRAGMA user_version = 2;
   COMMIT;
 )";
-static_assert(k_application_id == 1296126535 && k_schema_version == 1);
+static_assert(k_application_id == 1296126535 && k_schema_version == 2);
+
+// From version 1, which kept no removed objects, so that its history is of no use to lists.
+Result<> upgrade(Database& database) {
+  MARGAY_TRY(auto transaction, Transaction::begin(database, Transaction::Type::write));
+  MARGAY_CHECK(database.execute(R"(
+    ALTER TABLE object ADD COLUMN removed INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE collection (
+      resource TEXT NOT NULL,
+      ns       TEXT NOT NULL,
+      objects  INTEGER NOT NULL,
+      PRIMARY KEY (resource, ns)
+    ) WITHOUT ROWID;
+    INSERT INTO collection SELECT resource, ns, count(*) FROM object GROUP BY resource, ns;
+    PRAGMA user_version = 2;)"));
+  MARGAY_TRY(const auto extent, read_extent(database));
+  MARGAY_CHECK(delete_history(database, extent.compacted, extent.head));
+  return transaction.commit();
+}
 
 Event::Type event_type(int64_t type) {
   switch (static_cast<RowType>(type)) {
@@ -64,6 +89,7 @@ Result<> create_schema(Database& database) {
   if (application == 0 && version == 0 && tables == 0) return database.execute(k_tables);
   if (application != k_application_id)
     return fail(ErrorCode::invalid, "the file is a database of another program");
+  if (version == 1) return upgrade(database);
   if (version != k_schema_version)
     return fail(ErrorCode::unsupported,
                 fmt::format("the file has schema version {}; this program knows {}", version,
@@ -104,6 +130,11 @@ Result<> delete_history(Database& database, Revision compacted, Revision up_to) 
     DELETE FROM log WHERE revision IN
       (SELECT previous FROM log WHERE revision > ?1 AND revision <= ?2 AND previous > 0))"));
   MARGAY_CHECK(superseded.bind(1, compacted).bind(2, up_to).run());
+  MARGAY_TRY(auto objects, database.query(R"(
+    DELETE FROM object WHERE removed AND revision <= ?2 AND (resource, ns, name) IN
+      (SELECT resource, ns, name FROM log WHERE revision > ?1 AND revision <= ?2 AND type = ?3))"));
+  objects.bind(1, compacted).bind(2, up_to).bind(3, static_cast<int64_t>(RowType::removed));
+  MARGAY_CHECK(objects.run());
   MARGAY_TRY(auto removals, database.query(R"(
     DELETE FROM log WHERE revision > ?1 AND revision <= ?2 AND type = ?3)"));
   removals.bind(1, compacted).bind(2, up_to).bind(3, static_cast<int64_t>(RowType::removed));

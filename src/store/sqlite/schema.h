@@ -1,16 +1,18 @@
 #pragma once
 
-// The tables (docs/decisions/0003-sqlite-store.md):
+// The tables (docs/decisions/0003-sqlite-store.md, 0037-paged-lists.md):
 //
-//   log     every write, by revision; append-only but for compaction. `previous` is the revision
-//           this write replaced, 0 for a creation. A removal has no value: it is the previous
-//           one's.
-//   object  what exists now: key -> revision of its row in `log`.
-//   meta    `compacted`: history before this revision is gone.
+//   log         every write, by revision; append-only but for compaction. `previous` is the
+//   revision
+//               this write replaced, 0 when history has none. A removal has no value: it is the
+//               previous one's.
+//   object      key -> revision of its last row in `log`. What was removed stays, marked, until
+//               compaction forgets the removal.
+//   collection  how many objects a namespace has of a resource.
+//   meta        `compacted`: history before this revision is gone.
 //
-// The state at an older revision R is therefore: the objects last written at or before R, and the
-// `previous` of each first write after R. Nothing but `previous` is needed to page through a
-// snapshot, nor to know what compaction may delete.
+// An object at an older revision R is therefore the first row at or before R on the way from its
+// last one back by `previous`. Nothing else is needed to page through a snapshot.
 
 #include <string>
 #include <vector>

@@ -68,7 +68,7 @@ Result<Entry> SqliteStore::get(const Key& key) {
   MARGAY_TRY(auto reader, engine_->readers.take());
   MARGAY_TRY(auto query, (*reader).query(R"(
     SELECT v.revision, v.value FROM object o JOIN log v ON v.revision = o.revision
-    WHERE o.resource = ?1 AND o.ns = ?2 AND o.name = ?3)"));
+    WHERE o.resource = ?1 AND o.ns = ?2 AND o.name = ?3 AND NOT o.removed)"));
   MARGAY_TRY(const bool found,
              query.bind(1, key.resource).bind(2, key.ns).bind(3, key.name).step());
   if (!found) return fail(ErrorCode::not_found, describe(key) + " does not exist");

@@ -83,10 +83,33 @@ TEST_F(SqliteStoreTest, RefusesADatabaseOfAnotherProgram) {
 
 TEST_F(SqliteStoreTest, RefusesALaterSchema) {
   open().reset();
-  execute("PRAGMA user_version = 2");
+  execute("PRAGMA user_version = 3");
   const auto store = SqliteStore::open({.path = path_});
   ASSERT_FALSE(store);
   EXPECT_EQ(store.error().code, ErrorCode::unsupported);
+}
+
+TEST_F(SqliteStoreTest, TakesOverAFileOfVersionOne) {
+  const Revision removal = [this] {
+    const auto store = open();
+    EXPECT_TRUE(store->create(thing("kept"), "old"));
+    EXPECT_TRUE(store->update(thing("kept"), "new", {}));
+    EXPECT_TRUE(store->create(thing("gone"), ""));
+    return store->remove(thing("gone"), {}).value().revision;
+  }();
+  // What version 1 made of that.
+  execute(
+      "DELETE FROM object WHERE removed; ALTER TABLE object DROP COLUMN removed;"
+      "DROP TABLE collection; PRAGMA user_version = 1");
+  const auto store = open();
+  EXPECT_EQ(store->head().value(), removal);
+  EXPECT_EQ(store->get(thing("kept"))->value, "new");
+  EXPECT_EQ(store->list({"things"}).value().entries.size(), 1U);
+  ASSERT_TRUE(store->create(thing("gone"), "again"));
+  EXPECT_EQ(store->list({"things"}, {.limit = 1}).value().remaining, 1U);
+  RecordingWatcher watcher;
+  EXPECT_EQ(store->watch({"things"}, removal - 1, watcher).error().code, ErrorCode::too_old);
+  EXPECT_TRUE(store->watch({"things"}, removal, watcher));
 }
 
 TEST_F(SqliteStoreTest, RefusesAFileThatIsNoDatabase) {
@@ -223,7 +246,9 @@ TEST_F(SqliteStoreTest, CompactionLeavesOneRowPerObject) {
   ASSERT_TRUE(store->remove(thing("gone"), {}));
   ASSERT_TRUE(store->compact(store->head().value()));
   store.reset();
-  EXPECT_EQ(Database::open(path_).value().query_integer("SELECT count(*) FROM log").value(), 2);
+  auto database = Database::open(path_).value();
+  EXPECT_EQ(database.query_integer("SELECT count(*) FROM log").value(), 2);
+  EXPECT_EQ(database.query_integer("SELECT count(*) FROM object").value(), 2);
 }
 
 // ---- a full disk

@@ -145,18 +145,18 @@ Result<> Writer::apply_all(Request& request) {
 }
 
 Result<std::optional<base::Error>> Writer::apply(Write& write, Entry& entry) {
-  MARGAY_TRY(const Revision current, current_revision(write.key));
-  if (auto refused = refusal(write, current)) return refused;
-  MARGAY_TRY(entry, append(write, current));
+  MARGAY_TRY(const Last last, last_of(write.key));
+  if (auto refused = refusal(write, last.removed ? 0 : last.revision)) return refused;
+  MARGAY_TRY(entry, append(write, last.revision));
   return std::nullopt;
 }
 
-Result<Revision> Writer::current_revision(const Key& key) {
+Result<Writer::Last> Writer::last_of(const Key& key) {
   MARGAY_TRY(auto query, database_.query(R"(
-    SELECT revision FROM object WHERE resource = ?1 AND ns = ?2 AND name = ?3)"));
-  MARGAY_TRY(const bool exists,
+    SELECT revision, removed FROM object WHERE resource = ?1 AND ns = ?2 AND name = ?3)"));
+  MARGAY_TRY(const bool known,
              query.bind(1, key.resource).bind(2, key.ns).bind(3, key.name).step());
-  return exists ? query.integer(0) : 0;
+  return known ? Last{query.integer(0), query.integer(1) != 0} : Last{};
 }
 
 Result<Entry> Writer::append(Write& write, Revision previous) {
@@ -171,6 +171,7 @@ Result<Entry> Writer::append(Write& write, Revision previous) {
   if (!removal) query.bind(7, write.value);
   MARGAY_CHECK(query.run());
   MARGAY_CHECK(point_object_at(write, revision));
+  MARGAY_CHECK(count_objects(write));
   return Entry{std::move(write.key), std::move(write.value), revision};
 }
 
@@ -184,15 +185,26 @@ Result<std::string> Writer::value_of(Revision revision) {
 }
 
 Result<> Writer::point_object_at(const Write& write, Revision revision) {
-  std::string_view sql =
-      "UPDATE object SET revision = ?4 WHERE resource = ?1 AND ns = ?2 AND name = ?3";
-  if (write.type == Write::Type::create) sql = "INSERT INTO object VALUES (?1, ?2, ?3, ?4)";
-  if (write.type == Write::Type::remove)
-    sql = "DELETE FROM object WHERE resource = ?1 AND ns = ?2 AND name = ?3";
-  MARGAY_TRY(auto query, database_.query(sql));
+  MARGAY_TRY(auto query, database_.query(R"(
+    INSERT INTO object VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE
+    SET revision = excluded.revision, removed = excluded.removed)"));
   query.bind(1, write.key.resource).bind(2, write.key.ns).bind(3, write.key.name);
-  if (write.type != Write::Type::remove) query.bind(4, revision);
-  return query.run();
+  return query.bind(4, revision).bind(5, int64_t{write.type == Write::Type::remove}).run();
+}
+
+Result<> Writer::count_objects(const Write& write) {
+  if (write.type == Write::Type::update) return {};
+  const bool removal = write.type == Write::Type::remove;
+  MARGAY_TRY(auto count, database_.query(R"(
+    INSERT INTO collection VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE
+    SET objects = objects + excluded.objects)"));
+  count.bind(1, write.key.resource).bind(2, write.key.ns).bind(3, int64_t{removal ? -1 : 1});
+  MARGAY_CHECK(count.run());
+  if (!removal) return {};
+  MARGAY_TRY(
+      auto empty,
+      database_.query("DELETE FROM collection WHERE resource = ?1 AND ns = ?2 AND objects = 0"));
+  return empty.bind(1, write.key.resource).bind(2, write.key.ns).run();
 }
 
 Result<> Writer::compact(Revision up_to) {

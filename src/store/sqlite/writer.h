@@ -55,10 +55,16 @@ class Writer {
   base::Result<> apply_all(Request& request);
   // Nothing: it is written, and `entry` is set. Else why it is refused.
   base::Result<std::optional<base::Error>> apply(Write& write, Entry& entry);
-  base::Result<Revision> current_revision(const Key& key);
+  // The last write to the key, if history has one.
+  struct Last {
+    Revision revision = 0;
+    bool removed = true;
+  };
+  base::Result<Last> last_of(const Key& key);
   base::Result<Entry> append(Write& write, Revision previous);
   base::Result<std::string> value_of(Revision revision);
   base::Result<> point_object_at(const Write& write, Revision revision);
+  base::Result<> count_objects(const Write& write);
   base::Result<> compact(Revision up_to);
   void compact_on_schedule();
 
