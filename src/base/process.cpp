@@ -2,19 +2,16 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
-#include <sys/syscall.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
-
-#include "base/unique_fd.h"
-
-extern char** environ;
+#include <limits>
+#include <utility>
 
 namespace margay::base {
 namespace {
@@ -22,93 +19,153 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
+constexpr int k_first_other_descriptor = 3;
+
 struct Pipe {
   UniqueFd read, write;
 };
 
+// Above the standard three, so that giving a child its own never overwrites one.
+Result<UniqueFd> above_standard(UniqueFd fd) {
+  if (fd.get() >= k_first_other_descriptor) return fd;
+  UniqueFd moved(fcntl(fd.get(), F_DUPFD_CLOEXEC, k_first_other_descriptor));
+  if (!moved) return fail_errno("dup", errno);
+  return moved;
+}
+
 Result<Pipe> make_pipe() {
   std::array<int, 2> ends{};
   if (pipe2(ends.data(), O_CLOEXEC) != 0) return fail_errno("pipe2", errno);
-  return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
+  UniqueFd read(ends[0]), write(ends[1]);
+  MARGAY_TRY(read, above_standard(std::move(read)));
+  MARGAY_TRY(write, above_standard(std::move(write)));
+  return Pipe{std::move(read), std::move(write)};
 }
 
-std::vector<char*> pointers(const std::vector<std::string>& strings) {
-  std::vector<char*> out;
-  out.reserve(strings.size() + 1);
-  for (const auto& string : strings) out.push_back(const_cast<char*>(string.c_str()));
-  out.push_back(nullptr);
-  return out;
-}
-
-struct Spawn {
-  const std::vector<std::string>& argv;
-  const std::optional<std::vector<std::string>>& environment;
-  const std::optional<int>& network_namespace;
-  int in, out, err;
-  bool own_session;
-};
-
-// fork and exec. Between the two only async-signal-safe calls are made; what fails there is
-// reported through a close-on-exec pipe as {step, errno}.
-Result<pid_t> spawn(const Spawn& what) {
-  if (what.argv.empty()) return fail(ErrorCode::invalid, "no program to run");
-  auto argv = pointers(what.argv);
-  std::vector<char*> environment;
-  if (what.environment) environment = pointers(*what.environment);
-  MARGAY_TRY(const Pipe report, make_pipe());
-
-  const pid_t pid = fork();
-  if (pid < 0) return fail_errno("fork", errno);
-  if (pid == 0) {
-    if (what.own_session) setsid();
-    dup2(what.in, STDIN_FILENO);
-    dup2(what.out, STDOUT_FILENO);
-    dup2(what.err, STDERR_FILENO);
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, nullptr);
-    std::array<int, 2> failure{0, 0};
-    if (what.network_namespace && setns(*what.network_namespace, CLONE_NEWNET) != 0) {
-      failure[1] = errno;
-    } else {
-      if (what.environment) environ = environment.data();
-      execvp(argv[0], argv.data());
-      failure = {1, errno};
-    }
-    [[maybe_unused]] const auto written = write(report.write.get(), failure.data(), sizeof failure);
-    _exit(127);
-  }
-  const_cast<UniqueFd&>(report.write).reset();
-  std::array<int, 2> failure{};
-  const ssize_t got = read(report.read.get(), failure.data(), sizeof failure);
-  if (got == sizeof failure) {
-    waitpid(pid, nullptr, 0);
-    return fail_errno(
-        failure[0] == 0 ? "enter network namespace for " + what.argv[0] : "run " + what.argv[0],
-        failure[1]);
-  }
-  return pid;
+Result<UniqueFd> open_file(const std::string& path, int flags) {
+  UniqueFd fd(open(path.c_str(), flags | O_CLOEXEC, 0644));
+  if (!fd) return fail_errno("open " + path, errno);
+  return above_standard(std::move(fd));
 }
 
 int exit_status(int status) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-void set_nonblocking(const UniqueFd& fd) { fcntl(fd.get(), F_SETFL, O_NONBLOCK); }
+int reap(pid_t pid) {
+  int status = 0;
+  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
+  return exit_status(status);
+}
 
-// Appends what can be read now; closes at end of file.
-void drain(UniqueFd& fd, std::string& into) {
-  std::array<char, 65536> chunk;
-  while (true) {
-    const ssize_t got = read(fd.get(), chunk.data(), chunk.size());
-    if (got > 0) {
-      into.append(chunk.data(), static_cast<size_t>(got));
-    } else {
-      if (got == 0 || (errno != EAGAIN && errno != EINTR)) fd.reset();
-      return;
+// For poll(2): rounded up, so that a deadline has passed when it says so; 0: it has.
+int milliseconds_until(steady_clock::time_point deadline) {
+  const auto left = std::chrono::ceil<milliseconds>(deadline - steady_clock::now()).count();
+  return static_cast<int>(std::clamp<int64_t>(left, 0, std::numeric_limits<int>::max()));
+}
+
+// A program that closes its standard input early must not end us: callers ignore SIGPIPE here.
+class PipeSignalBlocked {
+ public:
+  PipeSignalBlocked() {
+    sigemptyset(&signal_);
+    sigaddset(&signal_, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &signal_, &before_);
+  }
+  ~PipeSignalBlocked() {
+    const timespec now{};
+    while (sigtimedwait(&signal_, nullptr, &now) > 0) continue;
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+  PipeSignalBlocked(const PipeSignalBlocked&) = delete;
+  PipeSignalBlocked& operator=(const PipeSignalBlocked&) = delete;
+
+ private:
+  sigset_t signal_, before_;
+};
+
+// Feeds a program and hears it out, up to its end.
+class Conversation {
+ public:
+  Conversation(const Command& command, const Spawned& child, UniqueFd in, UniqueFd out,
+               UniqueFd err)
+      : command_(command),
+        child_(child),
+        in_(std::move(in)),
+        out_(std::move(out)),
+        err_(std::move(err)) {
+    for (const auto* fd : {&in_, &out_, &err_}) fcntl(fd->get(), F_SETFL, O_NONBLOCK);
+  }
+
+  // Until the program has ended. What ends here is the program, not its output: it may close that
+  // and live on, or leave it to a child of its own.
+  Result<> finish() {
+    const PipeSignalBlocked blocked;
+    const auto deadline = steady_clock::now() + command_.timeout;
+    while (true) {
+      if (in_ && written_ == command_.input.size()) in_.reset();
+      std::array<pollfd, 4> polled{
+          pollfd{in_ ? in_.get() : -1, POLLOUT, 0}, pollfd{out_ ? out_.get() : -1, POLLIN, 0},
+          pollfd{err_ ? err_.get() : -1, POLLIN, 0}, pollfd{child_.process.get(), POLLIN, 0}};
+      const int left = milliseconds_until(deadline);
+      if (left == 0) return took_too_long();
+      if (poll(polled.data(), polled.size(), left) <= 0) continue;
+      if (polled[3].revents != 0) return take_the_rest();
+      if (polled[0].revents != 0) give();
+      if (polled[1].revents != 0) take(out_, output_.out, k_chunk);
+      if (polled[2].revents != 0) take(err_, output_.err, k_chunk);
+      if (output_.out.size() + output_.err.size() > command_.output_limit) return said_too_much();
     }
   }
-}
+
+  Output take_output() { return std::move(output_); }
+
+ private:
+  static constexpr size_t k_chunk = size_t{64} * 1024;
+
+  void give() {
+    const ssize_t n = write(in_.get(), command_.input.data() + written_,
+                            std::min(command_.input.size() - written_, k_chunk));
+    if (n > 0) written_ += static_cast<size_t>(n);
+    if (n < 0 && errno != EAGAIN && errno != EINTR) in_.reset();
+  }
+
+  // One read, so that a program that never stops writing does not keep us from the deadline.
+  // False: there is nothing to read.
+  bool take(UniqueFd& fd, std::string& into, size_t most) {
+    const ssize_t got = read(fd.get(), chunk_.data(), std::min(most, chunk_.size()));
+    if (got > 0) into.append(chunk_.data(), static_cast<size_t>(got));
+    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) fd.reset();
+    return got > 0;
+  }
+
+  // What the program wrote stands in the pipes when it has ended; what comes later is not its own.
+  Result<> take_the_rest() {
+    for (auto [fd, into] : {std::pair(&out_, &output_.out), std::pair(&err_, &output_.err)}) {
+      int left = 0;
+      if (!*fd || ioctl(fd->get(), FIONREAD, &left) != 0) continue;
+      const size_t end = into->size() + static_cast<size_t>(left);
+      while (into->size() < end && take(*fd, *into, end - into->size())) continue;
+    }
+    return {};
+  }
+
+  Result<> took_too_long() const {
+    return fail(ErrorCode::timeout, command_.argv[0] + " did not end within " +
+                                        std::to_string(command_.timeout.count()) + " ms");
+  }
+  Result<> said_too_much() const {
+    return fail(ErrorCode::too_large, command_.argv[0] + " wrote more than " +
+                                          std::to_string(command_.output_limit) + " bytes");
+  }
+
+  const Command& command_;
+  const Spawned& child_;
+  UniqueFd in_, out_, err_;
+  size_t written_ = 0;
+  Output output_;
+  std::array<char, k_chunk> chunk_;
+};
 
 }  // namespace
 
@@ -116,54 +173,23 @@ Result<Output> run(const Command& command) {
   MARGAY_TRY(Pipe in, make_pipe());
   MARGAY_TRY(Pipe out, make_pipe());
   MARGAY_TRY(Pipe err, make_pipe());
-  MARGAY_TRY(const pid_t pid, spawn({command.argv, command.environment, command.network_namespace,
-                                     in.read.get(), out.write.get(), err.write.get(), false}));
+  MARGAY_TRY(const Spawned child, spawn({.argv = command.argv,
+                                         .environment = command.environment,
+                                         .network_namespace = command.network_namespace,
+                                         .in = in.read.get(),
+                                         .out = out.write.get(),
+                                         .err = err.write.get()}));
   in.read.reset();
   out.write.reset();
   err.write.reset();
-  for (const auto* fd : {&in.write, &out.read, &err.read}) set_nonblocking(*fd);
-
-  Output output;
-  size_t written = 0;
-  const auto deadline = steady_clock::now() + command.timeout;
-  // A program that closes its standard input early must not end us: callers ignore SIGPIPE here.
-  sigset_t pipe_signal, before;
-  sigemptyset(&pipe_signal);
-  sigaddset(&pipe_signal, SIGPIPE);
-  pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
-  bool timed_out = false;
-  while (out.read || err.read) {
-    if (in.write && written == command.input.size()) in.write.reset();
-    std::array<pollfd, 3> polled{pollfd{in.write ? in.write.get() : -1, POLLOUT, 0},
-                                 pollfd{out.read ? out.read.get() : -1, POLLIN, 0},
-                                 pollfd{err.read ? err.read.get() : -1, POLLIN, 0}};
-    const auto left =
-        std::chrono::duration_cast<milliseconds>(deadline - steady_clock::now()).count();
-    if (left <= 0 || poll(polled.data(), polled.size(), static_cast<int>(left)) == 0) {
-      timed_out = true;
-      break;
-    }
-    if (polled[0].revents != 0) {
-      const ssize_t n =
-          write(in.write.get(), command.input.data() + written, command.input.size() - written);
-      if (n > 0) written += static_cast<size_t>(n);
-      if (n < 0 && errno != EAGAIN && errno != EINTR) in.write.reset();
-    }
-    if (polled[1].revents != 0) drain(out.read, output.out);
-    if (polled[2].revents != 0) drain(err.read, output.err);
-  }
-  const timespec now{};
-  while (sigtimedwait(&pipe_signal, nullptr, &now) > 0) continue;
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-
-  if (timed_out) kill(pid, SIGKILL);
-  int status = 0;
-  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
-  if (timed_out) {
-    return fail(ErrorCode::timeout, command.argv[0] + " did not end within " +
-                                        std::to_string(command.timeout.count()) + " ms");
-  }
-  output.status = exit_status(status);
+  Conversation conversation(command, child, std::move(in.write), std::move(out.read),
+                            std::move(err.read));
+  const auto finished = conversation.finish();
+  if (!finished) kill(child.pid, SIGKILL);
+  const int status = reap(child.pid);
+  if (!finished) return fail(finished.error());
+  Output output = conversation.take_output();
+  output.status = status;
   return output;
 }
 
@@ -179,48 +205,53 @@ Result<std::string> run_checked(const Command& command) {
 }
 
 Result<ChildProcess> ChildProcess::start(const Options& options) {
-  const UniqueFd null(open("/dev/null", O_RDWR | O_CLOEXEC));
+  MARGAY_TRY(const UniqueFd null, open_file("/dev/null", O_RDWR));
   UniqueFd log;
   if (!options.log_file.empty()) {
-    log = UniqueFd(open(options.log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
-    if (!log) return fail_errno("open " + options.log_file, errno);
+    MARGAY_TRY(log, open_file(options.log_file, O_WRONLY | O_CREAT | O_APPEND));
   }
   const int out = log ? log.get() : null.get();
-  MARGAY_TRY(const pid_t pid, spawn({options.argv, options.environment, options.network_namespace,
-                                     null.get(), out, out, options.own_session}));
-  return ChildProcess(pid);
+  MARGAY_TRY(Spawned child, spawn({.argv = options.argv,
+                                   .environment = options.environment,
+                                   .network_namespace = options.network_namespace,
+                                   .in = null.get(),
+                                   .out = out,
+                                   .err = out,
+                                   .own_session = options.own_session}));
+  return ChildProcess(std::move(child));
 }
 
-ChildProcess::ChildProcess(ChildProcess&& other) noexcept : pid_(std::exchange(other.pid_, -1)) {}
+ChildProcess::ChildProcess(ChildProcess&& other) noexcept
+    : child_(std::exchange(other.child_, Spawned{})) {}
 
 ChildProcess& ChildProcess::operator=(ChildProcess&& other) noexcept {
-  std::swap(pid_, other.pid_);
+  std::swap(child_, other.child_);
   return *this;
 }
 
 ChildProcess::~ChildProcess() {
-  if (pid_ < 0) return;
-  kill(pid_, SIGKILL);
-  waitpid(pid_, nullptr, 0);
+  if (child_.pid < 0) return;
+  kill(child_.pid, SIGKILL);
+  reap(child_.pid);
 }
 
 Result<> ChildProcess::signal(int number) const {
-  if (pid_ < 0) return fail(ErrorCode::not_found, "the program has ended");
-  if (kill(pid_, number) != 0) return fail_errno("kill", errno);
+  if (child_.pid < 0) return fail(ErrorCode::not_found, "the program has ended");
+  if (kill(child_.pid, number) != 0) return fail_errno("kill", errno);
   return {};
 }
 
 std::optional<int> ChildProcess::wait(milliseconds timeout) {
-  if (pid_ < 0) return std::nullopt;
-  const UniqueFd process(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
-  pollfd polled{process.get(), POLLIN, 0};
-  if (poll(&polled, 1, static_cast<int>(timeout.count())) <= 0) return std::nullopt;
-  int status = 0;
-  if (waitpid(pid_, &status, WNOHANG) != pid_) return std::nullopt;
-  pid_ = -1;
-  return exit_status(status);
+  if (child_.pid < 0) return std::nullopt;
+  const auto deadline = steady_clock::now() + timeout;
+  pollfd polled{child_.process.get(), POLLIN, 0};
+  while (poll(&polled, 1, milliseconds_until(deadline)) <= 0)
+    if (milliseconds_until(deadline) == 0) return std::nullopt;
+  const int status = reap(child_.pid);
+  child_ = {};
+  return status;
 }
 
-pid_t ChildProcess::detach() { return std::exchange(pid_, -1); }
+pid_t ChildProcess::detach() { return std::exchange(child_, Spawned{}).pid; }
 
 }  // namespace margay::base

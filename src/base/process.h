@@ -1,8 +1,8 @@
 #pragma once
 
-// Running other programs, without a shell.
-
-#include <sys/types.h>
+// Running other programs, without a shell. A program gets none of this process's descriptors but
+// its own standard three, every signal at its default, and costs the same whatever the size of this
+// process (base/spawn.h).
 
 #include <chrono>
 #include <optional>
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/spawn.h"
 
 namespace margay::base {
 
@@ -20,6 +21,7 @@ struct Command {
   std::optional<int>
       network_namespace;  // an open namespace descriptor to run in; kept by the caller
   std::chrono::milliseconds timeout{60'000};  // then the program is killed
+  size_t output_limit = size_t{1} << 30;      // bytes of both outputs; beyond, it is killed
 };
 
 struct Output {
@@ -28,8 +30,9 @@ struct Output {
   std::string err;
 };
 
-// Waits for the program. Not started or timed out: an Error. Any exit status: an Output.
-// Blocks the calling thread; safe from any thread.
+// Waits for the program to end, not for its output to: it may close that and live on, or leave it
+// open to a child of its own. Not started, timed out or beyond a limit: an Error. Any exit status:
+// an Output. Blocks the calling thread; safe from any thread.
 Result<Output> run(const Command& command);
 
 // The same, where any status but 0 is an Error that quotes standard error.
@@ -51,7 +54,7 @@ class ChildProcess {
   ChildProcess& operator=(ChildProcess&& other) noexcept;
   ~ChildProcess();
 
-  pid_t pid() const { return pid_; }
+  pid_t pid() const { return child_.pid; }
   Result<> signal(int number) const;
   // The exit status if it has ended, or ends within `timeout`.
   std::optional<int> wait(std::chrono::milliseconds timeout);
@@ -59,8 +62,8 @@ class ChildProcess {
   pid_t detach();
 
  private:
-  explicit ChildProcess(pid_t pid) : pid_(pid) {}
-  pid_t pid_ = -1;  // -1: none
+  explicit ChildProcess(Spawned child) : child_(std::move(child)) {}
+  Spawned child_;  // without a pid: none
 };
 
 }  // namespace margay::base
