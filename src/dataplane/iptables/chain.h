@@ -3,6 +3,7 @@
 // Rules and chains as values, and the hash that tells a rule we programmed from any other.
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace margay::dataplane::iptables {
@@ -17,8 +18,15 @@ struct Rule {
 struct Chain {
   std::string name;
   std::vector<Rule> rules;
+  // It is made of somebody's rules and jumps nowhere: when the kernel refuses one of them, the
+  // chain drops every packet instead, and the rest of the table is none the worse.
+  bool stands_alone = false;
   bool operator==(const Chain&) const = default;
 };
+
+// Text as one argument in the input of iptables-restore, whatever it says: in quotes, and without
+// the control characters that would end the line.
+std::string quoted(std::string_view text);
 
 // A rule as it is written to the kernel. `hash` is kept in the rule's first comment as
 // "cali:<hash>": 16 characters over the chain's name, every rule before it and the rule itself,

@@ -41,7 +41,8 @@ TEST(Hashed, DependsOnTheChainTheRuleAndAllRulesBefore) {
 TEST(Hashed, NoCommentBreaksOutOfItsQuotes) {
   const auto rules =
       hashed({"cali-x", {{"", "-j DROP", "a\" -j ACCEPT\\\n" + std::string(300, 'x')}}});
-  EXPECT_THAT(rules[0].text, HasSubstr("--comment \"a -j ACCEPTxxx"));
+  EXPECT_THAT(rules[0].text, HasSubstr(R"(--comment "a\" -j ACCEPT\\xxx)"));
+  EXPECT_THAT(rules[0].text, testing::Not(HasSubstr("\n")));
   EXPECT_LT(rules[0].text.size(), 300U);
 }
 
@@ -52,6 +53,9 @@ TEST(Names, FitTheKernel) {
   EXPECT_EQ(profile_chain(Direction::ingress, "kns.default"), "cali-pri-kns.default");
   EXPECT_LE(profile_chain(Direction::egress, "kns." + std::string(63, 'n')).size(), 28U);
   EXPECT_EQ(from_workload_chain("cali12345678901"), "cali-fw-cali12345678901");
+  for (const char* odd : {"a b", "a\"b", "a\nb", "!", "a;b"})
+    EXPECT_THAT(profile_chain(Direction::ingress, odd),
+                testing::MatchesRegex("cali-pri-_[-_A-Za-z0-9]+"));
   EXPECT_EQ(set_name(IPFamily::v4, "s:" + std::string(38, 'h')).size(), 31U);
   EXPECT_EQ(set_name(IPFamily::v6, k_all_pools), "cali60all-ipam-pools");
 }

@@ -21,8 +21,8 @@ class SystemCommands final : public Commands {
   SystemCommands(std::string backend, std::chrono::seconds lock_timeout)
       : backend_(std::move(backend)), lock_timeout_(lock_timeout) {}
 
-  Result<std::string> save(IPFamily family, const std::string& table) override {
-    return base::run_checked({.argv = {program(family, backend_, "save"), "-t", table}});
+  Result<std::string> save(IPFamily family) override {
+    return base::run_checked({.argv = {program(family, backend_, "save")}});
   }
 
   Result<> restore(IPFamily family, const std::string& input) override {

@@ -15,8 +15,8 @@ namespace margay::dataplane::iptables {
 class Commands {
  public:
   virtual ~Commands() = default;
-  // What iptables-save prints of one table.
-  virtual base::Result<std::string> save(policy::IPFamily family, const std::string& table) = 0;
+  // What iptables-save prints: every table in use.
+  virtual base::Result<std::string> save(policy::IPFamily family) = 0;
   // iptables-restore --noflush: atomic for each table in `input`.
   virtual base::Result<> restore(policy::IPFamily family, const std::string& input) = 0;
   // What ipset save prints: every set of both families.

@@ -77,4 +77,10 @@ std::vector<Chain> endpoint_chains(const ChainContext& context, const ProgramWor
           endpoint_chain(context, workload, Direction::egress)};
 }
 
+std::vector<Chain> closed_endpoint_chains(const ProgramWorkload& workload) {
+  const std::vector<Rule> drop{{"", "-j DROP", "Its policy could not be programmed"}};
+  return {{to_workload_chain(workload.endpoint.interface_name), drop},
+          {from_workload_chain(workload.endpoint.interface_name), drop}};
+}
+
 }  // namespace margay::dataplane::iptables

@@ -30,22 +30,32 @@ class FakeCommands final : public Commands {
   std::vector<std::string> restored;  // every input, in order
   std::vector<std::string> restored_sets;
   std::optional<base::Error> fail_restore;  // the next restore fails so, changing nothing
+  std::set<std::string> refused_rules;      // restores with such text in them fail
   bool ignore_restore = false;              // restores are accepted and forgotten
   size_t saves = 0;
 
-  base::Result<std::string> save(policy::IPFamily family, const std::string& table) override {
+  base::Result<std::string> save(policy::IPFamily family) override {
     ++saves;
-    std::string out = "*" + table + "\n";
-    for (const auto& [chain, rules] : tables[{family, table}])
-      out += ":" + chain + " " + (chain.starts_with("cali-") ? "-" : "ACCEPT") + " [0:0]\n";
-    for (const auto& [chain, rules] : tables[{family, table}])
-      for (const auto& rule : rules) out += "-A " + chain + " " + rule + "\n";
-    return out + "COMMIT\n";
+    std::string out;
+    for (const auto& [key, table] : tables) {
+      if (key.first != family) continue;
+      out += "*" + key.second + "\n";
+      for (const auto& [chain, rules] : table)
+        out += ":" + chain + " " + (chain.starts_with("cali-") ? "-" : "ACCEPT") + " [0:0]\n";
+      for (const auto& [chain, rules] : table)
+        for (const auto& rule : rules) out += "-A " + chain + " " + rule + "\n";
+      out += "COMMIT\n";
+    }
+    return out;
   }
 
   base::Result<> restore(policy::IPFamily family, const std::string& input) override {
     if (fail_restore) return base::fail(*std::exchange(fail_restore, std::nullopt));
     restored.push_back(input);
+    // As the legacy backend does: it does not say which.
+    for (const auto& text : refused_rules)
+      if (input.contains(text))
+        return base::fail(base::ErrorCode::internal, "iptables-restore: COMMIT failed");
     if (ignore_restore) return {};
     std::istringstream lines(input);
     std::string table_name;

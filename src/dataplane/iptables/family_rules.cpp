@@ -7,6 +7,8 @@
 #include <chrono>
 #include <thread>
 
+#include "base/interface_name.h"
+#include "base/result_steps.h"
 #include "dataplane/iptables/dispatch_chains.h"
 #include "dataplane/iptables/names.h"
 
@@ -33,6 +35,19 @@ std::vector<policy::ProgramRule> without_pass(std::vector<policy::ProgramRule> r
   return rules;
 }
 
+// Of the policies and profiles that an endpoint is subject to.
+std::vector<std::string> rules_chains(const policy::ProgramWorkload& workload) {
+  std::vector<std::string> names;
+  for (const auto& tier : workload.tiers) {
+    for (const auto& key : tier.ingress) names.push_back(policy_chain(Direction::ingress, key));
+    for (const auto& key : tier.egress) names.push_back(policy_chain(Direction::egress, key));
+  }
+  for (const auto& profile : workload.endpoint.profiles)
+    for (const auto direction : {Direction::ingress, Direction::egress})
+      names.push_back(profile_chain(direction, profile));
+  return names;
+}
+
 }  // namespace
 
 FamilyRules::FamilyRules(const Config& config, IPFamily family, Marks marks, Commands& commands)
@@ -44,9 +59,7 @@ FamilyRules::FamilyRules(const Config& config, IPFamily family, Marks marks, Com
                       .log_prefix = config.log_prefix,
                       .deny_target = deny_target(config)},
       commands_(commands),
-      filter_(family, "filter", commands),
-      nat_(family, "nat", commands),
-      raw_(family, "raw", commands),
+      tables_(family, {&raw_, &filter_, &nat_}, commands),
       sets_(family, commands) {}
 
 void FamilyRules::on_delta(const policy::Delta& delta) {
@@ -62,17 +75,19 @@ void FamilyRules::on(const policy::SetDelta& update) {
 void FamilyRules::on(const policy::SetRemove& update) { sets_.remove(update.id); }
 
 void FamilyRules::on(const policy::PolicyUpdate& update) {
-  set_rules_chain(policy_chain(Direction::ingress, update.key), update.rules->ingress);
-  set_rules_chain(policy_chain(Direction::egress, update.key), update.rules->egress);
+  const std::string subject = "policy " + update.key.id();
+  set_rules_chain(policy_chain(Direction::ingress, update.key), subject, update.rules->ingress);
+  set_rules_chain(policy_chain(Direction::egress, update.key), subject, update.rules->egress);
 }
 void FamilyRules::on(const policy::PolicyRemove& update) {
   remove_rules_chain(policy_chain(Direction::ingress, update.key));
   remove_rules_chain(policy_chain(Direction::egress, update.key));
 }
 void FamilyRules::on(const policy::ProfileUpdate& update) {
-  set_rules_chain(profile_chain(Direction::ingress, update.name),
+  const std::string subject = "profile " + update.name;
+  set_rules_chain(profile_chain(Direction::ingress, update.name), subject,
                   without_pass(update.rules->ingress));
-  set_rules_chain(profile_chain(Direction::egress, update.name),
+  set_rules_chain(profile_chain(Direction::egress, update.name), subject,
                   without_pass(update.rules->egress));
 }
 void FamilyRules::on(const policy::ProfileRemove& update) {
@@ -80,7 +95,7 @@ void FamilyRules::on(const policy::ProfileRemove& update) {
   remove_rules_chain(profile_chain(Direction::egress, update.name));
 }
 
-void FamilyRules::set_rules_chain(const std::string& name,
+void FamilyRules::set_rules_chain(const std::string& name, const std::string& subject,
                                   std::span<const policy::ProgramRule> rules) {
   auto rendered = render(rules, render_options_);
   hold(rendered.net_sets);
@@ -88,7 +103,8 @@ void FamilyRules::set_rules_chain(const std::string& name,
   release(held);
   held.clear();
   for (const auto& [id, nets] : rendered.net_sets) held.push_back(id);
-  filter_.set_chain({name, std::move(rendered.rules)});
+  filter_.set_chain({name, std::move(rendered.rules), true});
+  chain_subjects_[name] = subject;
 }
 
 void FamilyRules::remove_rules_chain(const std::string& name) {
@@ -97,6 +113,7 @@ void FamilyRules::remove_rules_chain(const std::string& name) {
     held_sets_.erase(held);
   }
   filter_.remove_chain(name);
+  chain_subjects_.erase(name);
 }
 
 void FamilyRules::hold(const NetSets& sets) {
@@ -116,7 +133,7 @@ void FamilyRules::on(const policy::WorkloadUpdate& update) {
   const auto& endpoint = update.workload.endpoint;
   forget_workload(endpoint.key);
   workloads_[endpoint.key] = update.workload;
-  if (endpoint.interface_name.empty()) return;
+  if (!base::is_interface_name(endpoint.interface_name)) return;  // nothing reaches it
   auto& owners = interfaces_[endpoint.interface_name];
   owners.insert(endpoint.key);
   if (owners.size() > 1)
@@ -204,7 +221,10 @@ void FamilyRules::render_endpoints() {
       dispatch_changed_ |= dispatched_.erase(name) > 0;
       continue;
     }
-    for (const auto& chain : endpoint_chains(context, workloads_.at(*owners.begin())))
+    const auto& workload = workloads_.at(*owners.begin());
+    for (const auto& chain : closed_.contains(workload.endpoint.key)
+                                 ? closed_endpoint_chains(workload)
+                                 : endpoint_chains(context, workload))
       filter_.set_chain(chain);
     dispatch_changed_ |= dispatched_.insert(name).second;
   }
@@ -254,19 +274,62 @@ void FamilyRules::render_address_sets() {
   sets_.set(k_vxlan_hosts, SetType::nets, addresses(tunnel_ends_));
 }
 
-std::vector<Table*> FamilyRules::tables() { return {&raw_, &filter_, &nat_}; }
-
 Result<> FamilyRules::apply() {
   render_pending();
-  MARGAY_CHECK(sets_.apply_updates());
-  for (auto* table : tables()) MARGAY_CHECK(table->apply());
-  return sets_.apply_removals();
+  Result<> result = apply_sets();
+  if (!result && sets_.refused().empty()) return result;
+  MARGAY_CHECK(tables_.apply());
+  if (close_endpoints()) {
+    render_endpoints();
+    MARGAY_CHECK(tables_.apply());
+  }
+  base::keep_first(result, sets_.apply_removals());
+  return result;
+}
+
+// What names a set that is not as it should be would match what it should not.
+Result<> FamilyRules::apply_sets() {
+  auto result = sets_.apply_updates();
+  for (const auto& chain : chains_without_sets_) filter_.allow(chain);
+  chains_without_sets_.clear();
+  for (const auto& [name, reason] : sets_.refused())
+    for (auto& chain : filter_.chains_with(" " + name + " ")) {
+      filter_.refuse({chain, "", fmt::format("set {}: {}", name, reason)});
+      chains_without_sets_.push_back(std::move(chain));
+    }
+  return result;
+}
+
+bool FamilyRules::close_endpoints() {
+  std::map<policy::WorkloadKey, std::string> closed;
+  if (!filter_.refused().empty())
+    for (const auto& [key, workload] : workloads_)
+      for (const auto& chain : rules_chains(workload)) {
+        const auto refused = filter_.refused().find(chain);
+        if (refused == filter_.refused().end()) continue;
+        const auto& [name, rule, reason] = refused->second;
+        closed.emplace(key, fmt::format("{}: {}{}", chain_subjects_.at(name),
+                                        rule.empty() ? "" : "rule \"" + rule + "\": ", reason));
+      }
+  if (closed == closed_) return false;
+  for (const auto* side : {&closed, &closed_})
+    for (const auto& [key, reason] : *side) {
+      const auto workload = workloads_.find(key);
+      if (closed.contains(key) == closed_.contains(key) || workload == workloads_.end()) continue;
+      if (interfaces_.contains(workload->second.endpoint.interface_name))
+        changed_interfaces_.insert(workload->second.endpoint.interface_name);
+    }
+  for (const auto& [key, reason] : closed)
+    if (!closed_.contains(key)) spdlog::error("endpoint {} is closed: {}", key.id(), reason);
+  closed_ = std::move(closed);
+  return true;
 }
 
 Result<> FamilyRules::apply_closed_start() {
-  MARGAY_TRY(const bool enforcing, filter_.has_chain("cali-FORWARD"));
-  if (enforcing) return {};
-  Table raw(family_, "raw", commands_), filter(family_, "filter", commands_);
+  MARGAY_CHECK(tables_.load());
+  if (filter_.has_chain("cali-FORWARD")) return {};
+  Table raw("raw"), filter("filter");
+  TableGroup tables(family_, {&raw, &filter}, commands_);
   const ChainContext context{config_, family_, marks_};
   for (const auto& chain : raw_chains(context)) raw.set_chain(chain);
   raw.set_insertions(insertion("PREROUTING"));
@@ -276,20 +339,14 @@ Result<> FamilyRules::apply_closed_start() {
                                              config_.interface_prefixes))
       filter.set_chain(chain);
   for (const char* hook : {"INPUT", "FORWARD", "OUTPUT"}) filter.set_insertions(insertion(hook));
-  resync();
-  MARGAY_CHECK(raw.apply());
-  return filter.apply();
-}
-
-void FamilyRules::resync() {
-  for (auto* table : tables()) table->resync();
-  sets_.resync();
+  tables_.forget();
+  return tables.apply();
 }
 
 Result<> FamilyRules::clean_up() {
-  for (auto* table : tables()) table->resync();
-  for (const char* name : {"raw", "filter", "nat"})
-    MARGAY_CHECK(Table(family_, name, commands_).apply());
+  tables_.forget();
+  Table raw("raw"), filter("filter"), nat("nat");
+  MARGAY_CHECK(TableGroup(family_, {&raw, &filter, &nat}, commands_).apply());
   // The kernel lets go of a set a moment after the last rule that named it.
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
   IPSets none(family_, commands_);

@@ -15,6 +15,7 @@
 #include "dataplane/iptables/marks.h"
 #include "dataplane/iptables/rule_renderer.h"
 #include "dataplane/iptables/table.h"
+#include "dataplane/iptables/table_group.h"
 
 namespace margay::dataplane::iptables {
 
@@ -25,14 +26,19 @@ class FamilyRules {
 
   void on_delta(const policy::Delta& delta);
 
-  // The whole desired state.
+  // The whole desired state. An endpoint with a rule or set that the kernel refuses is closed in
+  // this family, and no error: see closed().
   base::Result<> apply();
   // For the time before the first complete state: if no run before has left chains that enforce,
   // programs those that drop everything from and to workloads. Removes and opens nothing.
   base::Result<> apply_closed_start();
-  void resync();
+  // Read anew at the next apply(), where what was refused is tried again.
+  void resync_rules() { tables_.forget(); }
+  void resync_sets() { sets_.resync(); }
   base::Result<> clean_up();
-  bool has_leftovers() const { return sets_.has_removals(); }
+
+  // The endpoints that are closed since their policy could not be programmed, and why.
+  const std::map<policy::WorkloadKey, std::string>& closed() const { return closed_; }
 
  private:
   using NetSets = std::map<std::string, std::vector<policy::Prefix>>;
@@ -56,7 +62,8 @@ class FamilyRules {
   template <typename Other>
   void on(const Other&) {}  // routes and host endpoints are not of these tables
 
-  void set_rules_chain(const std::string& name, std::span<const policy::ProgramRule> rules);
+  void set_rules_chain(const std::string& name, const std::string& subject,
+                       std::span<const policy::ProgramRule> rules);
   void remove_rules_chain(const std::string& name);
   void hold(const NetSets& sets);
   void release(const std::vector<std::string>& ids);
@@ -69,17 +76,23 @@ class FamilyRules {
   void render_nat();
   void render_address_sets();
   Encapsulations encapsulations() const;
-  std::vector<Table*> tables();
+  base::Result<> apply_sets();
+  // Whether that changed anything.
+  bool close_endpoints();
 
   const Config& config_;
   policy::IPFamily family_;
   Marks marks_;
   RenderOptions render_options_;
   Commands& commands_;
-  Table filter_, nat_, raw_;
+  Table raw_{"raw"}, filter_{"filter"}, nat_{"nat"};
+  TableGroup tables_;
   IPSets sets_;
+  std::vector<std::string> chains_without_sets_;  // refused since a set they name could not be made
 
   std::map<policy::WorkloadKey, policy::ProgramWorkload> workloads_;
+  std::map<policy::WorkloadKey, std::string> closed_;
+  std::map<std::string, std::string> chain_subjects_;  // rules chain -> "policy default/ns/web"
   std::map<std::string, Owners> interfaces_;
   std::set<std::string> changed_interfaces_;
   std::set<std::string> dispatched_;  // interfaces that the dispatch chains know

@@ -36,6 +36,9 @@ std::string deny_target(const Config& config);
 std::vector<Chain> endpoint_chains(const ChainContext& context,
                                    const policy::ProgramWorkload& workload);
 
+// The same, dropping every packet: its policy could not be programmed.
+std::vector<Chain> closed_endpoint_chains(const policy::ProgramWorkload& workload);
+
 // cali-FORWARD, cali-INPUT, cali-OUTPUT, cali-wl-to-host.
 std::vector<Chain> filter_chains(const ChainContext& context, Encapsulations encapsulations);
 

@@ -105,26 +105,52 @@ void IPSets::remove(std::string_view id) {
 }
 
 Result<> IPSets::apply_updates() {
-  if (!kernel_) MARGAY_CHECK(load());
-  const std::string input = difference();
-  if (!input.empty()) {
-    auto written = commands_.restore_sets(input);
-    if (!written) {
-      resync();  // how far it came is not known
-      return written;
-    }
+  refused_.clear();
+  if (auto written = write_updates(); !written) {
+    refused_.clear();
+    return written;
   }
   std::erase_if(*kernel_, [&](const auto& entry) {
     return entry.first.starts_with(temporary_set_prefix(family_));
   });
   for (const auto& [name, pending] : pending_) {
+    if (refused_.contains(name)) continue;
     const auto& set = desired_.at(name);
     auto& header = (*kernel_)[name];
     header = {.type = set.type,
               .capacity = std::max(header.capacity, capacity_for(set.members.size()))};
   }
   pending_.clear();
-  return {};
+  if (refused_.empty()) return {};
+  resync();  // how far those came is not known
+  return base::fail(base::ErrorCode::unavailable,
+                    fmt::format("set {}: {}", refused_.begin()->first, refused_.begin()->second));
+}
+
+// One set that fails does not keep the others from being written. The first time it does, another
+// program may have changed it under us: it is judged by what is there.
+Result<> IPSets::write_updates() {
+  std::set<std::string> failed_once;
+  while (true) {
+    if (!kernel_) MARGAY_CHECK(load());
+    const auto changes = difference();
+    std::string input;
+    for (const auto& change : changes) input += change.lines;
+    if (input.empty()) return {};
+    auto written = commands_.restore_sets(input);
+    if (written) return {};
+    resync();
+    auto line = static_cast<ptrdiff_t>(number_after(written.error().message, "line "));
+    const auto at_fault = std::ranges::find_if(changes, [&](const Change& change) {
+      const auto lines = std::ranges::count(change.lines, '\n');
+      if (line > 0 && line <= lines) return true;
+      line -= lines;
+      return false;
+    });
+    if (at_fault == changes.end() || at_fault->set.empty()) return written;
+    if (!failed_once.insert(at_fault->set).second)
+      refused_[at_fault->set] = written.error().message;
+  }
 }
 
 // Replaces all that is pending by the difference between what is read and what is desired.
@@ -166,13 +192,18 @@ Result<> IPSets::load() {
   return {};
 }
 
-std::string IPSets::difference() const {
-  std::string input;
+std::vector<IPSets::Change> IPSets::difference() const {
+  std::vector<Change> changes(1);
   // Left by a run that ended in the middle of a swap; no rule ever names one.
   for (const auto& [name, header] : *kernel_)
-    if (name.starts_with(temporary_set_prefix(family_))) input += fmt::format("destroy {}\n", name);
-  for (const auto& [name, pending] : pending_) add_difference(name, pending, input);
-  return input;
+    if (name.starts_with(temporary_set_prefix(family_)))
+      changes[0].lines += fmt::format("destroy {}\n", name);
+  for (const auto& [name, pending] : pending_) {
+    if (refused_.contains(name)) continue;
+    changes.push_back({.set = name});
+    add_difference(name, pending, changes.back().lines);
+  }
+  return changes;
 }
 
 void IPSets::add_difference(const std::string& name, const Pending& pending,

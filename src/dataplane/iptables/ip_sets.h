@@ -30,7 +30,11 @@ class IPSets {
               const std::vector<policy::SetMember>& removed);
   void remove(std::string_view id);
 
+  // On error: either nothing is known to be done, or the sets of refused() could not be brought to
+  // what is desired, and the others are. Either way call again.
   base::Result<> apply_updates();
+  // By the set's name in the kernel, what it said.
+  const std::map<std::string, std::string>& refused() const { return refused_; }
   // A set that the kernel still holds in use stays for the next call.
   base::Result<> apply_removals();
   void resync() { kernel_.reset(); }
@@ -53,8 +57,14 @@ class IPSets {
     size_t capacity = 0;
   };
 
+  struct Change {
+    std::string set;
+    std::string lines;
+  };
+
   base::Result<> load();
-  std::string difference() const;
+  std::vector<Change> difference() const;
+  base::Result<> write_updates();
   void add_difference(const std::string& name, const Pending& pending, std::string& input) const;
   void add_filled(const std::string& name, const Set& set, std::string& input) const;
 
@@ -63,6 +73,7 @@ class IPSets {
   std::map<std::string, Set> desired_;
   std::map<std::string, Pending> pending_;
   std::optional<std::map<std::string, Header>> kernel_;  // the sets that exist, ours only
+  std::map<std::string, std::string> refused_;           // by the last apply_updates()
 };
 
 // A member as ipset reads it: "10.0.0.0/8", "10.0.0.1,tcp:80".

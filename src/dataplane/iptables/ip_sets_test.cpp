@@ -178,5 +178,43 @@ TEST(ParseMember, RefusesWhatIpsetNeverPrints) {
     EXPECT_FALSE(parse_member(SetType::named_ports, text)) << text;
 }
 
+// ---- sets that the kernel refuses ----
+
+TEST_F(IPSetsTest, GoOnWhenOneIsRefused) {
+  auto sets = make();
+  commands_.sets["cali40s:b"] = {"hash:ip,port family inet maxelem 10", {}};
+  commands_.sets_in_use = {"cali40s:b"};  // so it can be neither destroyed nor made anew
+  for (const char* id : {"s:a", "s:b", "s:c"}) sets.set(id, SetType::nets, {net("10.0.0.1")});
+  const auto applied = sets.apply_updates();
+  ASSERT_FALSE(applied);
+  EXPECT_THAT(applied.error().message, HasSubstr("cali40s:b"));
+  EXPECT_THAT(sets.refused(), ElementsAre(Key("cali40s:b")));
+  EXPECT_THAT(members("cali40s:a"), ElementsAre("10.0.0.1/32"));
+  EXPECT_THAT(members("cali40s:c"), ElementsAre("10.0.0.1/32"));
+}
+
+TEST_F(IPSetsTest, AreMadeOnceTheKernelNoLongerRefusesThem) {
+  auto sets = make();
+  commands_.sets["cali40s:b"] = {"hash:ip,port family inet maxelem 10", {}};
+  commands_.sets_in_use = {"cali40s:b"};
+  sets.set("s:b", SetType::nets, {net("10.0.0.1")});
+  ASSERT_FALSE(sets.apply_updates());
+  commands_.sets_in_use.clear();
+  EXPECT_TRUE(sets.apply_updates());
+  EXPECT_THAT(sets.refused(), IsEmpty());
+  EXPECT_THAT(members("cali40s:b"), ElementsAre("10.0.0.1/32"));
+}
+
+// The kernel's state may differ from what is known: then that decides, and nothing is refused.
+TEST_F(IPSetsTest, AreJudgedByWhatIsThereBeforeTheyAreRefused) {
+  auto sets = make();
+  sets.set("s:a", SetType::nets, {net("10.0.0.1")});
+  ASSERT_TRUE(sets.apply_updates());
+  commands_.sets.erase("cali40s:a");
+  sets.change("s:a", {net("10.0.0.2")}, {});
+  EXPECT_TRUE(sets.apply_updates());
+  EXPECT_THAT(members("cali40s:a"), ElementsAre("10.0.0.1/32", "10.0.0.2/32"));
+}
+
 }  // namespace
 }  // namespace margay::dataplane::iptables

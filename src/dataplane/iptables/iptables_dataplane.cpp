@@ -1,35 +1,53 @@
 #include "dataplane/iptables/iptables_dataplane.h"
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <optional>
 
+#include "base/interface_name.h"
+#include "base/result_steps.h"
 #include "dataplane/iptables/family_rules.h"
 #include "dataplane/iptables/node_routes.h"
 
 namespace margay::dataplane::iptables {
 
+using base::keep_first;
 using base::Result;
 using policy::IPFamily;
 
 namespace {
 
+constexpr size_t k_log_prefix_length = 27;        // the kernel keeps 29, and ": " is added
+constexpr size_t k_interface_prefix_length = 14;  // a name has one character more at least
+
+// Text from settings that ends up in rules. Each error names the setting.
 Result<> validate(const Config& config) {
-  const auto invalid = [](const char* message) {
-    return base::fail(base::ErrorCode::invalid, message);
+  const auto invalid = [](std::string message) {
+    return base::fail(base::ErrorCode::invalid, std::move(message));
   };
   if (config.interface_prefixes.empty())
     return invalid("interfacePrefix: must name at least one prefix");
   for (const auto& prefix : config.interface_prefixes)
-    if (prefix.empty() || prefix.size() > 14)
-      return invalid("interfacePrefix: must have 1 to 14 characters");
+    if (!base::is_interface_name(prefix) || prefix.size() > k_interface_prefix_length)
+      return invalid(fmt::format(
+          "interfacePrefix \"{}\": must be 1 to 14 letters, digits, '_', '.' or '-'", prefix));
+  std::string_view outgoing = config.nat_outgoing_interface;
+  if (outgoing.size() > 1 && outgoing.ends_with('+')) outgoing.remove_suffix(1);
+  if (!outgoing.empty() && !base::is_interface_name(outgoing))
+    return invalid(
+        fmt::format("iptablesNATOutgoingInterfaceFilter \"{}\": must be an interface "
+                    "name, or the beginning of some and '+'",
+                    config.nat_outgoing_interface));
+  if (config.log_prefix.size() > k_log_prefix_length ||
+      !std::ranges::all_of(config.log_prefix, [](char c) { return c >= ' ' && c <= '~'; }))
+    return invalid(
+        fmt::format("logPrefix: must have at most {} characters, and all of them in one "
+                    "line of ASCII",
+                    k_log_prefix_length));
   MARGAY_CHECK(Marks::from_mask(config.mark_mask));
   return {};
-}
-
-// All are tried whatever becomes of the others; the first error is told.
-void keep_first(Result<>& first, Result<> next) {
-  if (first && !next) first = std::move(next);
 }
 
 }  // namespace
@@ -80,7 +98,10 @@ Result<> IptablesDataPlane::apply() {
 }
 
 void IptablesDataPlane::resync() {
-  for (auto& family : families_) family->resync();
+  for (auto& family : families_) {
+    family->resync_rules();
+    family->resync_sets();
+  }
   if (routes_) routes_->resync();
 }
 

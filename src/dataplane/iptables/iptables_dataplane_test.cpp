@@ -4,8 +4,11 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 #include "dataplane/iptables/kernel_fixture.h"
 #include "dataplane/iptables/names.h"
+#include "dataplane/iptables/recording_commands.h"
 
 namespace margay::dataplane::iptables {
 namespace {
@@ -16,29 +19,6 @@ using policy::PolicyKey;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
-
-// Passes on to the installed programs, and remembers what was written.
-class RecordingCommands final : public Commands {
- public:
-  RecordingCommands(std::unique_ptr<Commands> real, std::vector<std::string>& written)
-      : real_(std::move(real)), written_(written) {}
-  base::Result<std::string> save(policy::IPFamily family, const std::string& table) override {
-    return real_->save(family, table);
-  }
-  base::Result<> restore(policy::IPFamily family, const std::string& input) override {
-    written_.push_back(input);
-    return real_->restore(family, input);
-  }
-  base::Result<std::string> save_sets() override { return real_->save_sets(); }
-  base::Result<> restore_sets(const std::string& input) override {
-    written_.push_back(input);
-    return real_->restore_sets(input);
-  }
-
- private:
-  std::unique_ptr<Commands> real_;
-  std::vector<std::string>& written_;
-};
 
 PolicyKey policy_named(const std::string& name) { return {"default", "", name}; }
 
@@ -75,12 +55,12 @@ std::vector<policy::Delta> program() {
 
 class IptablesDataPlaneTest : public KernelTest, public testing::WithParamInterface<Backend> {
  protected:
-  std::unique_ptr<DataPlane> make() {
+  std::unique_ptr<DataPlane> make(Config config = {}) {
     auto real = system_commands(GetParam(), std::chrono::seconds(10));
     EXPECT_TRUE(real);
+    config.node = "node";
     auto made = IptablesDataPlane::create(
-        {.node = "node", .backend = GetParam()},
-        std::make_unique<RecordingCommands>(std::move(*real), written_), false);
+        std::move(config), std::make_unique<RecordingCommands>(std::move(*real), written_), false);
     EXPECT_TRUE(made);
     return std::move(*made);
   }
@@ -99,6 +79,11 @@ class IptablesDataPlaneTest : public KernelTest, public testing::WithParamInterf
   std::string state() const {
     return output({program_of("iptables", "-save")}) + output({program_of("ip6tables", "-save")}) +
            output({"ipset", "list", "-n"});
+  }
+
+  size_t rules_of(const std::string& chain) const {
+    const std::string listed = output({program_of("iptables", ""), "-S", chain});
+    return static_cast<size_t>(std::ranges::count(listed, '\n')) - 1;  // the first declares it
   }
 
   std::vector<std::string> written_;
@@ -200,11 +185,122 @@ TEST_P(IptablesDataPlaneTest, CleansUpEverything) {
   EXPECT_THAT(state(), Not(HasSubstr("cali")));
 }
 
-TEST(IptablesDataPlaneConfig, SaysWhatIsWrongWithIt) {
-  const auto made = IptablesDataPlane::create({.mark_mask = 0x1}, nullptr, false);
-  ASSERT_FALSE(made);
-  EXPECT_THAT(made.error().message, HasSubstr("iptablesMarkMask 0x1: must have at least two bits"));
+TEST_P(IptablesDataPlaneTest, ReadsAndWritesEachFamilyAtOnce) {
+  const auto plane = make();
+  give(*plane, program());
+  EXPECT_EQ(written_.size(), 4U) << "sets and tables of IPv4 and IPv6";
 }
+
+// What a user may write into settings reaches the kernel as it is, and as nothing else.
+TEST_P(IptablesDataPlaneTest, LogsWithAnyPrefixThatFits) {
+  const auto plane = make({.log_prefix = R"(a "quoted" \\ one -j DROP)"});
+  policy::ProgramRules rules{.ingress = {{.action = Action::log}}};
+  give(*plane, program());
+  give(*plane, {policy::PolicyUpdate{policy_named("web"),
+                                     std::make_shared<const policy::ProgramRules>(rules)}});
+  EXPECT_THAT(output({program_of("iptables", ""), "-S",
+                      policy_chain(Direction::ingress, policy_named("web"))}),
+              HasSubstr(R"(--log-prefix "a \"quoted\" \\\\ one -j DROP: ")"));
+}
+
+policy::Delta policy_with_a_set_that_is_not_there(const std::string& name) {
+  policy::ProgramRules rules;
+  rules.ingress = {{.protocol = policy::k_tcp},
+                   {.protocol = policy::k_udp, .source = {.sets = {"s:missing"}}}};
+  return policy::PolicyUpdate{policy_named(name),
+                              std::make_shared<const policy::ProgramRules>(std::move(rules))};
+}
+
+policy::Delta workload_with(const std::string& interface, const std::string& policy) {
+  policy::ProgramWorkload workload;
+  workload.endpoint = {.key = {"node", "k8s", "default/" + interface, "eth0"},
+                       .interface_name = interface,
+                       .profiles = {"kns.default"}};
+  workload.tiers = {{"default", {policy_named(policy)}, {}}};
+  return policy::WorkloadUpdate{workload};
+}
+
+TEST_P(IptablesDataPlaneTest, ClosesTheEndpointOfARuleThatTheKernelRefusesAndGoesOn) {
+  const auto plane = make();
+  give(*plane, program());
+  give(*plane, {policy_with_a_set_that_is_not_there("broken"), workload_with("cali2", "broken"),
+                policy_allowing("fine", 8443), workload_with("cali3", "fine")});
+  for (const char* chain : {"cali-tw-cali2", "cali-fw-cali2"})
+    EXPECT_EQ(rules_of(chain), 1U) << "one rule, which drops";
+  EXPECT_THAT(output({program_of("iptables", ""), "-S", "cali-tw-cali2"}), HasSubstr("-j DROP"));
+  EXPECT_THAT(output({program_of("iptables", ""), "-S", "cali-tw-cali3"}),
+              HasSubstr(policy_chain(Direction::ingress, policy_named("fine"))));
+  EXPECT_THAT(state(), Not(HasSubstr("cali-trial")));
+}
+
+TEST_P(IptablesDataPlaneTest, OpensAClosedEndpointWhenItsPolicyIsMended) {
+  const auto plane = make();
+  give(*plane, program());
+  give(*plane, {policy_with_a_set_that_is_not_there("broken"), workload_with("cali2", "broken")});
+  ASSERT_EQ(rules_of("cali-tw-cali2"), 1U);
+  give(*plane, {policy_allowing("broken", 80)});
+  EXPECT_GT(rules_of("cali-tw-cali2"), 1U);
+}
+
+TEST_P(IptablesDataPlaneTest, OpensAClosedEndpointAfterAResyncWhenTheKernelHasWhatItLacked) {
+  const auto plane = make();
+  give(*plane, program());
+  give(*plane, {policy_with_a_set_that_is_not_there("broken"), workload_with("cali2", "broken")});
+  plane->resync();
+  ASSERT_TRUE(plane->apply());
+  EXPECT_EQ(rules_of("cali-tw-cali2"), 1U);
+  give(*plane, {policy::SetUpdate{"s:missing", policy::SetType::nets, {}}});
+  plane->resync();
+  ASSERT_TRUE(plane->apply());
+  EXPECT_GT(rules_of("cali-tw-cali2"), 1U);
+}
+
+TEST_P(IptablesDataPlaneTest, DoesNotLetNamesOfObjectsBecomeRules) {
+  const auto plane = make();
+  give(*plane, program());
+  auto hostile = std::get<policy::WorkloadUpdate>(workload_with("cali+", "web"));
+  auto profile = std::get<policy::WorkloadUpdate>(workload_with("cali4", "web"));
+  profile.workload.endpoint.profiles = {"x\n-F"};
+  give(*plane, {hostile, profile,
+                policy::ProfileUpdate{"x\n-F", std::make_shared<const policy::ProgramRules>()}});
+  EXPECT_THAT(output({program_of("iptables", ""), "-S", "cali-to-wl-dispatch"}),
+              testing::AllOf(HasSubstr("-o cali4 "), Not(HasSubstr("cali+"))));
+  EXPECT_GT(rules_of("cali-tw-cali4"), 1U);
+}
+
+struct BadConfig {
+  const char* name;
+  Config config;
+  const char* message;
+};
+class IptablesDataPlaneConfig : public testing::TestWithParam<BadConfig> {};
+
+TEST_P(IptablesDataPlaneConfig, IsRefusedWithTheSettingsName) {
+  const auto made = IptablesDataPlane::create(GetParam().config, nullptr, false);
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().code, base::ErrorCode::invalid);
+  EXPECT_THAT(made.error().message, HasSubstr(GetParam().message));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Settings, IptablesDataPlaneConfig,
+    testing::Values(
+        BadConfig{
+            "FewMarks", {.mark_mask = 0x1}, "iptablesMarkMask 0x1: must have at least two bits"},
+        BadConfig{"LogPrefixOfTwoLines", {.log_prefix = "a\n-A INPUT -j ACCEPT"}, "logPrefix"},
+        BadConfig{"LogPrefixTooLong", {.log_prefix = std::string(28, 'x')}, "logPrefix"},
+        BadConfig{"NoInterfacePrefix", {.interface_prefixes = {}}, "interfacePrefix"},
+        BadConfig{"InterfacePrefixWithARule",
+                  {.interface_prefixes = {"cali -j X"}},
+                  "interfacePrefix \"cali -j X\""},
+        BadConfig{"InterfacePrefixOfAll", {.interface_prefixes = {"+"}}, "interfacePrefix \"+\""},
+        BadConfig{"InterfaceFilterWithARule",
+                  {.nat_outgoing_interface = "eth0 -j X"},
+                  "iptablesNATOutgoingInterfaceFilter"},
+        BadConfig{"InterfaceFilterNegated",
+                  {.nat_outgoing_interface = "! eth0"},
+                  "iptablesNATOutgoingInterfaceFilter"}),
+    [](const auto& given) { return given.param.name; });
 
 }  // namespace
 }  // namespace margay::dataplane::iptables

@@ -1,5 +1,7 @@
 #include "dataplane/iptables/names.h"
 
+#include <algorithm>
+
 #include "policy/digest.h"
 
 namespace margay::dataplane::iptables {
@@ -13,11 +15,19 @@ std::string hashed_name(std::string prefix, std::string_view name) {
   return prefix + policy::digest(name, k_chain_length - prefix.size());
 }
 
-// The name itself where it fits and cannot be taken for a hash; else "_" and as much of its hash
-// as fits.
+// What needs no quoting: names come from objects that others may have written.
+bool is_plain(std::string_view name) {
+  return std::ranges::all_of(name, [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           std::string_view("._-").contains(c);
+  });
+}
+
+// The name itself where it fits, is plain and cannot be taken for a hash; else "_" and as much of
+// its hash as fits.
 std::string limited(std::string_view prefix, std::string_view name) {
   std::string whole = std::string(prefix).append(name);
-  if (whole.size() <= k_chain_length && !name.starts_with('_')) return whole;
+  if (whole.size() <= k_chain_length && !name.starts_with('_') && is_plain(name)) return whole;
   return hashed_name(std::string(prefix), name);
 }
 

@@ -149,7 +149,8 @@ class RuleCompiler {
       case Action::pass:
         return set_mark(options_.marks.pass);
       case Action::log:
-        return fmt::format("-j LOG --log-prefix \"{}: \" --log-level 5", options_.log_prefix);
+        return fmt::format("-j LOG --log-prefix {} --log-level 5",
+                           quoted(options_.log_prefix + ": "));
       case Action::deny:
         break;
     }

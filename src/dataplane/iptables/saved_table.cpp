@@ -32,23 +32,27 @@ SavedRule parse_rule(std::string_view text, bool keep_text) {
 
 }  // namespace
 
-SavedTable parse_saved_table(std::string_view text) {
-  SavedTable table;
+std::map<std::string, SavedTable> parse_saved_tables(std::string_view text) {
+  std::map<std::string, SavedTable> tables;
+  SavedTable unnamed;  // for lines before the first table's
+  SavedTable* table = &unnamed;
   while (!text.empty()) {
     const size_t end = std::min(text.find('\n'), text.size());
     std::string_view line = text.substr(0, end);
     text.remove_prefix(std::min(end + 1, text.size()));
-    if (line.starts_with(':')) {
+    if (line.starts_with('*')) {
+      table = &tables[std::string(line.substr(1))];
+    } else if (line.starts_with(':')) {
       line.remove_prefix(1);
-      table.chains[std::string(next_word(line))];
+      table->chains[std::string(next_word(line))];
     } else if (line.starts_with("-A ")) {
       line.remove_prefix(3);
       const std::string_view chain = next_word(line);
-      table.chains[std::string(chain)].push_back(
+      table->chains[std::string(chain)].push_back(
           parse_rule(line, !chain.starts_with(k_chain_prefix)));
     }
   }
-  return table;
+  return tables;
 }
 
 }  // namespace margay::dataplane::iptables

@@ -1,6 +1,6 @@
 #pragma once
 
-// What iptables-save says of one table, as far as telling our rules from others' needs.
+// What iptables-save says of the tables, as far as telling our rules from others' needs.
 
 #include <map>
 #include <string>
@@ -19,6 +19,7 @@ struct SavedTable {
   std::map<std::string, std::vector<SavedRule>> chains;  // also empty ones
 };
 
-SavedTable parse_saved_table(std::string_view text);
+// By name; those that are not in use are not there.
+std::map<std::string, SavedTable> parse_saved_tables(std::string_view text);
 
 }  // namespace margay::dataplane::iptables

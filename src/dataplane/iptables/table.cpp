@@ -1,7 +1,6 @@
 #include "dataplane/iptables/table.h"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 
@@ -10,13 +9,14 @@
 namespace margay::dataplane::iptables {
 namespace {
 
-using base::Result;
-
 bool is_ours(std::string_view chain) { return chain.starts_with(k_chain_prefix); }
 bool is_ours(const SavedRule& rule) { return !rule.hash.empty() || rule.jumps_to_ours; }
 
 bool same(const std::vector<std::string>& actual, const std::vector<HashedRule>& desired) {
   return std::ranges::equal(actual, desired, {}, {}, &HashedRule::hash);
+}
+bool same(const std::vector<HashedRule>& one, const std::vector<HashedRule>& other) {
+  return std::ranges::equal(one, other, {}, &HashedRule::hash, &HashedRule::hash);
 }
 
 // Ours stand first, unchanged, and nowhere else.
@@ -30,15 +30,18 @@ bool stand_first(const std::vector<SavedRule>& actual, const std::vector<HashedR
 
 }  // namespace
 
-Table::Table(policy::IPFamily family, std::string name, Commands& commands)
-    : family_(family), name_(std::move(name)), commands_(commands) {}
-
 void Table::set_chain(const Chain& chain) {
-  chains_[chain.name] = hashed(chain);
+  Desired desired{hashed(chain), chain.stands_alone};
+  auto& kept = chains_[chain.name];
+  if (refused_.contains(chain.name) && !same(kept.rules, desired.rules)) {
+    allow(chain.name);
+  }
+  kept = std::move(desired);
   dirty_chains_.insert(chain.name);
 }
 
 void Table::remove_chain(const std::string& name) {
+  allow(name);
   if (chains_.erase(name) > 0) dirty_chains_.insert(name);
 }
 
@@ -47,52 +50,11 @@ void Table::set_insertions(const Chain& kernel_chain) {
   dirty_insertions_.insert(kernel_chain.name);
 }
 
-Result<> Table::apply() {
-  const bool known = actual_.has_value();
-  auto result = apply_once();
-  if (!result && known) {
-    // Another program may have changed the table under us: judge by what is there now.
-    spdlog::info("iptables {}: reading it again: {}", name_, result.error().message);
-    resync();
-    result = apply_once();
-  }
-  if (!result) resync();
-  return result;
-}
-
-Result<> Table::apply_once() {
-  if (!actual_) {
-    MARGAY_CHECK(load());
-    verify_ = true;
-  }
-  const std::string input = difference();
-  if (!input.empty()) {
-    MARGAY_CHECK(commands_.restore(family_, input));
-    assume_written();
-  }
+void Table::learn(SavedTable saved) {
+  Actual actual;
   dirty_chains_.clear();
   dirty_insertions_.clear();
-  if (input.empty() || !verify_) {
-    verify_ = false;
-    return {};
-  }
-  MARGAY_CHECK(load());
-  if (difference().empty()) {
-    verify_ = false;
-    dirty_chains_.clear();
-    dirty_insertions_.clear();
-    return {};
-  }
-  return base::fail(base::ErrorCode::conflict,
-                    fmt::format("iptables table {} does not hold what was written to it; another "
-                                "program may be changing it",
-                                name_));
-}
-
-Result<> Table::load() {
-  MARGAY_TRY(const std::string text, commands_.save(family_, name_));
-  Actual actual;
-  for (auto& [name, rules] : parse_saved_table(text).chains) {
+  for (auto& [name, rules] : saved.chains) {
     if (!is_ours(name)) {
       if (std::ranges::any_of(rules, [](const auto& rule) { return is_ours(rule); }))
         dirty_insertions_.insert(name);
@@ -103,10 +65,61 @@ Result<> Table::load() {
     for (const auto& rule : rules) hashes.push_back(rule.hash);
     dirty_chains_.insert(name);
   }
-  for (const auto& [name, rules] : chains_) dirty_chains_.insert(name);
+  for (const auto& [name, desired] : chains_) dirty_chains_.insert(name);
   for (const auto& [name, rules] : insertions_) dirty_insertions_.insert(name);
   actual_ = std::move(actual);
-  return {};
+}
+
+bool Table::has_chain(const std::string& name) const {
+  return actual_ && actual_->chains.contains(name);
+}
+
+void Table::learn_empty_chain(const std::string& name) {
+  actual_->chains[name].clear();
+  dirty_chains_.insert(name);
+}
+
+std::vector<SuspectChain> Table::suspects() const {
+  std::vector<SuspectChain> out;
+  for (const auto& name : dirty_chains_) {
+    const auto desired = chains_.find(name);
+    if (desired == chains_.end() || !desired->second.stands_alone || refused_.contains(name))
+      continue;
+    const auto have = actual_->chains.find(name);
+    if (have != actual_->chains.end() && same(have->second, desired->second.rules)) continue;
+    SuspectChain suspect{name, {}};
+    for (const auto& rule : desired->second.rules) suspect.rules.push_back(rule.text);
+    out.push_back(std::move(suspect));
+  }
+  return out;
+}
+
+void Table::refuse(RefusedChain chain) {
+  const std::string name = chain.name;
+  closed_[name] = hashed({name, {{"", "-j DROP", "A rule of this chain was refused"}}});
+  refused_.insert_or_assign(name, std::move(chain));
+  dirty_chains_.insert(name);
+}
+
+void Table::allow(const std::string& chain) {
+  closed_.erase(chain);
+  if (refused_.erase(chain) > 0) dirty_chains_.insert(chain);
+}
+
+std::vector<std::string> Table::chains_with(std::string_view text) const {
+  std::vector<std::string> names;
+  for (const auto& [name, desired] : chains_)
+    if (desired.stands_alone && std::ranges::any_of(desired.rules, [&](const auto& rule) {
+          return rule.text.contains(text);
+        }))
+      names.push_back(name);
+  return names;
+}
+
+const std::vector<HashedRule>* Table::wanted(const std::string& name) const {
+  if (const auto closed = closed_.find(name); closed != closed_.end()) return &closed->second;
+  const auto desired = chains_.find(name);
+  return desired == chains_.end() ? nullptr : &desired->second.rules;
 }
 
 std::string Table::difference() const {
@@ -119,25 +132,25 @@ std::string Table::difference() const {
 
 void Table::add_chain_difference(const std::string& name, std::string& declared, std::string& rules,
                                  std::string& removed) const {
-  const auto want = chains_.find(name);
+  const auto* want = wanted(name);
   const auto have = actual_->chains.find(name);
   const bool exists = have != actual_->chains.end();
-  if (want == chains_.end()) {
+  if (!want) {
     if (!exists) return;
     declared += fmt::format(":{} - [0:0]\n", name);  // emptied, so that nothing it names is held
     removed += fmt::format("--delete-chain {}\n", name);
     return;
   }
-  if (exists && same(have->second, want->second)) return;
+  if (exists && same(have->second, *want)) return;
   declared += fmt::format(":{} - [0:0]\n", name);
-  for (const auto& rule : want->second) rules += fmt::format("-A {} {}\n", name, rule.text);
+  for (const auto& rule : *want) rules += fmt::format("-A {} {}\n", name, rule.text);
 }
 
 void Table::add_insertions_difference(const std::string& name, std::string& rules) const {
   static const std::vector<HashedRule> none_wanted;
   static const std::vector<SavedRule> none_there;
-  const auto wanted = insertions_.find(name);
-  const auto& want = wanted == insertions_.end() ? none_wanted : wanted->second;
+  const auto desired = insertions_.find(name);
+  const auto& want = desired == insertions_.end() ? none_wanted : desired->second;
   const auto there = actual_->kernel_chains.find(name);
   const auto& have = there == actual_->kernel_chains.end() ? none_there : there->second;
   if (stand_first(have, want)) return;
@@ -149,29 +162,27 @@ void Table::add_insertions_difference(const std::string& name, std::string& rule
 
 void Table::assume_written() {
   for (const auto& name : dirty_chains_) {
-    const auto want = chains_.find(name);
-    if (want == chains_.end()) {
+    const auto* want = wanted(name);
+    if (!want) {
       actual_->chains.erase(name);
       continue;
     }
     auto& hashes = actual_->chains[name];
     hashes.clear();
-    for (const auto& rule : want->second) hashes.push_back(rule.hash);
+    for (const auto& rule : *want) hashes.push_back(rule.hash);
   }
   for (const auto& name : dirty_insertions_) {
     auto& have = actual_->kernel_chains[name];
     std::erase_if(have, [](const auto& rule) { return is_ours(rule); });
-    const auto wanted = insertions_.find(name);
-    if (wanted == insertions_.end()) continue;
+    const auto wanted_rules = insertions_.find(name);
+    if (wanted_rules == insertions_.end()) continue;
     std::vector<SavedRule> ours;
-    for (const auto& rule : wanted->second) ours.push_back({.hash = rule.hash, .text = rule.text});
+    for (const auto& rule : wanted_rules->second)
+      ours.push_back({.hash = rule.hash, .text = rule.text});
     have.insert(have.begin(), ours.begin(), ours.end());
   }
-}
-
-Result<bool> Table::has_chain(const std::string& name) {
-  if (!actual_) MARGAY_CHECK(load());
-  return actual_->chains.contains(name);
+  dirty_chains_.clear();
+  dirty_insertions_.clear();
 }
 
 }  // namespace margay::dataplane::iptables

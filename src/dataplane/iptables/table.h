@@ -1,7 +1,8 @@
 #pragma once
 
 // One iptables table of one family: the desired chains, what is known to be in the kernel, and the
-// least that has to be written to get from one to the other.
+// least that has to be written to get from one to the other. TableGroup does the reading and
+// writing.
 //
 // Owns every chain whose name begins with "cali-", and in the kernel's own chains the rules that
 // carry our comment (or jump to a chain of ours): these stand first, in the given order. Nothing
@@ -12,57 +13,77 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "dataplane/iptables/chain.h"
-#include "dataplane/iptables/commands.h"
+#include "dataplane/iptables/refused_rules.h"
 #include "dataplane/iptables/saved_table.h"
 
 namespace margay::dataplane::iptables {
 
 class Table {
  public:
-  // `commands` outlives this.
-  Table(policy::IPFamily family, std::string name, Commands& commands);
+  explicit Table(std::string name) : name_(std::move(name)) {}
+
+  const std::string& name() const { return name_; }
 
   void set_chain(const Chain& chain);
   void remove_chain(const std::string& name);
   // The rules of ours at the top of a chain that the kernel made ("FORWARD"). None: removes them.
   void set_insertions(const Chain& kernel_chain);
 
-  // Reads the kernel's table if what it holds is not known, writes the difference, and after a
-  // first or repaired state reads again to verify. On error the kernel has the state it had.
-  base::Result<> apply();
-  // The next apply() reads the kernel's table anew.
-  void resync() { actual_.reset(); }
+  // What the kernel has; then the table is known until unlearn().
+  void learn(SavedTable saved);
+  // The kernel has this chain too, and it is empty.
+  void learn_empty_chain(const std::string& name);
+  bool is_known() const { return actual_.has_value(); }
+  // Whether the kernel has the chain, as far as is known.
+  bool has_chain(const std::string& name) const;
+  // What is there must be read again.
+  void unlearn() { actual_.reset(); }
 
-  // Whether the kernel has the chain now; reads the table if needed.
-  base::Result<bool> has_chain(const std::string& name);
+  // The table's part of the input of iptables-restore; empty: there is nothing to do. Of a table
+  // that is known.
+  std::string difference() const;
+  // It was written.
+  void assume_written();
+
+  // The chains of which the difference consists that may be at fault by themselves.
+  std::vector<SuspectChain> suspects() const;
+  // From now on it drops every packet, until it is set to something else or allowed again.
+  void refuse(RefusedChain chain);
+  void allow(const std::string& chain);
+  // By chain.
+  const std::map<std::string, RefusedChain>& refused() const { return refused_; }
+  // The chains that stand alone with a rule that has this text in it.
+  std::vector<std::string> chains_with(std::string_view text) const;
 
  private:
   using Hashes = std::vector<std::string>;
+  struct Desired {
+    std::vector<HashedRule> rules;
+    bool stands_alone = false;
+  };
   struct Actual {
     std::map<std::string, Hashes, std::less<>> chains;  // ours
     std::map<std::string, std::vector<SavedRule>, std::less<>> kernel_chains;
   };
 
-  base::Result<> apply_once();
-  base::Result<> load();
-  std::string difference() const;
+  // What the chain is to have now; null: it is not to be there.
+  const std::vector<HashedRule>* wanted(const std::string& name) const;
   void add_chain_difference(const std::string& name, std::string& declared, std::string& rules,
                             std::string& removed) const;
   void add_insertions_difference(const std::string& name, std::string& rules) const;
-  void assume_written();
 
-  policy::IPFamily family_;
   std::string name_;
-  Commands& commands_;
-  std::map<std::string, std::vector<HashedRule>> chains_;
+  std::map<std::string, Desired> chains_;
+  std::map<std::string, RefusedChain> refused_;
+  std::map<std::string, std::vector<HashedRule>> closed_;  // what the refused ones have instead
   std::map<std::string, std::vector<HashedRule>> insertions_;
   std::set<std::string> dirty_chains_;  // may differ from actual
   std::set<std::string> dirty_insertions_;
   std::optional<Actual> actual_;
-  bool verify_ = false;
 };
 
 }  // namespace margay::dataplane::iptables

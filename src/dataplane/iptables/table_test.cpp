@@ -1,4 +1,4 @@
-#include "dataplane/iptables/table.h"
+#include "dataplane/iptables/table_group.h"
 
 #include <gmock/gmock.h>
 
@@ -13,6 +13,21 @@ using testing::IsEmpty;
 using testing::Not;
 using testing::SizeIs;
 
+// A table that is in a group by itself.
+struct OneTable {
+  explicit OneTable(Commands& commands) : group(policy::IPFamily::v4, {&table}, commands) {}
+  OneTable(const OneTable&) = delete;
+  OneTable& operator=(const OneTable&) = delete;
+
+  void set_chain(const Chain& chain) { table.set_chain(chain); }
+  void remove_chain(const std::string& name) { table.remove_chain(name); }
+  base::Result<> apply() { return group.apply(); }
+  void resync() { group.forget(); }
+
+  Table table{"filter"};
+  TableGroup group;
+};
+
 class TableTest : public testing::Test {
  protected:
   TableTest() {
@@ -20,21 +35,20 @@ class TableTest : public testing::Test {
     kernel()["INPUT"];
   }
   FakeCommands::Table& kernel() { return commands_.tables[{policy::IPFamily::v4, "filter"}]; }
-  Table make() { return Table(policy::IPFamily::v4, "filter", commands_); }
   static Chain chain(const std::string& name, const std::string& protocol) {
     return {name, {{"-p " + protocol, "-j DROP"}}};
   }
-  void fill(Table& table) {
-    table.set_chain(chain("cali-a", "6"));
-    table.set_chain(chain("cali-b", "17"));
-    table.set_insertions({"FORWARD", {{"", "-j cali-a"}}});
+  void fill(OneTable& one) {
+    one.set_chain(chain("cali-a", "6"));
+    one.set_chain(chain("cali-b", "17"));
+    one.table.set_insertions({"FORWARD", {{"", "-j cali-a"}}});
   }
 
   FakeCommands commands_;
 };
 
 TEST_F(TableTest, WritesItsChainsAndStandsFirstInTheKernels) {
-  auto table = make();
+  OneTable table(commands_);
   fill(table);
   ASSERT_TRUE(table.apply());
   EXPECT_THAT(kernel()["cali-a"], ElementsAre(HasSubstr("-p 6 -j DROP")));
@@ -42,7 +56,7 @@ TEST_F(TableTest, WritesItsChainsAndStandsFirstInTheKernels) {
 }
 
 TEST_F(TableTest, WritesNothingWhenNothingChanged) {
-  auto table = make();
+  OneTable table(commands_);
   fill(table);
   ASSERT_TRUE(table.apply());
   commands_.restored.clear();
@@ -52,18 +66,18 @@ TEST_F(TableTest, WritesNothingWhenNothingChanged) {
 }
 
 TEST_F(TableTest, WritesNothingWhenItStartsOverItsOwnState) {
-  auto before = make();
+  OneTable before(commands_);
   fill(before);
   ASSERT_TRUE(before.apply());
   commands_.restored.clear();
-  auto after = make();
+  OneTable after(commands_);
   fill(after);
   ASSERT_TRUE(after.apply());
   EXPECT_THAT(commands_.restored, IsEmpty());
 }
 
 TEST_F(TableTest, WritesOnlyTheChainThatChanged) {
-  auto table = make();
+  OneTable table(commands_);
   fill(table);
   ASSERT_TRUE(table.apply());
   commands_.restored.clear();
@@ -77,7 +91,7 @@ TEST_F(TableTest, WritesOnlyTheChainThatChanged) {
 }
 
 TEST_F(TableTest, RemovesChainsThatAreNoLongerWanted) {
-  auto table = make();
+  OneTable table(commands_);
   fill(table);
   ASSERT_TRUE(table.apply());
   table.remove_chain("cali-b");
@@ -88,7 +102,7 @@ TEST_F(TableTest, RemovesChainsThatAreNoLongerWanted) {
 TEST_F(TableTest, SweepsWhatAnEarlierRunLeft) {
   kernel()["cali-old"] = {"-j DROP"};
   kernel()["INPUT"] = {"-m comment --comment \"cali:oldoldoldoldoldo\" -j cali-old", "-j ACCEPT"};
-  auto table = make();
+  OneTable table(commands_);
   fill(table);
   ASSERT_TRUE(table.apply());
   EXPECT_FALSE(kernel().contains("cali-old"));
@@ -96,7 +110,7 @@ TEST_F(TableTest, SweepsWhatAnEarlierRunLeft) {
 }
 
 TEST_F(TableTest, RepairsAfterResyncWhatOthersChanged) {
-  auto table = make();
+  OneTable table(commands_);
   fill(table);
   ASSERT_TRUE(table.apply());
   const auto good = kernel();
@@ -110,7 +124,7 @@ TEST_F(TableTest, RepairsAfterResyncWhatOthersChanged) {
 }
 
 TEST_F(TableTest, ReadsAgainWhenTheKernelIsNotAsKnown) {
-  auto table = make();
+  OneTable table(commands_);
   fill(table);
   ASSERT_TRUE(table.apply());
   kernel().erase("cali-b");
@@ -120,17 +134,18 @@ TEST_F(TableTest, ReadsAgainWhenTheKernelIsNotAsKnown) {
 }
 
 TEST_F(TableTest, KeepsWhatFailedForTheNextTime) {
-  auto table = make();
+  OneTable table(commands_);
   fill(table);
-  commands_.fail_restore = base::Error{base::ErrorCode::unavailable, "locked", {}};
+  commands_.refused_rules = {"*filter"};
   EXPECT_FALSE(table.apply());
   EXPECT_FALSE(kernel().contains("cali-a"));
+  commands_.refused_rules.clear();
   EXPECT_TRUE(table.apply());
   EXPECT_TRUE(kernel().contains("cali-a"));
 }
 
 TEST_F(TableTest, SaysWhenTheKernelDoesNotHoldWhatWasWritten) {
-  auto table = make();
+  OneTable table(commands_);
   fill(table);
   commands_.ignore_restore = true;
   const auto applied = table.apply();
@@ -139,6 +154,118 @@ TEST_F(TableTest, SaysWhenTheKernelDoesNotHoldWhatWasWritten) {
   commands_.ignore_restore = false;
   EXPECT_TRUE(table.apply());
   EXPECT_TRUE(kernel().contains("cali-a"));
+}
+
+// ---- chains that the kernel refuses ----
+
+class RefusedChainsTest : public TableTest {
+ protected:
+  static Chain rules(int number, bool refused = false) {
+    Chain made{"cali-pi-" + std::to_string(number), {}, true};
+    for (int i = 0; i < 5; ++i)
+      made.rules.push_back({"-p 6 -m multiport --dports " + std::to_string(100 * number + i),
+                            i == 3 && refused ? "-j NONSENSE" : "-j DROP"});
+    return made;
+  }
+  // A hundred chains, some with a rule that is refused.
+  void fill_hundred(OneTable& one, const std::set<int>& refused) {
+    fill(one);
+    commands_.refused_rules = {"NONSENSE"};
+    for (int i = 0; i < 100; ++i) one.set_chain(rules(i, refused.contains(i)));
+  }
+};
+
+TEST_F(RefusedChainsTest, DropEveryPacketAndTheOthersAreWritten) {
+  OneTable table(commands_);
+  fill_hundred(table, {17, 42, 99});
+  ASSERT_TRUE(table.apply());
+  for (int i = 0; i < 100; ++i) {
+    const auto& chain = kernel()["cali-pi-" + std::to_string(i)];
+    if (i == 17 || i == 42 || i == 99) {
+      EXPECT_THAT(chain, ElementsAre(testing::EndsWith("-j DROP"))) << i;
+    } else {
+      EXPECT_THAT(chain, SizeIs(5)) << i;
+    }
+  }
+  EXPECT_THAT(kernel()["FORWARD"], ElementsAre(HasSubstr("-j cali-a"), "-i docker0 -j ACCEPT"));
+  EXPECT_FALSE(kernel().contains(k_trial_chain));
+}
+
+TEST_F(RefusedChainsTest, AreNamedWithTheRule) {
+  OneTable table(commands_);
+  fill_hundred(table, {42});
+  ASSERT_TRUE(table.apply());
+  ASSERT_THAT(table.table.refused(), SizeIs(1));
+  const auto& [name, refused] = *table.table.refused().begin();
+  EXPECT_EQ(name, "cali-pi-42");
+  EXPECT_THAT(refused.rule, HasSubstr("--dports 4203 -j NONSENSE"));
+  EXPECT_THAT(refused.reason, HasSubstr("COMMIT failed"));
+}
+
+TEST_F(RefusedChainsTest, AreFoundInFewTrials) {
+  OneTable table(commands_);
+  fill_hundred(table, {42});
+  ASSERT_TRUE(table.apply());
+  EXPECT_LE(commands_.restored.size(), 30U);
+}
+
+TEST_F(RefusedChainsTest, AreNotTriedAgainBeforeAResync) {
+  OneTable table(commands_);
+  fill_hundred(table, {42});
+  ASSERT_TRUE(table.apply());
+  commands_.restored.clear();
+  ASSERT_TRUE(table.apply());
+  table.set_chain(chain("cali-b", "132"));
+  ASSERT_TRUE(table.apply());
+  EXPECT_THAT(commands_.restored, SizeIs(1));
+  commands_.refused_rules.clear();
+  table.resync();
+  ASSERT_TRUE(table.apply());
+  EXPECT_THAT(kernel()["cali-pi-42"], SizeIs(5));
+  EXPECT_THAT(table.table.refused(), IsEmpty());
+}
+
+TEST_F(RefusedChainsTest, AreWrittenWhenTheirRulesAreMended) {
+  OneTable table(commands_);
+  fill_hundred(table, {42});
+  ASSERT_TRUE(table.apply());
+  table.set_chain(rules(42));
+  ASSERT_TRUE(table.apply());
+  EXPECT_THAT(kernel()["cali-pi-42"], SizeIs(5));
+  EXPECT_THAT(table.table.refused(), IsEmpty());
+}
+
+TEST_F(RefusedChainsTest, DoNotMatterWhereAChainIsRefusedThatOthersNeed) {
+  OneTable table(commands_);
+  fill(table);
+  commands_.refused_rules = {"NONSENSE"};
+  table.set_chain({"cali-FORWARD", {{"", "-j NONSENSE"}}});
+  EXPECT_FALSE(table.apply());
+  EXPECT_THAT(table.table.refused(), IsEmpty());
+}
+
+TEST_F(RefusedChainsTest, AreNotGuessedWhenTheKernelTakesNothing) {
+  OneTable table(commands_);
+  fill_hundred(table, {});
+  commands_.refused_rules = {"*filter"};
+  EXPECT_FALSE(table.apply());
+  EXPECT_THAT(table.table.refused(), IsEmpty());
+}
+
+TEST_F(RefusedChainsTest, AreSoManyAtMostThatTheSearchEnds) {
+  OneTable table(commands_);
+  std::set<int> all;
+  for (int i = 0; i < 100; ++i) all.insert(i);
+  fill_hundred(table, all);
+  ASSERT_TRUE(table.apply());
+  EXPECT_THAT(table.table.refused(), SizeIs(100));
+  EXPECT_LE(commands_.restored.size(), 1200U);
+}
+
+TEST(Quoted, IsOneArgumentWhateverTheText) {
+  EXPECT_EQ(quoted("plain text"), R"("plain text")");
+  EXPECT_EQ(quoted(R"(a "b" \ c)"), R"("a \"b\" \\ c")");
+  EXPECT_EQ(quoted("two\nlines\t\x7f"), R"("twolines")");
 }
 
 }  // namespace

@@ -1,0 +1,47 @@
+#pragma once
+
+// Brings the tables of one family to what is desired of them: one iptables-save and one
+// iptables-restore for all together, since each run costs milliseconds and nft reads the whole rule
+// set for it.
+//
+// What fails together is tried table by table, and in a table that still fails, the chains that the
+// kernel refuses are closed (Table::refuse) so that the rest of the table is programmed. One
+// thread.
+
+#include <vector>
+
+#include "base/result.h"
+#include "dataplane/iptables/commands.h"
+#include "dataplane/iptables/table.h"
+
+namespace margay::dataplane::iptables {
+
+class TableGroup {
+ public:
+  // The tables and `commands` outlive this.
+  TableGroup(policy::IPFamily family, std::vector<Table*> tables, Commands& commands)
+      : family_(family), tables_(std::move(tables)), commands_(commands) {}
+
+  // Reads the kernel's tables if what they hold is not known, writes the difference, and after a
+  // first or repaired state reads again to verify. On error a table that could not be written has
+  // the state it had. Refused chains are no error: see Table::refused().
+  base::Result<> apply();
+  // Reads what is not known.
+  base::Result<> load();
+  // The next apply() reads the kernel's tables anew, and tries again what was refused.
+  void forget();
+
+ private:
+  base::Result<> apply_together();
+  base::Result<> apply_one_by_one();
+  base::Result<> apply_alone(Table& table);
+  std::string difference() const;
+  void unlearn();
+
+  policy::IPFamily family_;
+  std::vector<Table*> tables_;
+  Commands& commands_;
+  bool verify_ = false;
+};
+
+}  // namespace margay::dataplane::iptables
