@@ -4,6 +4,9 @@
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <array>
+#include <set>
 #include <vector>
 
 #include "net/netlink.h"
@@ -13,30 +16,71 @@ namespace {
 
 using base::ErrorCode;
 using base::IPAddress;
+using base::IPFamily;
 using base::Result;
 
 constexpr uint16_t message_type(uint8_t operation) {
   return static_cast<uint16_t>(NFNL_SUBSYS_CTNETLINK << 8 | operation);
 }
 
-nfgenmsg header_for(const IPAddress& address) {
-  return {.nfgen_family = address.is_v4() ? uint8_t{AF_INET} : uint8_t{AF_INET6},
+nfgenmsg header_for(IPFamily family) {
+  return {.nfgen_family = family == IPFamily::v4 ? uint8_t{AF_INET} : uint8_t{AF_INET6},
           .version = NFNETLINK_V0,
           .res_id = 0};
 }
 
-bool names(const Attributes& tuple, const IPAddress& address) {
-  const Attributes ends = tuple.nested(CTA_TUPLE_IP);
-  const auto source = ends.address(address.is_v4() ? CTA_IP_V4_SRC : CTA_IP_V6_SRC);
-  const auto destination = ends.address(address.is_v4() ? CTA_IP_V4_DST : CTA_IP_V6_DST);
-  return source == address || destination == address;
+// The places in a flow's two tuples that may hold an address. The masks are the kernel's
+// CTA_FILTER_F_CTA_IP_*, which its headers for programs leave out.
+struct Place {
+  uint16_t tuple;  // of the flow as it came, or of its replies
+  uint16_t v4, v6;
+  uint32_t mask;
+};
+constexpr uint32_t k_source_mask = 1U << 0;
+constexpr uint32_t k_destination_mask = 1U << 1;
+constexpr std::array k_places{
+    Place{CTA_TUPLE_ORIG, CTA_IP_V4_SRC, CTA_IP_V6_SRC, k_source_mask},
+    Place{CTA_TUPLE_ORIG, CTA_IP_V4_DST, CTA_IP_V6_DST, k_destination_mask},
+    Place{CTA_TUPLE_REPLY, CTA_IP_V4_SRC, CTA_IP_V6_SRC, k_source_mask},
+    Place{CTA_TUPLE_REPLY, CTA_IP_V4_DST, CTA_IP_V6_DST, k_destination_mask},
+};
+
+using Addresses = std::set<IPAddress>;
+
+// Lists the flows of a family.
+Message request_for(IPFamily family) {
+  Message request(message_type(IPCTNL_MSG_CT_GET), 0);
+  request.put_header(header_for(family));
+  return request;
+}
+
+// Lists the flows with this IPv4 address in this place.
+Message request_for(const Place& place, const IPAddress& address) {
+  Message request = request_for(IPFamily::v4);
+  request.nest(place.tuple,
+               [&] { request.nest(CTA_TUPLE_IP, [&] { request.put(place.v4, address); }); });
+  request.nest(CTA_FILTER, [&] {
+    const bool original = place.tuple == CTA_TUPLE_ORIG;
+    request.put_u32(CTA_FILTER_ORIG_FLAGS, original ? place.mask : 0);
+    request.put_u32(CTA_FILTER_REPLY_FLAGS, original ? 0 : place.mask);
+  });
+  return request;
+}
+
+bool names_any(const Attributes& flow, IPFamily family, const Addresses& addresses) {
+  return std::ranges::any_of(k_places, [&](const Place& place) {
+    const auto found = flow.nested(place.tuple)
+                           .nested(CTA_TUPLE_IP)
+                           .address(family == IPFamily::v4 ? place.v4 : place.v6);
+    return found && addresses.contains(*found);
+  });
 }
 
 // What the kernel needs to find the entry again: its tuple, zone, and id against reuse.
-Message deletion_of(const nlmsghdr& entry, const IPAddress& address) {
+Message deletion_of(const nlmsghdr& entry, IPFamily family) {
   const Attributes attributes(entry, sizeof(nfgenmsg));
   Message request(message_type(IPCTNL_MSG_CT_DELETE), 0);
-  request.put_header(header_for(address));
+  request.put_header(header_for(family));
   if (const auto tuple = attributes.bytes(CTA_TUPLE_ORIG)) {
     request.put(CTA_TUPLE_ORIG | NLA_F_NESTED, *tuple);
   }
@@ -46,26 +90,39 @@ Message deletion_of(const nlmsghdr& entry, const IPAddress& address) {
   return request;
 }
 
+// Of those that the request lists. A kernel that knows no filters lists every flow there is.
+Result<> delete_listed(NetlinkSocket& socket, Message& request, IPFamily family,
+                       const Addresses& addresses) {
+  std::vector<Message> deletions;
+  MARGAY_CHECK(socket.dump(request, "list tracked flows", [&](const nlmsghdr& entry) {
+    if (names_any(Attributes(entry, sizeof(nfgenmsg)), family, addresses))
+      deletions.push_back(deletion_of(entry, family));
+  }));
+  for (Message& deletion : deletions) {
+    const auto done = socket.execute(deletion, "forget tracked flow");
+    if (!done && done.error().code != ErrorCode::not_found) return base::fail(done.error());
+  }
+  return {};
+}
+
 }  // namespace
 
-Result<size_t> delete_conntrack_flows(NetlinkSocket& socket, const IPAddress& address) {
-  std::vector<Message> deletions;
-  Message request(message_type(IPCTNL_MSG_CT_GET), 0);
-  request.put_header(header_for(address));
-  MARGAY_CHECK(socket.dump(request, "list tracked flows", [&](const nlmsghdr& entry) {
-    const Attributes attributes(entry, sizeof(nfgenmsg));
-    if (names(attributes.nested(CTA_TUPLE_ORIG), address) ||
-        names(attributes.nested(CTA_TUPLE_REPLY), address)) {
-      deletions.push_back(deletion_of(entry, address));
+Result<> delete_conntrack_flows(NetlinkSocket& socket, std::span<const IPAddress> addresses) {
+  Addresses v6;
+  for (const IPAddress& address : addresses) {
+    if (!address.is_v4()) {
+      v6.insert(address);
+      continue;
     }
-  }));
-  size_t deleted = 0;
-  for (Message& deletion : deletions) {
-    const auto done = socket.execute(deletion, "forget tracked flow of " + address.to_string());
-    if (!done && done.error().code != ErrorCode::not_found) return base::fail(done.error());
-    if (done) ++deleted;
+    for (const Place& place : k_places) {
+      Message request = request_for(place, address);
+      MARGAY_CHECK(delete_listed(socket, request, IPFamily::v4, {address}));
+    }
   }
-  return deleted;
+  if (v6.empty()) return {};
+  // Kernels up to at least 6.18 answer a filter by IPv6 address with the flows of all the others.
+  Message request = request_for(IPFamily::v6);
+  return delete_listed(socket, request, IPFamily::v6, v6);
 }
 
 }  // namespace margay::net

@@ -2,7 +2,7 @@
 
 // The kernel's table of tracked flows, over ctnetlink (nfnetlink, NFNL_SUBSYS_CTNETLINK).
 
-#include <cstddef>
+#include <span>
 
 #include "base/address.h"
 #include "base/result.h"
@@ -11,8 +11,12 @@ namespace margay::net {
 
 class NetlinkSocket;
 
-// Forgets every flow that `address` takes part in: as the source or destination, before or after
-// address translation. Returns how many there were. `socket` is one of NETLINK_NETFILTER.
-base::Result<size_t> delete_conntrack_flows(NetlinkSocket& socket, const base::IPAddress& address);
+// Forgets every flow that one of the addresses takes part in: as the source or destination, before
+// or after address translation. For IPv4 the kernel picks them out (CTA_FILTER, Linux 5.8), so that
+// a table of a million flows is not copied for the few of one address; an older kernel hands out
+// all of them, with the same result. For IPv6 all of that family are read, once for all addresses.
+// On error some may be forgotten already: call again. `socket` is one of NETLINK_NETFILTER.
+base::Result<> delete_conntrack_flows(NetlinkSocket& socket,
+                                      std::span<const base::IPAddress> addresses);
 
 }  // namespace margay::net

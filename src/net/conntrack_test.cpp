@@ -17,6 +17,8 @@ using base::IPAddress;
 using base::Result;
 using testing::ScratchNamespace;
 
+IPAddress ip(const char* text) { return IPAddress::parse(text).value(); }
+
 // A datagram over loopback, which is enough for a tracked flow.
 Result<> send_datagram(uint16_t port, const IPAddress& to) {
   const base::UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
@@ -42,33 +44,94 @@ class ConntrackTest : public ::testing::Test {
     return base::run_checked({.argv = std::move(argv), .network_namespace = scratch_->get().fd()});
   }
   size_t flows() {
-    const auto listed = run({"conntrack", "-L", "-o", "id"}).value();
+    std::string listed;
+    for (const char* family : {"ipv4", "ipv6"})
+      listed += run({"conntrack", "-L", "-f", family}).value();
     return static_cast<size_t>(std::ranges::count(listed, '\n'));
+  }
+  size_t flows_of(const IPAddress& destination) {
+    const auto listed = run({"conntrack", "-L", "-d", destination.to_string()}).value();
+    return static_cast<size_t>(std::ranges::count(listed, '\n'));
+  }
+  void forget(const std::vector<IPAddress>& addresses) {
+    NetlinkSocket socket = scratch_->socket(NETLINK_NETFILTER);
+    const auto done = delete_conntrack_flows(socket, addresses);
+    EXPECT_TRUE(done) << done.error().message;
   }
 
   std::unique_ptr<ScratchNamespace> scratch_;
 };
 
-TEST_F(ConntrackTest, ForgetsTheFlowsOfOneAddressOnly) {
-  const auto loopback = IPAddress::v4(0x7f000001), other = IPAddress::v4(0x7f000002);
+TEST_F(ConntrackTest, ForgetsTheFlowsOfTheAddressesOnly) {
+  const auto client = ip("127.0.0.1"), first = ip("127.0.0.2"), second = ip("127.0.0.3");
   ASSERT_TRUE(scratch_->get().run([&]() -> Result<> {
-    for (uint16_t port = 1000; port < 1003; ++port) MARGAY_CHECK(send_datagram(port, other));
-    return send_datagram(1000, loopback);
+    for (uint16_t port = 1000; port < 1003; ++port) MARGAY_CHECK(send_datagram(port, first));
+    MARGAY_CHECK(send_datagram(1000, second));
+    return send_datagram(1000, client);
   }));
-  const size_t before = flows();
-  ASSERT_GE(before, 4U);
+  ASSERT_EQ(flows_of(first), 3U);
+  ASSERT_EQ(flows_of(second), 1U);
 
-  NetlinkSocket socket = scratch_->socket(NETLINK_NETFILTER);
-  EXPECT_EQ(delete_conntrack_flows(socket, other).value(), 3U);
-  EXPECT_EQ(flows(), before - 3);
-  EXPECT_EQ(delete_conntrack_flows(socket, other).value(), 0U);
-  EXPECT_GE(delete_conntrack_flows(socket, loopback).value(), 1U);
+  forget({first});
+  EXPECT_EQ(flows_of(first), 0U);
+  EXPECT_EQ(flows_of(second), 1U);
+  forget({first, client, second});
+  EXPECT_EQ(flows_of(client) + flows_of(second), 0U);
 }
 
-TEST_F(ConntrackTest, FindsNothingInTheOtherFamily) {
-  NetlinkSocket socket = scratch_->socket(NETLINK_NETFILTER);
-  EXPECT_EQ(delete_conntrack_flows(socket, IPAddress::parse("fd00::1").value()).value(), 0U);
+// A flow as conntrack(8) writes it: both tuples, which differ where addresses are translated.
+struct TranslatedFlow {
+  const char* name;
+  std::vector<std::string> original, reply;  // source, destination
+};
+
+class TranslatedConntrackTest : public ConntrackTest,
+                                public ::testing::WithParamInterface<TranslatedFlow> {};
+
+TEST_P(TranslatedConntrackTest, IsForgottenWhereverTheAddressStands) {
+  const auto& flow = GetParam();
+  const auto inserted = run({"conntrack",
+                             "-I",
+                             "-p",
+                             "udp",
+                             "-t",
+                             "120",
+                             "-s",
+                             flow.original[0],
+                             "-d",
+                             flow.original[1],
+                             "-r",
+                             flow.reply[0],
+                             "-q",
+                             flow.reply[1],
+                             "--sport",
+                             "1000",
+                             "--dport",
+                             "53",
+                             "--reply-port-src",
+                             "53",
+                             "--reply-port-dst",
+                             "1000"});
+  ASSERT_TRUE(inserted) << inserted.error().message;
+  ASSERT_EQ(flows(), 1U);
+  forget({ip("10.65.0.3"), ip("fd00::3")});
+  ASSERT_EQ(flows(), 1U);
+  forget({ip("10.65.0.2"), ip("fd00::2")});
+  EXPECT_EQ(flows(), 0U);
 }
+
+INSTANTIATE_TEST_SUITE_P(
+    Places, TranslatedConntrackTest,
+    ::testing::Values(
+        TranslatedFlow{"Source", {"10.65.0.2", "192.0.2.1"}, {"192.0.2.1", "198.51.100.1"}},
+        TranslatedFlow{"Destination", {"192.0.2.1", "10.65.0.2"}, {"10.65.0.9", "192.0.2.1"}},
+        TranslatedFlow{"SourceOfReplies", {"192.0.2.1", "203.0.113.1"}, {"10.65.0.2", "192.0.2.1"}},
+        TranslatedFlow{
+            "DestinationOfReplies", {"192.0.2.1", "203.0.113.1"}, {"203.0.113.1", "10.65.0.2"}},
+        TranslatedFlow{"IPv6", {"2001:db8::1", "2001:db8::2"}, {"fd00::2", "2001:db8::1"}}),
+    [](const auto& given) { return given.param.name; });
+
+TEST_F(ConntrackTest, FindsNothingInTheOtherFamily) { forget({ip("fd00::1")}); }
 
 }  // namespace
 }  // namespace margay::net

@@ -77,6 +77,7 @@ struct LinkChange {
   std::optional<int> network_namespace;  // descriptor of the one to move to
   // How the IPv6 link-local address is made: false turns it off (IN6_ADDR_GEN_MODE_NONE).
   std::optional<bool> ipv6_link_local;
+  bool operator==(const LinkChange&) const = default;
 };
 base::Result<> change_link(NetlinkSocket& socket, std::string_view name, const LinkChange& change);
 base::Result<> delete_link(NetlinkSocket& socket, std::string_view name);

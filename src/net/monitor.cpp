@@ -125,7 +125,11 @@ bool Monitor::deliver_until_failure(int socket) {
   alignas(nlmsghdr) std::array<char, k_chunk> chunk;
   while (true) {
     std::array<pollfd, 2> polled{pollfd{socket, POLLIN, 0}, pollfd{stop_.get(), POLLIN, 0}};
-    if (poll(polled.data(), polled.size(), -1) < 0 && errno == EINTR) continue;
+    if (poll(polled.data(), polled.size(), -1) < 0) {
+      if (errno == EINTR) continue;
+      spdlog::warn("{}", fail_errno("wait for netlink events", errno).error().message);
+      return false;
+    }
     if (polled[1].revents != 0) return true;
 
     const ssize_t got = recv(socket, chunk.data(), chunk.size(), 0);
@@ -145,9 +149,10 @@ bool Monitor::deliver_until_failure(int socket) {
   }
 }
 
+// Never at once: a socket that fails as soon as it is there must not make us spin.
 UniqueFd Monitor::subscribe_again() {
-  for (int delay = 0; !stopped_within(delay);
-       delay = std::clamp(2 * delay, k_first_delay_ms, k_longest_delay_ms)) {
+  for (int delay = k_first_delay_ms; !stopped_within(delay);
+       delay = std::min(2 * delay, k_longest_delay_ms)) {
     auto socket = subscribe();
     if (socket) return *std::move(socket);
     spdlog::warn("netlink events are not being read: {}", socket.error().message);

@@ -5,21 +5,19 @@
 
 #include <algorithm>
 
+#include "base/result_steps.h"
 #include "net/conntrack.h"
 #include "net/sysctl.h"
 
 namespace margay::dataplane::iptables {
 namespace {
 
+using base::keep_first;
 using base::Result;
+using base::unless_missing;
 using net::Route;
 using policy::IPFamily;
 using policy::ProgramRoute;
-
-Result<> unless_missing(Result<> result) {
-  if (!result && result.error().code == base::ErrorCode::not_found) return {};
-  return result;
-}
 
 // Of what the kernel reports only this was asked for; it fills in the rest itself.
 bool carries_as(const Route& kernel, const Route& wanted) {
@@ -39,17 +37,26 @@ bool encapsulates(policy::Encapsulation mode, bool same_subnet) {
 }  // namespace
 
 Result<std::unique_ptr<NodeRoutes>> NodeRoutes::create(const Config& config) {
-  MARGAY_TRY(auto routes, net::NetlinkSocket::open());
-  MARGAY_TRY(auto conntrack, net::NetlinkSocket::open(NETLINK_NETFILTER));
-  return std::unique_ptr<NodeRoutes>(
-      new NodeRoutes(config, std::move(routes), std::move(conntrack)));
+  MARGAY_TRY(auto opened, net::NetlinkSocket::open(NETLINK_NETFILTER));
+  const auto conntrack = std::make_shared<net::NetlinkSocket>(std::move(opened));
+  return create(config, [conntrack](std::span<const base::IPAddress> addresses) {
+    return net::delete_conntrack_flows(*conntrack, addresses);
+  });
 }
 
-NodeRoutes::NodeRoutes(const Config& config, net::NetlinkSocket route_socket,
-                       net::NetlinkSocket conntrack_socket)
+Result<std::unique_ptr<NodeRoutes>> NodeRoutes::create(const Config& config,
+                                                       TrackedFlows::Forget forget_flows) {
+  MARGAY_TRY(auto socket, net::NetlinkSocket::open());
+  return std::unique_ptr<NodeRoutes>(
+      new NodeRoutes(config, std::move(socket), std::move(forget_flows)));
+}
+
+NodeRoutes::NodeRoutes(const Config& config, net::NetlinkSocket socket,
+                       TrackedFlows::Forget forget_flows)
     : config_(config),
-      socket_(std::move(route_socket)),
-      conntrack_(std::move(conntrack_socket)),
+      socket_(std::move(socket)),
+      interfaces_(config),
+      flows_(std::move(forget_flows)),
       vxlan_v4_(config, IPFamily::v4),
       vxlan_v6_(config, IPFamily::v6) {}
 
@@ -67,38 +74,10 @@ void NodeRoutes::on(const policy::RouteRemove& update) {
 }
 
 void NodeRoutes::on(const policy::WorkloadUpdate& update) {
-  const auto& endpoint = update.workload.endpoint;
-  on(policy::WorkloadRemove{endpoint.key});
-  const std::string& name = endpoint.interface_name;
-  if (name.empty()) return;
-  if (!is_workload_interface(name))
-    spdlog::error(
-        "endpoint {}: interface {} does not begin with interfacePrefix, so no policy would hold "
-        "for it: it gets no routes",
-        endpoint.key.id(), name);
-  Claim claim{.admin_up = endpoint.admin_up};
-  if (auto mac = net::MacAddress::parse(endpoint.mac)) claim.mac = *mac;
-  interfaces_[name].insert_or_assign(endpoint.key, claim);
-  interface_of_[endpoint.key] = name;
-  touch_interface(name);
+  interfaces_.set_endpoint(update.workload.endpoint);
 }
-
 void NodeRoutes::on(const policy::WorkloadRemove& update) {
-  const auto named = interface_of_.find(update.key);
-  if (named == interface_of_.end()) return;
-  const std::string name = named->second;
-  interface_of_.erase(named);
-  auto& claims = interfaces_[name];
-  claims.erase(update.key);
-  if (claims.empty()) interfaces_.erase(name);
-  touch_interface(name);
-}
-
-const NodeRoutes::Claim* NodeRoutes::claim_on(const std::string& name) const {
-  const auto claims = interfaces_.find(name);
-  if (claims == interfaces_.end() || !is_workload_interface(name)) return nullptr;
-  const Claim& first = claims->second.begin()->second;
-  return first.admin_up ? &first : nullptr;
+  interfaces_.remove_endpoint(update.key);
 }
 
 void NodeRoutes::on(const policy::TunnelUpdate& update) {
@@ -124,34 +103,33 @@ void NodeRoutes::on(const policy::HostRemove& update) {
   if (update.name == config_.node) on(policy::HostUpdate{.host = {.name = update.name}});
 }
 
-bool NodeRoutes::is_workload_interface(std::string_view name) const {
-  return std::ranges::any_of(config_.interface_prefixes,
-                             [&](const auto& prefix) { return name.starts_with(prefix); });
-}
-
-void NodeRoutes::touch_interface(const std::string& name) {
+void NodeRoutes::touch_routes_by(const std::string& interface_name) {
   for (const auto& [destination, route] : routes_)
-    if (route.interface_name == name) pending_.insert(destination);
+    if (route.interface_name == interface_name) pending_.insert(destination);
 }
 
-// The kernel takes IPv4 routes away with a link that goes down; so what is known of them is
-// forgotten and they are written again.
+// With a link that goes down the kernel takes its routes and neighbours away.
 void NodeRoutes::on_interface_change(const std::string& name, bool up) {
-  const bool workload = is_workload_interface(name);
-  if (!up) configured_.erase(name);
-  for (auto* device : {&vxlan_v4_, &vxlan_v6_})
-    if (!workload) device->touch();
+  if (!interfaces_.is_of_workload(name)) {
+    vxlan_v4_.touch();
+    vxlan_v6_.touch();
+    kernel_.reset();
+    return;
+  }
+  interfaces_.touch(name);
+  if (up || !kernel_) return;
   for (const auto& [destination, route] : routes_) {
-    const bool affected = workload ? route.interface_name == name : route.interface_name.empty();
-    if (!affected) continue;
-    if (kernel_ && !up) kernel_->erase(destination);
-    pending_.insert(destination);
+    if (route.interface_name != name) continue;
+    kernel_->routes.erase(destination);
+    std::erase_if(kernel_->neighbours, [&](const auto& neighbour) {
+      return neighbour.address == destination.address();
+    });
   }
 }
 
 void NodeRoutes::resync() {
   kernel_.reset();
-  configured_.clear();
+  interfaces_.touch_all();
   vxlan_v4_.touch();
   vxlan_v6_.touch();
 }
@@ -159,10 +137,20 @@ void NodeRoutes::resync() {
 Result<> NodeRoutes::load() {
   MARGAY_CHECK(net::write_sysctl("net/ipv4/ip_forward", "1"));
   if (config_.ipv6) MARGAY_CHECK(net::write_sysctl("net/ipv6/conf/all/forwarding", "1"));
-  MARGAY_TRY(const auto listed, net::list_routes(socket_, {.protocol = config_.route_protocol}));
-  std::map<base::Prefix, Route> kernel;
-  for (const auto& route : listed) kernel.emplace(route.destination, route);
-  for (const auto& [destination, route] : kernel) pending_.insert(destination);
+  MARGAY_TRY(const auto routes, net::list_routes(socket_, {}));
+  MARGAY_TRY(const auto neighbours, net::list_neighbours(socket_));
+  Kernel kernel;
+  for (const auto& route : routes) {
+    const bool ours = route.protocol == config_.route_protocol;
+    if (ours) kernel.routes.emplace(route.destination, route);
+    // Another agent's before us may have led there.
+    if (!adopted_ && leads_to_workload(route) && (ours || routes_.contains(route.destination)))
+      flows_.adopt(route.destination.address(), route.link);
+  }
+  adopted_ = true;
+  for (const auto& neighbour : neighbours)
+    if (neighbour.permanent) kernel.neighbours.insert(neighbour);
+  for (const auto& [destination, route] : kernel.routes) pending_.insert(destination);
   for (const auto& [destination, route] : routes_) pending_.insert(destination);
   kernel_ = std::move(kernel);
   return {};
@@ -170,152 +158,172 @@ Result<> NodeRoutes::load() {
 
 Result<> NodeRoutes::apply() {
   if (!kernel_) MARGAY_CHECK(load());
-  Result<> result = apply_tunnels();
-  for (auto item = pending_.begin(); item != pending_.end();) {
-    const auto done = apply_route(*item);
-    if (!done && result) result = base::fail(done.error());
-    if (done && *done) {
-      item = pending_.erase(item);
-    } else {
-      ++item;
+  Result<> result = apply_interfaces();
+  keep_first(result, apply_tunnels());
+  std::map<base::Prefix, Target> targets;
+  std::set<base::Prefix> unfinished;
+  failed_.clear();
+  const auto note_failure = [&](const base::Prefix& destination, Result<> failed) {
+    failed_[destination] = failed.error().message;
+    unfinished.insert(destination);
+    keep_first(result, std::move(failed));
+  };
+  for (const auto& destination : pending_) {
+    const auto target = targets.emplace(destination, target_of(destination)).first;
+    if (auto cleared = clear(destination, target->second); !cleared) {
+      note_failure(destination, std::move(cleared));
+      targets.erase(target);
     }
   }
+  const auto flushed = flows_.flush();
+  keep_first(result, flushed);
+  for (const auto& [destination, target] : targets) {
+    if (target.waits) {
+      unfinished.insert(destination);
+    } else if (destination.is_single() && flows_.waits(destination.address())) {
+      note_failure(destination, flushed);
+    } else if (auto written = write(destination, target); !written) {
+      note_failure(destination, std::move(written));
+    }
+  }
+  pending_ = std::move(unfinished);
   return result;
 }
 
-Result<> NodeRoutes::apply_tunnels() {
-  for (auto* device : {&vxlan_v4_, &vxlan_v6_}) {
-    const auto before = device->link();
-    MARGAY_CHECK(device->apply(socket_));
-    if (device->link() == before) continue;
-    for (const auto& [destination, route] : routes_)
-      if (route.next_hop) pending_.insert(destination);
-  }
-  return {};
-}
-
-// True: as desired. False: waits for an interface.
-Result<bool> NodeRoutes::apply_route(const base::Prefix& destination) {
-  const auto desired = routes_.find(destination);
-  std::optional<Route> wanted;
-  bool waiting = false;
-  if (desired != routes_.end()) {
-    MARGAY_TRY(wanted, kernel_route(desired->second));
-    waiting = !wanted && waits(desired->second);
-  }
-  if (!wanted) {
-    MARGAY_CHECK(remove_route(destination));
-    return !waiting;
-  }
-  const auto there = kernel_->find(destination);
-  if (there != kernel_->end() && carries_as(there->second, *wanted)) return true;
-  // Not one step: the kernel keeps IPv6 routes of different types side by side.
-  if (there != kernel_->end()) MARGAY_CHECK(remove_route(destination));
-  MARGAY_CHECK(net::replace_route(socket_, *wanted));
-  kernel_->insert_or_assign(destination, *wanted);
-  return true;
-}
-
-Result<> NodeRoutes::remove_route(const base::Prefix& destination) {
-  const auto there = kernel_->find(destination);
-  if (there == kernel_->end()) return {};
-  const Route route = there->second;
-  MARGAY_CHECK(unless_missing(net::delete_route(socket_, route)));
-  kernel_->erase(there);
-  if (!leads_to_workload(route)) return {};
-  // The next workload with this address must not inherit what the last one was allowed.
-  if (auto gone = net::delete_conntrack_flows(conntrack_, destination.address()); !gone)
-    return base::fail(
-        std::move(gone).error().wrap("flows of " + destination.address().to_string()));
-  return unless_missing(net::delete_neighbour(socket_, route.link, destination.address()));
-}
-
-// Nothing to program now, but there will be once its interface is usable.
-bool NodeRoutes::waits(const ProgramRoute& route) const {
-  switch (route.kind) {
-    case ProgramRoute::Kind::local_workload:
-      return claim_on(route.interface_name) != nullptr;
-    case ProgramRoute::Kind::remote_workload:
-      return encapsulates(route.vxlan, route.same_subnet);
-    default:
-      return false;
-  }
-}
-
-Result<std::optional<Route>> NodeRoutes::kernel_route(const ProgramRoute& route) {
-  switch (route.kind) {
-    case ProgramRoute::Kind::local_workload:
-      return local_route(route);
-    case ProgramRoute::Kind::local_block:
-      return Route{.destination = route.destination,
-                   .type = net::RouteType::blackhole,
-                   .protocol = config_.route_protocol};
-    case ProgramRoute::Kind::remote_workload:
-      return remote_route(route);
-    case ProgramRoute::Kind::remote_host:  // the underlay's business
-    case ProgramRoute::Kind::pool:
-      break;
+std::optional<WorkloadInterfaces::Obstacle> NodeRoutes::obstacle_of(
+    const policy::WorkloadKey& key) const {
+  if (auto obstacle = interfaces_.obstacle_of(key)) return obstacle;
+  const std::string& name = interfaces_.name_of(key);
+  for (const auto& [destination, reason] : failed_) {
+    const auto route = routes_.find(destination);
+    if (route != routes_.end() && route->second.interface_name == name)
+      return WorkloadInterfaces::Obstacle{true, reason};
   }
   return std::nullopt;
 }
 
-Result<std::optional<Route>> NodeRoutes::local_route(const ProgramRoute& route) {
-  const std::string& name = route.interface_name;
-  const Claim* claim = claim_on(name);
-  if (!claim) return std::nullopt;
-  const auto link = net::get_link(socket_, name);
-  if (!link && link.error().code == base::ErrorCode::not_found) return std::nullopt;
-  if (!link) return base::fail(link.error());
-  if (!link->up) return std::nullopt;
-  MARGAY_CHECK(set_up_interface(name));
-  if (claim->mac)
-    MARGAY_CHECK(net::replace_neighbour(
-        socket_,
-        {.link = link->index, .address = route.destination.address(), .mac = *claim->mac}));
-  return Route{.destination = route.destination,
-               .link = link->index,
-               .scope = route.destination.family() == IPFamily::v4 ? net::RouteScope::link
-                                                                   : net::RouteScope::universe,
-               .protocol = config_.route_protocol};
+Result<> NodeRoutes::apply_interfaces() {
+  return interfaces_.apply(socket_, [this](const std::string& name) { touch_routes_by(name); });
 }
 
-Result<std::optional<Route>> NodeRoutes::remote_route(const ProgramRoute& route) {
-  if (!route.next_hop) return std::nullopt;
+Result<> NodeRoutes::apply_tunnels() {
+  Result<> result;
+  for (auto* device : {&vxlan_v4_, &vxlan_v6_}) {
+    const auto before = device->link();
+    keep_first(result, device->apply(socket_));
+    if (device->link() == before) continue;
+    for (const auto& [destination, route] : routes_)
+      if (route.next_hop) pending_.insert(destination);
+  }
+  return result;
+}
+
+Result<> NodeRoutes::clear(const base::Prefix& destination, const Target& target) {
+  const auto there = kernel_->routes.find(destination);
+  const bool fits =
+      there != kernel_->routes.end() && target.route && carries_as(there->second, *target.route);
+  // Not one step with the new one: the kernel keeps IPv6 routes of different types side by side.
+  if (!fits) MARGAY_CHECK(remove_route(destination));
+  if (!destination.is_single()) return {};
+  const base::IPAddress address = destination.address();
+  if (target.route && leads_to_workload(*target.route)) {
+    if (!flows_.hand_to(address, target.route->link)) MARGAY_CHECK(remove_route(destination));
+  } else if (!target.waits) {
+    flows_.give_up(address);
+  }
+  return {};
+}
+
+Result<> NodeRoutes::remove_route(const base::Prefix& destination) {
+  const auto there = kernel_->routes.find(destination);
+  if (there == kernel_->routes.end()) return {};
+  const Route route = there->second;
+  MARGAY_CHECK(unless_missing(net::delete_route(socket_, route)));
+  kernel_->routes.erase(there);
+  if (!leads_to_workload(route)) return {};
+  std::erase_if(kernel_->neighbours, [&](const auto& neighbour) {
+    return neighbour.link == route.link && neighbour.address == destination.address();
+  });
+  return unless_missing(net::delete_neighbour(socket_, route.link, destination.address()));
+}
+
+Result<> NodeRoutes::write(const base::Prefix& destination, const Target& target) {
+  if (!target.route) return {};
+  if (leads_to_workload(*target.route))
+    MARGAY_CHECK(set_neighbour(*target.route, routes_.at(destination).interface_name));
+  const auto there = kernel_->routes.find(destination);
+  if (there != kernel_->routes.end() && carries_as(there->second, *target.route)) return {};
+  MARGAY_CHECK(net::replace_route(socket_, *target.route));
+  kernel_->routes.insert_or_assign(destination, *target.route);
+  return {};
+}
+
+Result<> NodeRoutes::set_neighbour(const Route& route, const std::string& interface_name) {
+  const auto mac = interfaces_.mac_behind(interface_name);
+  if (!mac) return {};
+  const net::Neighbour wanted{
+      .link = route.link, .address = route.destination.address(), .mac = *mac};
+  if (kernel_->neighbours.contains(wanted)) return {};
+  MARGAY_CHECK(net::replace_neighbour(socket_, wanted));
+  std::erase_if(kernel_->neighbours, [&](const auto& known) {
+    return known.link == wanted.link && known.address == wanted.address;
+  });
+  kernel_->neighbours.insert(wanted);
+  return {};
+}
+
+NodeRoutes::Target NodeRoutes::target_of(const base::Prefix& destination) const {
+  const auto desired = routes_.find(destination);
+  if (desired == routes_.end()) return {};
+  const ProgramRoute& route = desired->second;
+  switch (route.kind) {
+    case ProgramRoute::Kind::local_workload:
+      return local_target(route);
+    case ProgramRoute::Kind::local_block:
+      return {.route = Route{.destination = destination,
+                             .type = net::RouteType::blackhole,
+                             .protocol = config_.route_protocol}};
+    case ProgramRoute::Kind::remote_workload:
+      return remote_target(route);
+    case ProgramRoute::Kind::remote_host:  // the underlay's business
+    case ProgramRoute::Kind::pool:
+      break;
+  }
+  return {};
+}
+
+NodeRoutes::Target NodeRoutes::local_target(const ProgramRoute& route) const {
+  const auto* state = interfaces_.state_of(route.interface_name);
+  if (!state) return {};
+  if (state->link == 0) return {.waits = true};
+  return {.route =
+              Route{.destination = route.destination,
+                    .link = state->link,
+                    .scope = route.destination.family() == IPFamily::v4 ? net::RouteScope::link
+                                                                        : net::RouteScope::universe,
+                    .protocol = config_.route_protocol}};
+}
+
+NodeRoutes::Target NodeRoutes::remote_target(const ProgramRoute& route) const {
+  if (!route.next_hop) return {};
   if (encapsulates(route.ipip, route.same_subnet)) {
     spdlog::warn("no route to {}: its pool asks for IPIP, which this data plane does not do",
                  route.destination.to_string());
-    return std::nullopt;
+    return {};
   }
   Route wanted{.destination = route.destination, .protocol = config_.route_protocol};
   if (encapsulates(route.vxlan, route.same_subnet)) {
     const auto& device = route.destination.family() == IPFamily::v4 ? vxlan_v4_ : vxlan_v6_;
     wanted.via = device.gateway(route.node);
-    if (!device.link() || !wanted.via) return std::nullopt;
+    if (!device.link() || !wanted.via) return {.waits = true};
     wanted.link = *device.link();
     wanted.onlink = true;
-    return wanted;
+    return {.route = wanted};
   }
   // Beyond our link it is for the fabric, which our default route leads to.
-  if (!route.same_subnet) return std::nullopt;
+  if (!route.same_subnet) return {};
   wanted.via = route.next_hop;
-  return wanted;
-}
-
-// docs: kernel Documentation/networking/ip-sysctl.rst.
-Result<> NodeRoutes::set_up_interface(const std::string& name) {
-  if (configured_.contains(name)) return {};
-  const std::string v4 = "net/ipv4/conf/" + name + "/", v6 = "net/ipv6/conf/" + name + "/";
-  MARGAY_CHECK(net::write_sysctl(v4 + "rp_filter", "1"));
-  MARGAY_CHECK(net::write_sysctl(v4 + "proxy_arp", "1"));
-  MARGAY_CHECK(net::write_sysctl("net/ipv4/neigh/" + name + "/proxy_delay", "0"));
-  MARGAY_CHECK(net::write_sysctl(v4 + "forwarding", "1"));
-  if (config_.ipv6) {
-    MARGAY_CHECK(net::write_sysctl(v6 + "accept_ra", "0"));
-    MARGAY_CHECK(net::write_sysctl(v6 + "proxy_ndp", "1"));
-    MARGAY_CHECK(net::write_sysctl(v6 + "forwarding", "1"));
-  }
-  configured_.insert(name);
-  return {};
+  return {.route = wanted};
 }
 
 Result<> NodeRoutes::clean_up() {

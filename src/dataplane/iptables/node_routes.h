@@ -16,8 +16,9 @@
 
 #include "base/result.h"
 #include "dataplane/iptables/config.h"
+#include "dataplane/iptables/tracked_flows.h"
 #include "dataplane/iptables/vxlan_device.h"
-#include "net/link.h"
+#include "dataplane/iptables/workload_interfaces.h"
 #include "net/neighbour.h"
 #include "net/netlink.h"
 #include "net/route.h"
@@ -29,24 +30,35 @@ class NodeRoutes {
  public:
   // `config` outlives this.
   static base::Result<std::unique_ptr<NodeRoutes>> create(const Config& config);
+  // The same with another way to make the kernel forget flows.
+  static base::Result<std::unique_ptr<NodeRoutes>> create(const Config& config,
+                                                          TrackedFlows::Forget forget_flows);
 
   void on_delta(const policy::Delta& delta);
   void on_interface_change(const std::string& name, bool up);
 
-  // Brings what is programmed to what is desired, in the order interface, neighbours, route. Every
-  // item is tried; the first error is returned and what failed is tried again next time.
+  // Brings what is programmed to what is desired: interfaces, then what is no longer wanted, then
+  // neighbours and routes. Only what differs is written. Every item is tried; the first error is
+  // returned and what failed is tried again next time.
   base::Result<> apply();
+  // After apply(): why packets do not reach the endpoint. Nothing: they do.
+  std::optional<WorkloadInterfaces::Obstacle> obstacle_of(const policy::WorkloadKey& key) const;
   void resync();
   base::Result<> clean_up();
 
  private:
-  struct Claim {
-    bool admin_up = true;
-    std::optional<net::MacAddress> mac;
+  // What becomes of one destination.
+  struct Target {
+    std::optional<net::Route> route;
+    bool waits = false;  // there will be one, once its interface is usable
+  };
+  // What the kernel has, as far as it is ours.
+  struct Kernel {
+    std::map<base::Prefix, net::Route> routes;
+    std::set<net::Neighbour> neighbours;
   };
 
-  NodeRoutes(const Config& config, net::NetlinkSocket route_socket,
-             net::NetlinkSocket conntrack_socket);
+  NodeRoutes(const Config& config, net::NetlinkSocket socket, TrackedFlows::Forget forget_flows);
 
   void on(const policy::RouteUpdate& update);
   void on(const policy::RouteRemove& update);
@@ -62,32 +74,29 @@ class NodeRoutes {
   void on(const Other&) {}
 
   base::Result<> load();
+  base::Result<> apply_interfaces();
   base::Result<> apply_tunnels();
-  base::Result<bool> apply_route(const base::Prefix& destination);
+  // Takes away what stands where something else or nothing belongs.
+  base::Result<> clear(const base::Prefix& destination, const Target& target);
+  base::Result<> write(const base::Prefix& destination, const Target& target);
   base::Result<> remove_route(const base::Prefix& destination);
-  base::Result<> set_up_interface(const std::string& name);
-  bool waits(const policy::ProgramRoute& route) const;
-  // The kernel's route for one of the program's; nothing when it has none, or has to wait.
-  base::Result<std::optional<net::Route>> kernel_route(const policy::ProgramRoute& route);
-  base::Result<std::optional<net::Route>> local_route(const policy::ProgramRoute& route);
-  base::Result<std::optional<net::Route>> remote_route(const policy::ProgramRoute& route);
-  bool is_workload_interface(std::string_view name) const;
-  void touch_interface(const std::string& name);
-  // Of the interface of an endpoint that is up and has policy; null when there is none such.
-  const Claim* claim_on(const std::string& name) const;
+  base::Result<> set_neighbour(const net::Route& route, const std::string& interface_name);
+  Target target_of(const base::Prefix& destination) const;
+  Target local_target(const policy::ProgramRoute& route) const;
+  Target remote_target(const policy::ProgramRoute& route) const;
+  void touch_routes_by(const std::string& interface_name);
 
   const Config& config_;
   net::NetlinkSocket socket_;
-  net::NetlinkSocket conntrack_;
   std::map<base::Prefix, policy::ProgramRoute> routes_;
-  // By interface name, the endpoints that claim it: the first one's holds, as for policy.
-  std::map<std::string, std::map<policy::WorkloadKey, Claim>> interfaces_;
-  std::map<policy::WorkloadKey, std::string> interface_of_;
+  WorkloadInterfaces interfaces_;
+  TrackedFlows flows_;
   VxlanDevice vxlan_v4_, vxlan_v6_;
 
-  std::set<base::Prefix> pending_;                            // to be compared with `kernel_`
-  std::optional<std::map<base::Prefix, net::Route>> kernel_;  // ours, as known
-  std::set<std::string> configured_;  // interfaces whose settings are in place
+  std::set<base::Prefix> pending_;              // to be compared with `kernel_`
+  std::optional<Kernel> kernel_;                // as known
+  std::map<base::Prefix, std::string> failed_;  // of `pending_`, why
+  bool adopted_ = false;                        // whose flows there were at start is known
 };
 
 }  // namespace margay::dataplane::iptables

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "dataplane/iptables/kernel_fixture.h"
+#include "net/conntrack.h"
 #include "net/interface_address.h"
 #include "net/sysctl.h"
 
@@ -45,6 +46,12 @@ class NodeRoutesTest : public KernelTest {
     for (const auto& delta : deltas) routes_->on_delta(delta);
     const auto applied = routes_->apply();
     ASSERT_TRUE(applied) << applied.error().message;
+  }
+  void add_uplink() {
+    add_interface("uplink");
+    ASSERT_TRUE(net::add_address(*socket_, {.link = net::get_link(*socket_, "uplink")->index,
+                                            .address = ip("192.0.2.1"),
+                                            .prefix_length = 24}));
   }
   static std::string v4() { return output({"ip", "-4", "route", "show", "proto", "80"}); }
   static std::string v6() { return output({"ip", "-6", "route", "show", "proto", "80"}); }
@@ -155,10 +162,7 @@ TEST_F(NodeRoutesTest, EndInTheNodesOwnBlocks) {
 }
 
 TEST_F(NodeRoutesTest, LeadToOtherNodes) {
-  add_interface("uplink");
-  ASSERT_TRUE(net::add_address(*socket_, {.link = net::get_link(*socket_, "uplink")->index,
-                                          .address = ip("192.0.2.1"),
-                                          .prefix_length = 24}));
+  add_uplink();
   give({policy::RouteUpdate{{.destination = net("10.65.1.0/26"),
                              .kind = ProgramRoute::Kind::remote_workload,
                              .node = "other",
@@ -175,10 +179,7 @@ TEST_F(NodeRoutesTest, LeadToOtherNodes) {
 }
 
 TEST_F(NodeRoutesTest, LeadToOtherNodesThroughTheTunnel) {
-  add_interface("uplink");
-  ASSERT_TRUE(net::add_address(*socket_, {.link = net::get_link(*socket_, "uplink")->index,
-                                          .address = ip("192.0.2.1"),
-                                          .prefix_length = 24}));
+  add_uplink();
   const policy::Delta pool = policy::PoolUpdate{
       {.name = "p", .cidr = net("10.65.0.0/16"), .vxlan = policy::Encapsulation::always}};
   give({pool,
@@ -214,6 +215,27 @@ TEST_F(NodeRoutesTest, LeadToOtherNodesThroughTheTunnel) {
   EXPECT_FALSE(net::get_link(*socket_, "vxlan.calico"));
 }
 
+// One node that announces nonsense does not cost the others their tunnels.
+TEST_F(NodeRoutesTest, LeaveOutATunnelWithoutAUsableMacAddress) {
+  add_uplink();
+  const auto tunnel = [](const char* node, const char* mac, const char* address) {
+    return policy::TunnelUpdate{{.node = node,
+                                 .node_address = ip("198.51.100.2"),
+                                 .tunnel_address = ip(address),
+                                 .tunnel_mac = mac}};
+  };
+  give({policy::PoolUpdate{
+            {.name = "p", .cidr = net("10.65.0.0/16"), .vxlan = policy::Encapsulation::always}},
+        policy::HostUpdate{{.name = "node",
+                            .v4 = ip("192.0.2.1"),
+                            .vxlan_v4 = ip("10.65.0.1"),
+                            .vxlan_mac = "66:00:00:00:00:01"}},
+        tunnel("good", "66:00:00:00:00:02", "10.65.1.1"), tunnel("bad", "nonsense", "10.65.2.1")});
+  const std::string neighbours = output({"ip", "neigh", "show", "dev", "vxlan.calico"});
+  EXPECT_THAT(neighbours, HasSubstr("10.65.1.1 lladdr 66:00:00:00:00:02"));
+  EXPECT_THAT(neighbours, Not(HasSubstr("10.65.2.1")));
+}
+
 TEST_F(NodeRoutesTest, OfAnEarlierRunGoWhenTheyAreNotWanted) {
   add_interface("cali1");
   output({"ip", "route", "add", "10.65.9.9", "dev", "cali1", "proto", "80"});
@@ -240,6 +262,141 @@ TEST_F(NodeRoutesTest, AllGoAtCleanUp) {
   give({workload("cali1"), local_route("10.65.0.2", "cali1"), local_route("fd00::2", "cali1")});
   ASSERT_TRUE(routes_->clean_up());
   EXPECT_THAT(v4() + v6(), IsEmpty());
+}
+
+// What conntrack holds of a workload's address when the workload is gone, in the orders in which an
+// agent may hear of that.
+class FlowsOfAWorkloadTest : public NodeRoutesTest {
+ protected:
+  void SetUp() override {
+    NodeRoutesTest::SetUp();
+    if (IsSkipped()) return;
+    add_interface("cali1");
+    give({workload("cali1"), local_route("10.65.0.2", "cali1")});
+    track_flow();
+  }
+  static void track_flow() {
+    output({"conntrack", "-I", "-p", "tcp", "-t", "600", "--state", "ESTABLISHED", "-u",
+            "SEEN_REPLY", "-s", "10.65.0.2", "-d", "192.0.2.9", "--sport", "1000", "--dport",
+            "80"});
+    ASSERT_TRUE(is_tracked());
+  }
+  static bool is_tracked() { return output({"conntrack", "-L"}).contains("src=10.65.0.2"); }
+
+  void remove_link(const std::string& name = "cali1") {
+    ASSERT_TRUE(net::delete_link(*socket_, name));
+    routes_->on_interface_change(name, false);
+  }
+  void apply() { ASSERT_TRUE(routes_->apply()); }
+
+  const std::vector<policy::Delta> removal_{
+      policy::RouteRemove{net("10.65.0.2")},
+      policy::WorkloadRemove{{"node", "k8s", "default/cali1", "eth0"}}};
+};
+
+TEST_F(FlowsOfAWorkloadTest, GoWhenTheLinkGoesFirst) {
+  remove_link();
+  apply();
+  EXPECT_TRUE(is_tracked()) << "the workload may come back";
+  give(removal_);
+  EXPECT_FALSE(is_tracked());
+}
+
+TEST_F(FlowsOfAWorkloadTest, GoWhenTheDeltaComesFirst) {
+  give(removal_);
+  EXPECT_FALSE(is_tracked());
+  remove_link();
+  apply();
+}
+
+TEST_F(FlowsOfAWorkloadTest, GoWhenBothComeAtOnce) {
+  for (const auto& delta : removal_) routes_->on_delta(delta);
+  remove_link();
+  apply();
+  EXPECT_FALSE(is_tracked());
+}
+
+TEST_F(FlowsOfAWorkloadTest, StayWhenTheLinkOnlyWentDownAndUp) {
+  ASSERT_TRUE(net::change_link(*socket_, "cali1", {.up = false}));
+  routes_->on_interface_change("cali1", false);
+  apply();
+  ASSERT_TRUE(net::change_link(*socket_, "cali1", {.up = true}));
+  routes_->on_interface_change("cali1", true);
+  apply();
+  EXPECT_TRUE(is_tracked());
+  EXPECT_THAT(v4(), HasSubstr("10.65.0.2 dev cali1"));
+}
+
+TEST_F(FlowsOfAWorkloadTest, StayAcrossARestartAndAResync) {
+  routes_->resync();
+  apply();
+  routes_ = std::move(*NodeRoutes::create(config_));
+  give({workload("cali1"), local_route("10.65.0.2", "cali1")});
+  EXPECT_TRUE(is_tracked());
+}
+
+TEST_F(FlowsOfAWorkloadTest, StayWhenAnotherAgentsRouteLedThereBefore) {
+  output({"ip", "route", "replace", "10.65.0.2", "dev", "cali1", "proto", "boot"});
+  routes_ = std::move(*NodeRoutes::create(config_));
+  give({workload("cali1"), local_route("10.65.0.2", "cali1")});
+  EXPECT_TRUE(is_tracked());
+}
+
+TEST_F(FlowsOfAWorkloadTest, GoBeforeAnInterfaceOfTheSameNameTakesTheAddress) {
+  remove_link();
+  apply();
+  add_interface("cali1");
+  routes_->on_interface_change("cali1", true);
+  apply();
+  EXPECT_FALSE(is_tracked());
+  EXPECT_THAT(v4(), HasSubstr("10.65.0.2 dev cali1"));
+}
+
+TEST_F(FlowsOfAWorkloadTest, GoBeforeAnotherWorkloadTakesTheAddress) {
+  add_interface("cali2");
+  give({workload("cali2"), local_route("10.65.0.2", "cali2")});
+  EXPECT_FALSE(is_tracked());
+  EXPECT_THAT(v4(), HasSubstr("10.65.0.2 dev cali2"));
+}
+
+TEST_F(FlowsOfAWorkloadTest, GoWhenTheWorkloadWentWhileWeWereAway) {
+  routes_ = std::move(*NodeRoutes::create(config_));
+  give({});
+  EXPECT_FALSE(is_tracked());
+}
+
+TEST_F(FlowsOfAWorkloadTest, GoWhenTheAddressWentWhileWeWereAwayAndHasANewOwner) {
+  ASSERT_TRUE(net::delete_link(*socket_, "cali1"));  // and with it its route
+  routes_ = std::move(*NodeRoutes::create(config_));
+  add_interface("cali2");
+  give({workload("cali2"), local_route("10.65.0.2", "cali2")});
+  EXPECT_FALSE(is_tracked());
+}
+
+TEST_F(FlowsOfAWorkloadTest, KeepTheAddressFromTheNextWorkloadUntilTheyAreGone) {
+  int failures_to_come = 2;
+  routes_ = std::move(*NodeRoutes::create(
+      config_, [&](std::span<const base::IPAddress> addresses) -> base::Result<> {
+        if (failures_to_come-- > 0)
+          return base::fail(base::ErrorCode::unavailable, "conntrack is busy");
+        auto socket = net::NetlinkSocket::open(NETLINK_NETFILTER);
+        return net::delete_conntrack_flows(*socket, addresses);
+      }));
+  give({workload("cali1"), local_route("10.65.0.2", "cali1")});
+  remove_link();
+  for (const auto& delta : removal_) routes_->on_delta(delta);
+  const auto first = routes_->apply();
+  ASSERT_FALSE(first);
+  EXPECT_THAT(first.error().message, HasSubstr("conntrack is busy"));
+  add_interface("cali2");
+  for (const auto& delta : {workload("cali2"), local_route("10.65.0.2", "cali2")})
+    routes_->on_delta(delta);
+  EXPECT_FALSE(routes_->apply());
+  EXPECT_THAT(v4(), IsEmpty());
+  EXPECT_TRUE(is_tracked());
+  apply();
+  EXPECT_FALSE(is_tracked());
+  EXPECT_THAT(v4(), HasSubstr("10.65.0.2 dev cali2"));
 }
 
 }  // namespace

@@ -6,26 +6,18 @@
 #include <algorithm>
 #include <set>
 
+#include "base/result_steps.h"
 #include "net/interface_address.h"
 #include "net/neighbour.h"
 
 namespace margay::dataplane::iptables {
 
 using base::Result;
+using base::unless_missing;
 using net::MacAddress;
 using net::NetlinkSocket;
 using policy::IPAddress;
 using policy::IPFamily;
-
-namespace {
-
-// What is gone already needs no removal.
-Result<> unless_missing(Result<> result) {
-  if (!result && result.error().code == base::ErrorCode::not_found) return {};
-  return result;
-}
-
-}  // namespace
 
 VxlanDevice::VxlanDevice(const Config& config, IPFamily family)
     : config_(config),
@@ -48,13 +40,25 @@ void VxlanDevice::set_host(const policy::Host& host) {
   const bool v4 = family_ == IPFamily::v4;
   outer_ = v4 ? host.v4 : host.v6;
   inner_ = v4 ? host.vxlan_v4 : host.vxlan_v6;
-  mac_ = v4 ? host.vxlan_mac : host.vxlan_mac_v6;
+  const std::string& mac = v4 ? host.vxlan_mac : host.vxlan_mac_v6;
+  mac_.reset();
+  if (const auto parsed = MacAddress::parse(mac)) {
+    mac_ = *parsed;
+  } else if (!mac.empty()) {
+    spdlog::error("{}: this node's {}; the device keeps the one it has", name_,
+                  parsed.error().message);
+  }
   touch();
 }
 
 void VxlanDevice::set_tunnel(const policy::ProgramTunnel& tunnel) {
   if (tunnel.tunnel_address.family() != family_) return;
-  tunnels_[tunnel.node] = tunnel;
+  const auto mac = MacAddress::parse(tunnel.tunnel_mac);
+  if (!mac) {  // one node's mistake; the others' tunnels go on
+    spdlog::error("{}: no tunnel to node {}: {}", name_, tunnel.node, mac.error().message);
+    return remove_tunnel(tunnel.node);
+  }
+  tunnels_[tunnel.node] = {tunnel.node_address, tunnel.tunnel_address, *mac};
   touch();
 }
 
@@ -65,7 +69,7 @@ void VxlanDevice::remove_tunnel(const std::string& node) {
 std::optional<IPAddress> VxlanDevice::gateway(const std::string& node) const {
   const auto found = tunnels_.find(node);
   if (found == tunnels_.end()) return std::nullopt;
-  return found->second.tunnel_address;
+  return found->second.address;
 }
 
 // An outer IPv6 header is 20 bytes longer, and the kernel refuses what the uplink could not carry.
@@ -113,13 +117,18 @@ Result<net::Link> VxlanDevice::make_device(NetlinkSocket& socket) {
     MARGAY_CHECK(remove(socket));
     there = base::fail(base::ErrorCode::not_found, "");
   }
-  std::optional<MacAddress> mac;
-  if (!mac_.empty()) {
-    MARGAY_TRY(mac, MacAddress::parse(mac_));
+  if (!there) {
+    MARGAY_CHECK(net::create_vxlan(socket, name_, wanted_options, mac_));
+    there = net::get_link(socket, name_);
   }
-  if (!there) MARGAY_CHECK(net::create_vxlan(socket, name_, wanted_options, mac));
-  MARGAY_CHECK(net::change_link(socket, name_, {.up = true, .mtu = mtu(), .mac = mac}));
-  return net::get_link(socket, name_);
+  if (!there) return there;
+  // The kernel tells everyone of a link that was written to, also when nothing of it changed.
+  net::LinkChange change;
+  if (!there->up) change.up = true;
+  if (there->mtu != mtu()) change.mtu = mtu();
+  if (mac_ && there->mac != mac_) change.mac = mac_;
+  if (change != net::LinkChange{}) MARGAY_CHECK(net::change_link(socket, name_, change));
+  return there;
 }
 
 Result<> VxlanDevice::set_address(NetlinkSocket& socket, int link) const {
@@ -128,19 +137,23 @@ Result<> VxlanDevice::set_address(NetlinkSocket& socket, int link) const {
                                   .prefix_length = inner_->bits(),
                                   .no_duplicate_detection = true};
   MARGAY_TRY(const auto addresses, net::list_addresses(socket, link));
-  for (const auto& address : addresses)
-    if (address.address.family() == family_ && address.address != own.address &&
-        !address.link_scope)
+  bool there = false;
+  for (const auto& address : addresses) {
+    if (address.address.family() != family_ || address.link_scope) continue;
+    if (address.address == own.address && address.prefix_length == own.prefix_length) {
+      there = true;
+    } else {
       MARGAY_CHECK(unless_missing(net::delete_address(socket, address)));
+    }
+  }
+  if (there) return {};
   return net::add_address(socket, own);
 }
 
 Result<> VxlanDevice::set_neighbours(NetlinkSocket& socket, int link) const {
   std::set<net::Neighbour> want;
-  for (const auto& [node, tunnel] : tunnels_) {
-    MARGAY_TRY(const auto mac, MacAddress::parse(tunnel.tunnel_mac));
-    want.insert({.link = link, .address = tunnel.tunnel_address, .mac = mac});
-  }
+  for (const auto& [node, tunnel] : tunnels_)
+    want.insert({.link = link, .address = tunnel.address, .mac = tunnel.mac});
   MARGAY_TRY(const auto there, net::list_neighbours(socket, link));
   for (const auto& neighbour : there)
     if (neighbour.permanent && neighbour.address.family() == family_ && !want.contains(neighbour))
@@ -153,10 +166,8 @@ Result<> VxlanDevice::set_neighbours(NetlinkSocket& socket, int link) const {
 
 Result<> VxlanDevice::set_forwarding(NetlinkSocket& socket, int link) const {
   std::set<net::ForwardingEntry> want;
-  for (const auto& [node, tunnel] : tunnels_) {
-    MARGAY_TRY(const auto mac, MacAddress::parse(tunnel.tunnel_mac));
-    want.insert({.link = link, .mac = mac, .remote = tunnel.node_address});
-  }
+  for (const auto& [node, tunnel] : tunnels_)
+    want.insert({.link = link, .mac = tunnel.mac, .remote = tunnel.node_address});
   MARGAY_TRY(const auto listed, net::list_forwarding_entries(socket, link));
   const std::set<net::ForwardingEntry> there(listed.begin(), listed.end());
   for (const auto& entry : there)

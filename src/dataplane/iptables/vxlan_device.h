@@ -28,6 +28,7 @@ class VxlanDevice {
   void remove_tunnel(const std::string& node);
   void touch() { changed_ = true; }
 
+  // Reads what is there and writes only what differs: every write comes back as an event.
   base::Result<> apply(net::NetlinkSocket& socket);
   base::Result<> remove(net::NetlinkSocket& socket);
 
@@ -38,6 +39,11 @@ class VxlanDevice {
   std::optional<policy::IPAddress> gateway(const std::string& node) const;
 
  private:
+  struct Tunnel {
+    policy::IPAddress node_address, address;
+    net::MacAddress mac;
+  };
+
   bool wanted() const;
   uint32_t mtu() const;
   base::Result<net::VxlanOptions> options(net::NetlinkSocket& socket) const;
@@ -51,8 +57,8 @@ class VxlanDevice {
   std::string name_;
   std::map<std::string, policy::IPPool> pools_;  // those that ask for VXLAN
   std::optional<policy::IPAddress> outer_, inner_;
-  std::string mac_;
-  std::map<std::string, policy::ProgramTunnel> tunnels_;
+  std::optional<net::MacAddress> mac_;
+  std::map<std::string, Tunnel> tunnels_;  // by node
   std::optional<int> link_;
   bool changed_ = true;
 };
