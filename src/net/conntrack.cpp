@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <set>
 #include <vector>
 
@@ -108,21 +109,21 @@ Result<> delete_listed(NetlinkSocket& socket, Message& request, IPFamily family,
 }  // namespace
 
 Result<> delete_conntrack_flows(NetlinkSocket& socket, std::span<const IPAddress> addresses) {
-  Addresses v6;
-  for (const IPAddress& address : addresses) {
-    if (!address.is_v4()) {
-      v6.insert(address);
-      continue;
-    }
-    for (const Place& place : k_places) {
-      Message request = request_for(place, address);
-      MARGAY_CHECK(delete_listed(socket, request, IPFamily::v4, {address}));
+  std::map<IPFamily, Addresses> by_family;
+  for (const IPAddress& address : addresses) by_family[address.family()].insert(address);
+  for (const auto& [family, wanted] : by_family) {
+    // Kernels up to at least 6.18 answer a filter by IPv6 address with the flows of all the others.
+    if (family == IPFamily::v4 && wanted.size() == 1) {
+      for (const Place& place : k_places) {
+        Message request = request_for(place, *wanted.begin());
+        MARGAY_CHECK(delete_listed(socket, request, family, wanted));
+      }
+    } else {
+      Message request = request_for(family);
+      MARGAY_CHECK(delete_listed(socket, request, family, wanted));
     }
   }
-  if (v6.empty()) return {};
-  // Kernels up to at least 6.18 answer a filter by IPv6 address with the flows of all the others.
-  Message request = request_for(IPFamily::v6);
-  return delete_listed(socket, request, IPFamily::v6, v6);
+  return {};
 }
 
 }  // namespace margay::net

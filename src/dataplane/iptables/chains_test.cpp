@@ -112,6 +112,23 @@ TEST_F(Endpoint, AsksTiersInOrderThenProfilesThenDrops) {
                           "-j cali-pri-p", "-m mark --mark 0x1/0x1 -j RETURN", "-j DROP"));
 }
 
+TEST_F(Endpoint, GoesOnBehindATierThatPassesAtItsEnd) {
+  const policy::PolicyKey one{"t", "", "one"};
+  workload_.tiers = {{"t", {one}, {}, policy::Action::pass}};
+  EXPECT_THAT(chain("cali-tw-cali1"),
+              ElementsAre("-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+                          "-m conntrack --ctstate INVALID -j DROP", "-j MARK --set-xmark 0x0/0x3",
+                          "-j MARK --set-xmark 0x0/0x2",
+                          "-m mark --mark 0x0/0x2 -j " + policy_chain(Direction::ingress, one),
+                          "-m mark --mark 0x1/0x1 -j RETURN", "-j cali-pri-p",
+                          "-m mark --mark 0x1/0x1 -j RETURN", "-j DROP"));
+}
+
+TEST_F(Endpoint, ThatIsClosedPassesNothing) {
+  for (const auto& closed : closed_endpoint_chains(workload_))
+    EXPECT_THAT(lines(closed), ElementsAre("-j DROP"));
+}
+
 TEST_F(Endpoint, MaySendNoTunnelPackets) {
   EXPECT_THAT(chain("cali-fw-cali1"),
               testing::IsSupersetOf({"-p udp -m multiport --dports 4789 -j DROP", "-p 4 -j DROP"}));

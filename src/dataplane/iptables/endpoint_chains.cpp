@@ -38,8 +38,9 @@ void add_tier(const ChainContext& context, const ProgramTier& tier, Direction di
                            "Policy " + key.id()});
     chain.rules.push_back({has_mark(marks.accept), "-j RETURN"});
   }
-  chain.rules.push_back(
-      {lacks_mark(marks.pass), deny_target(context.config), "End of tier " + tier.name});
+  if (tier.default_action == policy::Action::deny)
+    chain.rules.push_back(
+        {lacks_mark(marks.pass), deny_target(context.config), "End of tier " + tier.name});
 }
 
 void add_profiles(const ChainContext& context, const ProgramWorkload& workload, Direction direction,

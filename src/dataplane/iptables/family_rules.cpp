@@ -28,13 +28,6 @@ std::set<SetMember> as_members(const auto& nets) {
   return members;
 }
 
-// A profile has no tier to leave: its Pass denies.
-std::vector<policy::ProgramRule> without_pass(std::vector<policy::ProgramRule> rules) {
-  for (auto& rule : rules)
-    if (rule.action == policy::Action::pass) rule.action = policy::Action::deny;
-  return rules;
-}
-
 // Of the policies and profiles that an endpoint is subject to.
 std::vector<std::string> rules_chains(const policy::ProgramWorkload& workload) {
   std::vector<std::string> names;
@@ -85,10 +78,8 @@ void FamilyRules::on(const policy::PolicyRemove& update) {
 }
 void FamilyRules::on(const policy::ProfileUpdate& update) {
   const std::string subject = "profile " + update.name;
-  set_rules_chain(profile_chain(Direction::ingress, update.name), subject,
-                  without_pass(update.rules->ingress));
-  set_rules_chain(profile_chain(Direction::egress, update.name), subject,
-                  without_pass(update.rules->egress));
+  set_rules_chain(profile_chain(Direction::ingress, update.name), subject, update.rules->ingress);
+  set_rules_chain(profile_chain(Direction::egress, update.name), subject, update.rules->egress);
 }
 void FamilyRules::on(const policy::ProfileRemove& update) {
   remove_rules_chain(profile_chain(Direction::ingress, update.name));
@@ -134,11 +125,7 @@ void FamilyRules::on(const policy::WorkloadUpdate& update) {
   forget_workload(endpoint.key);
   workloads_[endpoint.key] = update.workload;
   if (!base::is_interface_name(endpoint.interface_name)) return;  // nothing reaches it
-  auto& owners = interfaces_[endpoint.interface_name];
-  owners.insert(endpoint.key);
-  if (owners.size() > 1)
-    spdlog::warn("interface {} is claimed by {} endpoints; the policy of {} holds",
-                 endpoint.interface_name, owners.size(), owners.begin()->id());
+  interfaces_[endpoint.interface_name] = endpoint.key;
   changed_interfaces_.insert(endpoint.interface_name);
   nat_changed_ |= !endpoint.floating_ips.empty();
 }
@@ -150,8 +137,8 @@ void FamilyRules::forget_workload(const policy::WorkloadKey& key) {
   const auto& endpoint = found->second.endpoint;
   nat_changed_ |= !endpoint.floating_ips.empty();
   if (const auto owned = interfaces_.find(endpoint.interface_name); owned != interfaces_.end()) {
-    owned->second.erase(key);
     changed_interfaces_.insert(endpoint.interface_name);
+    if (owned->second == key) interfaces_.erase(owned);
   }
   workloads_.erase(found);
 }
@@ -213,15 +200,14 @@ void FamilyRules::render_static() {
 void FamilyRules::render_endpoints() {
   const ChainContext context{config_, family_, marks_};
   for (const auto& name : changed_interfaces_) {
-    const auto& owners = interfaces_[name];
-    if (owners.empty()) {
+    const auto owner = interfaces_.find(name);
+    if (owner == interfaces_.end()) {
       filter_.remove_chain(to_workload_chain(name));
       filter_.remove_chain(from_workload_chain(name));
-      interfaces_.erase(name);
       dispatch_changed_ |= dispatched_.erase(name) > 0;
       continue;
     }
-    const auto& workload = workloads_.at(*owners.begin());
+    const auto& workload = workloads_.at(owner->second);
     for (const auto& chain : closed_.contains(workload.endpoint.key)
                                  ? closed_endpoint_chains(workload)
                                  : endpoint_chains(context, workload))

@@ -42,7 +42,6 @@ class FamilyRules {
 
  private:
   using NetSets = std::map<std::string, std::vector<policy::Prefix>>;
-  using Owners = std::set<policy::WorkloadKey>;
 
   void on(const policy::SetUpdate& update);
   void on(const policy::SetDelta& update);
@@ -93,7 +92,7 @@ class FamilyRules {
   std::map<policy::WorkloadKey, policy::ProgramWorkload> workloads_;
   std::map<policy::WorkloadKey, std::string> closed_;
   std::map<std::string, std::string> chain_subjects_;  // rules chain -> "policy default/ns/web"
-  std::map<std::string, Owners> interfaces_;
+  std::map<std::string, policy::WorkloadKey> interfaces_;
   std::set<std::string> changed_interfaces_;
   std::set<std::string> dispatched_;  // interfaces that the dispatch chains know
   std::map<std::string, std::vector<std::string>> held_sets_;  // rules chain -> net sets it names

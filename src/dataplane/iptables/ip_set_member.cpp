@@ -63,15 +63,4 @@ Result<SetMember> parse_member(SetType type, std::string_view text) {
   return member;
 }
 
-std::vector<SetMember> as_kernel_members(const SetMember& member) {
-  if (member.net.length() > 0) return {member};
-  SetMember low = member, high = member;
-  low.net = Prefix(member.net.address(), 1);
-  std::array<uint8_t, 16> top{0x80};
-  high.net = member.net.family() == policy::IPFamily::v4
-                 ? Prefix(policy::IPAddress::v4(0x80000000U), 1)
-                 : Prefix(policy::IPAddress::v6(top), 1);
-  return {low, high};
-}
-
 }  // namespace margay::dataplane::iptables

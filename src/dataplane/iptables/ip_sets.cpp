@@ -40,15 +40,6 @@ size_t number_after(std::string_view text, std::string_view label) {
   return number;
 }
 
-// Whether the kernel must have `member` (as it holds it), given what is desired.
-bool wanted(const std::set<SetMember>& desired, const SetMember& member) {
-  if (desired.contains(member)) return true;
-  if (member.net.length() != 1) return false;
-  SetMember everything = member;
-  everything.net = policy::Prefix::all(member.net.family());
-  return desired.contains(everything);
-}
-
 }  // namespace
 
 IPSets::IPSets(IPFamily family, Commands& commands) : family_(family), commands_(commands) {}
@@ -83,18 +74,13 @@ void IPSets::change(std::string_view id, const std::vector<SetMember>& added,
   auto& pending = pending_[name];
   for (const auto& member : removed) {
     if (members.erase(member) == 0) continue;
-    for (const auto& kernel_member : as_kernel_members(member)) {
-      if (wanted(members, kernel_member)) continue;
-      pending.added.erase(kernel_member);
-      pending.removed.insert(kernel_member);
-    }
+    pending.added.erase(member);
+    pending.removed.insert(member);
   }
   for (const auto& member : added) {
     if (member.net.family() != family_ || !members.insert(member).second) continue;
-    for (const auto& kernel_member : as_kernel_members(member)) {
-      pending.removed.erase(kernel_member);
-      pending.added.insert(kernel_member);
-    }
+    pending.removed.erase(member);
+    pending.added.insert(member);
   }
 }
 
@@ -182,11 +168,10 @@ Result<> IPSets::load() {
     pending.rewrite = header == kernel.end() || header->second.type != set.type;
     if (pending.rewrite) continue;
     auto& there = members[name];
-    for (const auto& member : set.members)
-      for (const auto& kernel_member : as_kernel_members(member))
-        if (!there.contains(kernel_member)) pending.added.insert(kernel_member);
-    for (const auto& member : there)
-      if (!wanted(set.members, member)) pending.removed.insert(member);
+    std::ranges::set_difference(set.members, there,
+                                std::inserter(pending.added, pending.added.end()));
+    std::ranges::set_difference(there, set.members,
+                                std::inserter(pending.removed, pending.removed.end()));
   }
   kernel_ = std::move(kernel);
   return {};
@@ -236,8 +221,7 @@ void IPSets::add_filled(const std::string& name, const Set& set, std::string& in
       fmt::format("create {} {} family {} maxelem {}\n", name, type_name(set.type),
                   family_ == IPFamily::v4 ? "inet" : "inet6", capacity_for(set.members.size()));
   for (const auto& member : set.members)
-    for (const auto& kernel_member : as_kernel_members(member))
-      input += fmt::format("add {} {}\n", name, to_text(set.type, kernel_member));
+    input += fmt::format("add {} {}\n", name, to_text(set.type, member));
 }
 
 bool IPSets::has_removals() const {

@@ -79,7 +79,5 @@ class IPSets {
 // A member as ipset reads it: "10.0.0.0/8", "10.0.0.1,tcp:80".
 std::string to_text(policy::SetType type, const policy::SetMember& member);
 base::Result<policy::SetMember> parse_member(policy::SetType type, std::string_view text);
-// hash:net has no /0: both halves stand for it.
-std::vector<policy::SetMember> as_kernel_members(const policy::SetMember& member);
 
 }  // namespace margay::dataplane::iptables

@@ -60,35 +60,6 @@ TEST_F(IPSetsTest, ChangeByChangeOnlyWhatChangedIsTold) {
   EXPECT_THAT(commands_.restored_sets, testing::SizeIs(2));
 }
 
-struct HalvesCase {
-  const char* name;
-  std::vector<SetMember> added, removed;
-  std::set<std::string> expected;
-};
-
-class EverythingInASet : public IPSetsTest, public testing::WithParamInterface<HalvesCase> {};
-
-// hash:net has no /0: its halves stand for it, and must not be lost to a member that is a half.
-TEST_P(EverythingInASet, IsItsHalves) {
-  auto sets = make();
-  sets.set("s:a", SetType::nets, {net("0.0.0.0/0"), net("0.0.0.0/1")});
-  ASSERT_TRUE(sets.apply_updates());
-  sets.change("s:a", GetParam().added, GetParam().removed);
-  ASSERT_TRUE(sets.apply_updates());
-  EXPECT_EQ(members("cali40s:a"), GetParam().expected);
-}
-
-INSTANTIATE_TEST_SUITE_P(
-    Halves, EverythingInASet,
-    testing::Values(
-        HalvesCase{"AsItStands", {}, {}, {"0.0.0.0/1", "128.0.0.0/1"}},
-        HalvesCase{"AHalfRemoved", {}, {net("0.0.0.0/1")}, {"0.0.0.0/1", "128.0.0.0/1"}},
-        HalvesCase{"TheWholeRemoved", {}, {net("0.0.0.0/0")}, {"0.0.0.0/1"}},
-        HalvesCase{"BothRemoved", {}, {net("0.0.0.0/0"), net("0.0.0.0/1")}, {}},
-        HalvesCase{
-            "Exchanged", {net("128.0.0.0/1")}, {net("0.0.0.0/0")}, {"0.0.0.0/1", "128.0.0.0/1"}}),
-    [](const auto& given) { return given.param.name; });
-
 TEST_F(IPSetsTest, AReplacedSetIsSwappedIn) {
   auto sets = make();
   sets.set("s:a", SetType::nets, {net("10.0.0.1"), net("10.0.0.2")});

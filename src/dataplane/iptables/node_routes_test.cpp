@@ -124,14 +124,33 @@ TEST_F(NodeRoutesTest, LeadNowhereWithoutPolicyForTheInterface) {
   EXPECT_THAT(v4(), IsEmpty());
 }
 
-TEST_F(NodeRoutesTest, FollowTheFirstOfTwoEndpointsThatClaimAnInterface) {
+// The next owner may be told of before the removal of the one before.
+TEST_F(NodeRoutesTest, StayWithTheNewOwnerOfAnInterface) {
   add_interface("cali1");
-  auto second = std::get<policy::WorkloadUpdate>(workload("cali1", false));
+  auto second = std::get<policy::WorkloadUpdate>(workload("cali1"));
   second.workload.endpoint.key.workload = "default/z";
-  give({workload("cali1"), second, local_route("10.65.0.2", "cali1")});
+  give({workload("cali1"), local_route("10.65.0.2", "cali1")});
+  give({second, policy::WorkloadRemove{{"node", "k8s", "default/cali1", "eth0"}}});
   EXPECT_THAT(v4(), HasSubstr("10.65.0.2 dev cali1"));
-  give({policy::WorkloadRemove{{"node", "k8s", "default/cali1", "eth0"}}});
+  give({policy::WorkloadRemove{second.workload.endpoint.key}});
   EXPECT_THAT(v4(), IsEmpty());
+}
+
+TEST_F(NodeRoutesTest, TellWhatAnEndpointWaitsFor) {
+  const policy::WorkloadKey key{"node", "k8s", "default/cali1", "eth0"};
+  give({workload("cali1"), local_route("10.65.0.2", "cali1")});
+  ASSERT_TRUE(routes_->obstacle_of(key));
+  EXPECT_FALSE(routes_->obstacle_of(key)->failed);
+  EXPECT_THAT(routes_->obstacle_of(key)->reason,
+              HasSubstr("waiting for its interface: interface cali1 is not there"));
+  add_interface("cali1");
+  routes_->on_interface_change("cali1", true);
+  give({});
+  EXPECT_FALSE(routes_->obstacle_of(key));
+  give({workload("cali1", false)});
+  EXPECT_EQ(routes_->obstacle_of(key)->reason, "administratively down");
+  give({workload("tap1")});
+  EXPECT_TRUE(routes_->obstacle_of({"node", "k8s", "default/tap1", "eth0"})->failed);
 }
 
 TEST_F(NodeRoutesTest, MoveWithAnAddress) {

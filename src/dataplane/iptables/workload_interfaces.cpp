@@ -27,21 +27,22 @@ void WorkloadInterfaces::set_endpoint(const policy::WorkloadEndpoint& endpoint) 
         "endpoint {}: interface \"{}\" is no workload's (interfacePrefix), so no policy would hold "
         "for it: it gets no routes",
         endpoint.key.id(), name);
-  Claim claim{.admin_up = endpoint.admin_up};
-  if (auto mac = net::MacAddress::parse(endpoint.mac)) claim.mac = *mac;
-  entries_[name].claims.insert_or_assign(endpoint.key, claim);
+  Entry entry{.owner = endpoint.key, .admin_up = endpoint.admin_up};
+  if (auto mac = net::MacAddress::parse(endpoint.mac)) entry.mac = *mac;
+  entries_.insert_or_assign(name, std::move(entry));
   interface_of_[endpoint.key] = name;
-  touch(name);
+  touched_.insert(name);
 }
 
 void WorkloadInterfaces::remove_endpoint(const policy::WorkloadKey& key) {
   const auto named = interface_of_.find(key);
   if (named == interface_of_.end()) return;
-  const std::string name = named->second;
+  const auto entry = entries_.find(named->second);
+  if (entry != entries_.end() && entry->second.owner == key) {
+    touched_.insert(entry->first);
+    entries_.erase(entry);
+  }
   interface_of_.erase(named);
-  const auto entry = entries_.find(name);
-  entry->second.claims.erase(key);
-  touch(name);
 }
 
 void WorkloadInterfaces::touch(const std::string& name) {
@@ -54,9 +55,8 @@ void WorkloadInterfaces::touch_all() {
 
 const WorkloadInterfaces::State* WorkloadInterfaces::state_of(const std::string& name) const {
   const auto entry = entries_.find(name);
-  if (entry == entries_.end() || entry->second.claims.empty() || !is_of_workload(name))
-    return nullptr;
-  return entry->second.claims.begin()->second.admin_up ? &entry->second.state : nullptr;
+  if (entry == entries_.end() || !is_of_workload(name)) return nullptr;
+  return entry->second.admin_up ? &entry->second.state : nullptr;
 }
 
 std::optional<WorkloadInterfaces::Obstacle> WorkloadInterfaces::obstacle_of(
@@ -66,10 +66,10 @@ std::optional<WorkloadInterfaces::Obstacle> WorkloadInterfaces::obstacle_of(
   const std::string& name = named->second;
   if (!is_of_workload(name))
     return Obstacle{true, "interface \"" + name + "\" is no workload's (interfacePrefix)"};
-  const auto& [claims, state] = entries_.at(name);
-  if (claims.begin()->first != key)
-    return Obstacle{true, "interface " + name + " is the endpoint's " + claims.begin()->first.id()};
-  if (!claims.begin()->second.admin_up) return Obstacle{.reason = "it is administratively down"};
+  const Entry& entry = entries_.at(name);
+  const State& state = entry.state;
+  if (entry.owner != key) return Obstacle{true, "interface " + name + " is another endpoint's"};
+  if (!entry.admin_up) return Obstacle{.reason = "administratively down"};
   if (!state.set_up) return Obstacle{true, state.set_up.error().message};
   if (state.link == 0) return Obstacle{.reason = "waiting for its interface: " + state.waits_for};
   return std::nullopt;
@@ -77,8 +77,7 @@ std::optional<WorkloadInterfaces::Obstacle> WorkloadInterfaces::obstacle_of(
 
 std::optional<net::MacAddress> WorkloadInterfaces::mac_behind(const std::string& name) const {
   const auto entry = entries_.find(name);
-  if (entry == entries_.end() || entry->second.claims.empty()) return std::nullopt;
-  return entry->second.claims.begin()->second.mac;
+  return entry == entries_.end() ? std::nullopt : entry->second.mac;
 }
 
 Result<> WorkloadInterfaces::apply(net::NetlinkSocket& socket,
@@ -87,9 +86,7 @@ Result<> WorkloadInterfaces::apply(net::NetlinkSocket& socket,
   std::set<std::string> failed;
   for (const auto& name : touched_) {
     const auto entry = entries_.find(name);
-    if (entry->second.claims.empty()) {
-      entries_.erase(entry);
-    } else {
+    if (entry != entries_.end()) {
       auto& state = entry->second.state;
       state.set_up = look_at(socket, name, state);
       if (!state.set_up) failed.insert(name);

@@ -34,6 +34,7 @@ class WorkloadInterfaces {
   // Whether the name is one of workloads' interfaces (interfacePrefix).
   bool is_of_workload(std::string_view name) const;
 
+  // No two have one interface at a time, except until the earlier one's removal is heard.
   void set_endpoint(const policy::WorkloadEndpoint& endpoint);
   void remove_endpoint(const policy::WorkloadKey& key);
 
@@ -61,12 +62,10 @@ class WorkloadInterfaces {
   std::optional<net::MacAddress> mac_behind(const std::string& name) const;
 
  private:
-  struct Claim {
+  struct Entry {
+    policy::WorkloadKey owner;
     bool admin_up = true;
     std::optional<net::MacAddress> mac;
-  };
-  struct Entry {
-    std::map<policy::WorkloadKey, Claim> claims;  // the first one's holds, as for policy
     State state;
   };
 
