@@ -6,17 +6,18 @@ namespace margay::selector {
 namespace {
 
 template <typename Operation>
-NodePtr join(std::vector<NodePtr> operands) {
-  Operation joined;
+NodePtr combine(std::vector<NodePtr> operands) {
+  Operation combined;
   for (NodePtr& operand : operands) {
     if (const auto* same = std::get_if<Operation>(&operand->form)) {
-      joined.operands.insert(joined.operands.end(), same->operands.begin(), same->operands.end());
+      combined.operands.insert(combined.operands.end(), same->operands.begin(),
+                               same->operands.end());
     } else {
-      joined.operands.push_back(std::move(operand));
+      combined.operands.push_back(std::move(operand));
     }
   }
-  if (joined.operands.size() == 1) return joined.operands.front();
-  return make_node(std::move(joined));
+  if (combined.operands.size() == 1) return combined.operands.front();
+  return make_node(std::move(combined));
 }
 
 void print_quoted(std::string& out, std::string_view value) {
@@ -88,14 +89,11 @@ void print_to(std::string& out, const Node& node) {
 
 }  // namespace
 
-NodePtr negate(NodePtr operand) {
-  if (const auto* negation = std::get_if<Negation>(&operand->form)) return negation->operand;
-  return make_node(Negation{std::move(operand)});
-}
+NodePtr negate(NodePtr operand) { return make_node(Negation{std::move(operand)}); }
 
-NodePtr conjoin(std::vector<NodePtr> operands) { return join<Conjunction>(std::move(operands)); }
+NodePtr conjoin(std::vector<NodePtr> operands) { return combine<Conjunction>(std::move(operands)); }
 
-NodePtr disjoin(std::vector<NodePtr> operands) { return join<Disjunction>(std::move(operands)); }
+NodePtr disjoin(std::vector<NodePtr> operands) { return combine<Disjunction>(std::move(operands)); }
 
 NodePtr map_tests(const NodePtr& node, const std::function<NodePtr(const NodePtr&)>& replace) {
   const auto map_all = [&replace](std::vector<NodePtr> operands) {
@@ -105,8 +103,8 @@ NodePtr map_tests(const NodePtr& node, const std::function<NodePtr(const NodePtr
   return std::visit(
       Overloaded{
           [&](const Negation& form) { return negate(map_tests(form.operand, replace)); },
-          [&](const Conjunction& form) { return conjoin(map_all(form.operands)); },
-          [&](const Disjunction& form) { return disjoin(map_all(form.operands)); },
+          [&](const Conjunction& form) { return make_node(Conjunction{map_all(form.operands)}); },
+          [&](const Disjunction& form) { return make_node(Disjunction{map_all(form.operands)}); },
           [&](const auto&) { return replace(node); },
       },
       node->form);

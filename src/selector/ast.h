@@ -1,6 +1,8 @@
 #pragma once
 
-// The parsed form of a selector: an immutable tree, shared by the selectors built from it.
+// The parsed form of a selector: an immutable tree, shared by the selectors built from it. It is
+// kept as it was written. Nested operations of one kind stay nested and a double negation stays
+// one, because the printed text is hashed into ids that Calico's own programs compute as well.
 
 #include <functional>
 #include <memory>
@@ -35,15 +37,15 @@ struct Membership {
 };
 
 struct Negation {
-  NodePtr operand;  // never itself a Negation
+  NodePtr operand;
 };
 
 struct Conjunction {
-  std::vector<NodePtr> operands;  // two or more, none of them a Conjunction
+  std::vector<NodePtr> operands;  // two or more
 };
 
 struct Disjunction {
-  std::vector<NodePtr> operands;  // two or more, none of them a Disjunction
+  std::vector<NodePtr> operands;  // two or more
 };
 
 struct Node {
@@ -55,8 +57,8 @@ NodePtr make_node(Form form) {
   return std::make_shared<const Node>(Node{std::move(form)});
 }
 
-// These keep the promises above: nested operations of one kind become one, and two negations none.
-// One operand alone is returned as it is.
+// Combine selectors: an operand that is itself such an operation is dissolved in the new one. One
+// operand alone is returned as it is.
 NodePtr negate(NodePtr operand);
 NodePtr conjoin(std::vector<NodePtr> operands);
 NodePtr disjoin(std::vector<NodePtr> operands);

@@ -18,6 +18,16 @@ constexpr bool is_key_character(char c) {
   return is_letter(c) || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '/' || c == '-';
 }
 
+constexpr bool is_white_space(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f';
+}
+
+template <typename Operation>
+NodePtr join(std::vector<NodePtr> operands) {
+  if (operands.size() == 1) return std::move(operands.front());
+  return make_node(Operation{std::move(operands)});
+}
+
 class Parser {
  public:
   explicit Parser(std::string_view text) : text_(text) {}
@@ -37,7 +47,7 @@ class Parser {
       MARGAY_TRY(NodePtr operand, conjunction());
       operands.push_back(std::move(operand));
     } while (take("||"));
-    return disjoin(std::move(operands));
+    return join<Disjunction>(std::move(operands));
   }
 
   Result<NodePtr> conjunction() {
@@ -46,7 +56,7 @@ class Parser {
       MARGAY_TRY(NodePtr operand, operation());
       operands.push_back(std::move(operand));
     } while (take("&&"));
-    return conjoin(std::move(operands));
+    return join<Conjunction>(std::move(operands));
   }
 
   Result<NodePtr> operation() {
@@ -66,13 +76,17 @@ class Parser {
   }
 
   Result<NodePtr> test() {
-    if (take("all(")) return close(make_node(All{}));
-    if (take("global(")) return close(make_node(Global{}));
-    if (take("has(")) {
+    if (open("all(")) return close(make_node(All{}));
+    if (open("global(")) return close(make_node(Global{}));
+    if (open("has(")) {
       MARGAY_TRY(std::string key, label_key());
+      skip_white_space();
       return close(make_node(Has{std::move(key)}));
     }
+    const size_t start = position_;
     MARGAY_TRY(std::string key, label_key());
+    const bool cut = !at_end() && is_key_character(text_[position_]);
+    skip_spaces();
     if (take("==")) return comparison(std::move(key), Comparison::Op::equals);
     if (take("!=")) return comparison(std::move(key), Comparison::Op::not_equals);
     if (take_word("in")) return membership(std::move(key), false);
@@ -81,6 +95,7 @@ class Parser {
     if (take_words("starts", "with"))
       return comparison(std::move(key), Comparison::Op::starts_with);
     if (take_words("ends", "with")) return comparison(std::move(key), Comparison::Op::ends_with);
+    if (cut) return key_too_long(start);
     return expected("an operator (==, !=, in, not in, contains, starts with, ends with)");
   }
 
@@ -107,17 +122,18 @@ class Parser {
     return make_node(Membership{std::move(key), negated, std::move(values)});
   }
 
+  // Without the space behind it.
   Result<std::string> label_key() {
     const size_t start = position_;
-    while (!at_end() && is_key_character(text_[position_])) ++position_;
-    std::string key(text_.substr(start, position_ - start));
-    if (key.empty()) return expected("a label key, has(), all(), ! or (");
-    if (key.size() > k_max_key_length) {
-      position_ = start;
-      return fail_here(fmt::format("a label key has at most {} characters", k_max_key_length));
-    }
-    skip_spaces();
-    return key;
+    while (!at_end() && is_key_character(text_[position_]) && position_ - start < k_max_key_length)
+      ++position_;
+    if (position_ == start) return expected("a label key, has(), all(), ! or (");
+    return std::string(text_.substr(start, position_ - start));
+  }
+
+  std::unexpected<base::Error> key_too_long(size_t start) {
+    position_ = start;
+    return fail_here(fmt::format("a label key has at most {} characters", k_max_key_length));
   }
 
   Result<std::string> quoted() {
@@ -137,10 +153,25 @@ class Parser {
     while (next_is(' ') || next_is('\t')) ++position_;
   }
 
-  bool take(std::string_view token) {
+  void skip_white_space() {
+    while (!at_end() && is_white_space(text_[position_])) ++position_;
+  }
+
+  bool take_exactly(std::string_view token) {
     if (!text_.substr(position_).starts_with(token)) return false;
     position_ += token.size();
+    return true;
+  }
+
+  bool take(std::string_view token) {
+    if (!take_exactly(token)) return false;
     skip_spaces();
+    return true;
+  }
+
+  bool open(std::string_view call) {
+    if (!take_exactly(call)) return false;
+    skip_white_space();
     return true;
   }
 
@@ -154,7 +185,10 @@ class Parser {
   // The space between the two may be missing.
   bool take_words(std::string_view first, std::string_view second) {
     const size_t start = position_;
-    if (take(first) && take_word(second)) return true;
+    if (take_exactly(first)) {
+      skip_white_space();
+      if (take_word(second)) return true;
+    }
     position_ = start;
     return false;
   }

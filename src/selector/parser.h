@@ -1,6 +1,9 @@
 #pragma once
 
-// Text -> tree, in one pass from left to right, without backtracking.
+// Text -> tree, in one pass from left to right, without backtracking. What is a selector and what
+// is none is Calico's decision, down to the white space: tests/peers asks its own parser. Between
+// the words of the language stand spaces and tabs; within has( ), all( ), global( ), `not in`,
+// `starts with` and `ends with` line ends may stand as well.
 
 #include <string_view>
 
@@ -9,9 +12,11 @@
 
 namespace margay::selector {
 
-// What is deeper than any selector a person writes, and shallower than any stack.
-inline constexpr unsigned k_max_depth = 100;
-// The longest label key the language knows (Kubernetes' own limit is 317).
+// What is deeper than any selector a person writes, and shallower than any stack. (Calico's parser
+// has no limit but its stack's.)
+inline constexpr unsigned k_max_depth = 500;
+// The longest label key the language knows (Kubernetes' own limit is 317). A key of this length
+// ends there, whatever follows: an operator may stand directly behind it.
 inline constexpr size_t k_max_key_length = 512;
 
 // Errors are `invalid`: "at position 4: expected an operator (==, ...), found \"b\"". Positions

@@ -76,7 +76,7 @@ TEST(Selector, PrintsOneCanonicalForm) {
       {"has( a )", "has(a)"},
       {"! ( has(b)||! has(a) )", "!(has(b) || !has(a))"},
       {"!!!has(a)", "!has(a)"},
-      {"!(!has(a))", "has(a)"},
+      {"!!has(a)", "has(a)"},
       {"a in{'y','x','y',}", "a in {\"x\", \"y\"}"},
       {"a notin {'x'}", "a not in {\"x\"}"},
       {"a not  in {'x'}", "a not in {\"x\"}"},
@@ -84,7 +84,9 @@ TEST(Selector, PrintsOneCanonicalForm) {
       {"a startswith 'x'", "a starts with \"x\""},
       {"a ends with 'x'", "a ends with \"x\""},
       {"a=='1'&&b=='2'&&has(c)", "(a == \"1\" && b == \"2\" && has(c))"},
-      {"(has(a) && has(b)) && has(c)", "(has(a) && has(b) && has(c))"},
+      {"(has(a) && has(b)) && has(c)", "((has(a) && has(b)) && has(c))"},
+      {"has(a) || (has(b) || has(c))", "(has(a) || (has(b) || has(c)))"},
+      {"((has(a) && has(b)))", "(has(a) && has(b))"},
       {"has(a) || has(b) && has(c)", "(has(a) || (has(b) && has(c)))"},
       // Words of the language are still keys where a key stands.
       {"in == 'x' && not in {'y'} && has == 'z'",
@@ -95,6 +97,37 @@ TEST(Selector, PrintsOneCanonicalForm) {
     EXPECT_EQ(parsed(canonical).text(), canonical);
     EXPECT_EQ(parsed(text), parsed(canonical));
   }
+}
+
+TEST(Selector, KeepsADoubleNegationOfParentheses) {
+  EXPECT_EQ(parsed("!(!has(a))").text(), "!!has(a)");
+  EXPECT_EQ(parsed("!(!(!(has(a) || has(b))))").text(), "!!!(has(a) || has(b))");
+}
+
+TEST(Selector, TakesWhiteSpaceOfEveryKindWhereCalicoDoes) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"has(\n\ta\r\n)", "has(a)"},
+      {"all(\f \n)", "all()"},
+      {"global(\n)", "global()"},
+      {"a not\n\tin {'x'}", "a not in {\"x\"}"},
+      {"a starts\r\nwith 'x'", "a starts with \"x\""},
+      {"a ends \fwith 'x'", "a ends with \"x\""},
+      {"\t a\t==\t'b'\t&& \thas(c)", "(a == \"b\" && has(c))"},
+  };
+  for (const auto& [text, canonical] : cases) EXPECT_EQ(parsed(text).text(), canonical) << text;
+  for (const char* text : {"a\n== 'b'", "a ==\n'b'", "a == 'b'\n", "\nhas(a)", "has(a)\n&& has(b)",
+                           "has(a\v)", "has (a)", "a in\n{'x'}", "all ()", "has(a\n b)"})
+    EXPECT_FALSE(Selector::parse(text)) << text;
+}
+
+TEST(Selector, AKeyOfFullLengthEndsThere) {
+  const std::string key(512, 'k');
+  EXPECT_EQ(parsed(key + "contains'x'").text(), key + " contains \"x\"");
+  EXPECT_EQ(parsed(key + "notin{'x'}").text(), key + " not in {\"x\"}");
+  EXPECT_EQ(parsed(key + "== 'x'").text(), key + " == \"x\"");
+  EXPECT_TRUE(Selector::parse(key + "k == 'x'")
+                  .error()
+                  .message.starts_with("at position 1: a label key has at most 512 characters"));
 }
 
 TEST(Selector, RefusesWithPositionAndExpectation) {
@@ -139,11 +172,18 @@ TEST(Selector, BoundsDepthAndKeyLength) {
   const auto nested = [](size_t depth) {
     return std::string(depth, '(') + "has(a)" + std::string(depth, ')');
   };
-  EXPECT_TRUE(Selector::parse(nested(100)));
-  EXPECT_FALSE(Selector::parse(nested(101)));
+  EXPECT_TRUE(Selector::parse(nested(500)));
+  EXPECT_FALSE(Selector::parse(nested(501)));
   EXPECT_FALSE(Selector::parse(nested(1'000'000)));
   EXPECT_TRUE(Selector::parse("has(" + std::string(512, 'k') + ")"));
   EXPECT_FALSE(Selector::parse("has(" + std::string(513, 'k') + ")"));
+  EXPECT_TRUE(parsed(std::string(500, '(') + "has(a)" +
+                     [] {
+                       std::string closing;
+                       for (int i = 0; i < 500; ++i) closing += " && has(a))";
+                       return closing;
+                     }())
+                  .matches(Labels{{"a", ""}}));
   // Negations and long chains nest nothing.
   EXPECT_EQ(parsed(std::string(100'000, '!') + "has(a)").text(), "has(a)");
   std::string chain = "has(a)";
@@ -154,6 +194,8 @@ TEST(Selector, BoundsDepthAndKeyLength) {
 TEST(Selector, IdIsCalicosHashOfTheText) {
   EXPECT_EQ(parsed("").id(), "s:5y5I3VdRZfDU01O--xXAPx2yxCQQqMf0M6IWug");
   EXPECT_EQ(parsed("!(has(b)||!has(a))").id(), "s:Iss0uCleLYv1GSv_pNm7hAO58kE9jAx1NKyG3Q");
+  EXPECT_EQ(parsed("((a == 'b' && c == 'd') && e=='f')").id(),
+            "s:maBgrm7Am_FpYk89xkXfJFaihuO8a3v0mTOqAA");
   EXPECT_EQ(parsed("! (a == \"b\"&&! c != \"d\")").id(),
             "s:lh3haoY1ikTRkd4UZu0nWSaIBknYLPJLX16d-w");
 }
@@ -166,7 +208,7 @@ TEST(Selector, Combines) {
   EXPECT_EQ((a && b && c).text(), "(has(a) && b == \"1\" && c in {\"x\", \"y\"})");
   EXPECT_EQ((a || b).text(), "(has(a) || b == \"1\")");
   EXPECT_EQ((!(a || b)).text(), "!(has(a) || b == \"1\")");
-  EXPECT_EQ(!!a, a);
+  EXPECT_EQ((!!a).text(), "!!has(a)");
   EXPECT_EQ(all && a, a);
   EXPECT_EQ(a && all, a);
   EXPECT_EQ(all || a, all);
