@@ -60,6 +60,10 @@ const Verb k_patch{"patch", "patch", k_patch_parameters, Body::patch, Answer::ob
 const Verb k_delete{"delete",       "delete", k_delete_parameters, Body::delete_options,
                     Answer::status, "Delete"};
 
+bool is_kubernetes_kind(const Kind& kind) {
+  return kind.group.empty() || kind.group.ends_with(".k8s.io");
+}
+
 class Paths {
  public:
   Paths(const Kind& kind, const OpenAPISchemas& schemas) : kind_(kind), schemas_(schemas) {}
@@ -138,10 +142,13 @@ class Paths {
     return out;
   }
 
-  static json::array content_types(Body body) {
+  // A strategic merge patch is offered for the kinds that Kubernetes' clients have types for:
+  // kubectl works such a patch out from OpenAPI, but applies it (--dry-run=client) to its own type.
+  json::array content_types(Body body) const {
     if (body != Body::patch) return {"application/json", "application/yaml"};
-    return {"application/json-patch+json", "application/merge-patch+json",
-            "application/strategic-merge-patch+json"};
+    json::array types{"application/json-patch+json", "application/merge-patch+json"};
+    if (is_kubernetes_kind(kind_)) types.emplace_back("application/strategic-merge-patch+json");
+    return types;
   }
 
   json::object body_schema(Body body) const {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <boost/json/serialize.hpp>
 #include <set>
 
@@ -61,6 +62,29 @@ TEST(OpenAPI, TellsHowListsAreMerged) {
   EXPECT_EQ(spec.at("containers").at("x-kubernetes-patch-merge-key"), "name");
   EXPECT_EQ(spec.at("containers").at("x-kubernetes-patch-strategy"), "merge");
   EXPECT_EQ(spec.at("volumes").at("x-kubernetes-patch-strategy"), "merge,retainKeys");
+}
+
+TEST(OpenAPI, OffersStrategicMergeForKindsThatKubectlHasTypesFor) {
+  constexpr const char* k_strategic = "application/strategic-merge-patch+json";
+  const auto offers_v2 = [](const char* path) {
+    const auto types = openapi_v2().at("paths").at(path).at("patch").at("consumes").as_array();
+    return std::ranges::find(types, json::value(k_strategic)) != types.end();
+  };
+  const auto offers_v3 = [](const char* document, const char* path) {
+    return openapi_v3(document)
+        ->at("paths")
+        .at(path)
+        .at("patch")
+        .at("requestBody")
+        .at("content")
+        .as_object()
+        .contains(k_strategic);
+  };
+  EXPECT_TRUE(offers_v2("/api/v1/namespaces/{namespace}/pods/{name}"));
+  EXPECT_TRUE(offers_v3("api/v1", "/api/v1/namespaces/{namespace}/pods/{name}"));
+  const char* policy = "/apis/projectcalico.org/v3/namespaces/{namespace}/networkpolicies/{name}";
+  EXPECT_FALSE(offers_v2(policy));
+  EXPECT_FALSE(offers_v3("apis/projectcalico.org/v3", policy));
 }
 
 TEST(OpenAPI, Version3HasADocumentForEachGroupVersion) {

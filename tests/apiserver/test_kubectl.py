@@ -154,6 +154,13 @@ def test_dry_run_on_the_server_changes_nothing(kubectl, namespace):
     assert "NotFound" in kubectl.refused("get", "-n", namespace, POLICIES, "allow-web")
 
 
+def test_dry_run_in_the_client_of_a_changed_object_changes_nothing(kubectl, namespace):
+    kubectl("apply", "-n", namespace, "-f", "-", stdin=text(POLICY))
+    changed = text(POLICY).replace("80,", "81,")
+    assert "(dry run)" in kubectl("apply", "-n", namespace, "--dry-run=client", "-f", "-", stdin=changed)
+    assert "81" not in kubectl("get", "-n", namespace, POLICIES, "allow-web", "-o", "jsonpath={.spec}")
+
+
 def test_invalid_policy_is_refused_with_every_error(kubectl, namespace):
     broken = text(POLICY).replace("'web'", "'web").replace("action: Allow", "action: Maybe").replace("80,", "99999,")
     said = kubectl.refused("apply", "-n", namespace, "--validate=false", "-f", "-", stdin=broken)
