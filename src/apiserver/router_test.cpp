@@ -131,6 +131,16 @@ TEST_F(CreateTest, OverlappingPoolsAreRefused) {
   EXPECT_EQ(post(pools, pool("d", "10.0.0.0/8")).code(), 422);
 }
 
+TEST_F(CreateTest, NamesOfWhatTheServerDerivesAreRefused) {
+  const char* profiles = "/apis/projectcalico.org/v3/profiles";
+  for (const auto& [path, name] :
+       {std::pair(k_policies, "knp.default.web"), std::pair(profiles, "kns.default"),
+        std::pair(profiles, "ksa.default.web"), std::pair(profiles, "projectcalico-default-allow")})
+    EXPECT_EQ(post(path, R"({"metadata":{"name":")" + std::string(name) + R"("}})").code(), 422)
+        << name;
+  EXPECT_EQ(post(k_policies, R"({"metadata":{"name":"ossg.default.web"}})").code(), 201);
+}
+
 class UpdateTest : public RouterFixture {
  protected:
   const std::string object_ = std::string(k_policies) + "/p";

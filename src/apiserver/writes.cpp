@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/json/serialize.hpp>
 
+#include "api/derived_names.h"
 #include "api/patch.h"
 #include "apiserver/kind_rules.h"
 #include "apiserver/names.h"
@@ -183,6 +184,8 @@ Answer<Written> Writes::create_named(const ObjectRef& ref, json::object object,
   if (kind.namespaced && !entered) return refuse(why_not_entered(ref, name));
   apply_create_rules(kind, object);
   begin_life(object, clock_.wall_time());
+  if (const auto allowed = api::check_not_derived(kind, object); !allowed)
+    return refuse(from_error(kind, name, allowed.error()));
   auto prepared = api::prepare(kind, std::move(object), options.unknown_fields);
   if (!prepared) return refuse(from_error(kind, name, prepared.error()));
   const store::Key key{kind.resource(), ref.ns, name};
