@@ -41,7 +41,8 @@ TEST(Defaults, KubernetesPolicy) {
     return prepared_spec("networking.k8s.io/v1", "NetworkPolicy", text);
   };
   EXPECT_EQ(spec("{podSelector: {}}").at("policyTypes"), json::parse(R"(["Ingress"])"));
-  EXPECT_EQ(spec("{podSelector: {}, egress: []}").at("policyTypes"),
+  EXPECT_EQ(spec("{podSelector: {}, egress: []}").at("policyTypes"), json::parse(R"(["Ingress"])"));
+  EXPECT_EQ(spec("{podSelector: {}, egress: [{}]}").at("policyTypes"),
             json::parse(R"(["Ingress", "Egress"])"));
   EXPECT_EQ(spec("{podSelector: {}, ingress: [{ports: [{}]}]}").at("ingress"),
             json::parse(R"([{"ports": [{"protocol": "TCP"}]}])"));
@@ -55,14 +56,6 @@ TEST(Defaults, PoolIsCanonical) {
                           "{cidr: '2001:0DB8:0000:0000:0000:0000:0000:0001/64'}"),
             json::parse(R"~({"cidr": "2001:db8::/64", "ipipMode": "Never", "vxlanMode": "Never",
                             "blockSize": 122, "nodeSelector": "all()"})~"));
-}
-
-TEST(Defaults, PoolFieldsOfOldAreAdopted) {
-  EXPECT_EQ(prepared_spec("projectcalico.org/v3", "IPPool",
-                          "{cidr: 10.0.0.0/16, nat-outgoing: true, "
-                          "ipip: {enabled: true, mode: cross-subnet}}"),
-            json::parse(R"~({"cidr": "10.0.0.0/16", "natOutgoing": true, "ipipMode": "CrossSubnet",
-                            "vxlanMode": "Never", "blockSize": 26, "nodeSelector": "all()"})~"));
 }
 
 TEST(Defaults, NumbersWrittenAsTextAreNumbers) {
@@ -102,6 +95,29 @@ TEST(Defaults, Service) {
                             "externalTrafficPolicy": "Cluster"})"));
 }
 
+TEST(Defaults, TargetPortsThatTypedClientsCannotLeaveOut) {
+  const auto target = [](const std::string& text) {
+    return prepared_spec("v1", "Service", "{ports: [{port: 80, targetPort: " + text + "}]}")
+        .at("ports")
+        .at(0)
+        .at("targetPort");
+  };
+  EXPECT_EQ(target("0"), 80);
+  EXPECT_EQ(target("''"), 80);
+  EXPECT_EQ(target("null"), 80);
+  EXPECT_EQ(target("8080"), 8080);
+  EXPECT_EQ(target("http"), "http");
+}
+
+TEST(Defaults, NullsAreNoValues) {
+  const auto prepared =
+      prepare_manifest(*find_kind("v1", "Namespace"),
+                       "{metadata: {name: a, labels: {b: null, c: d}, annotations: {e: null}}}");
+  ASSERT_TRUE(prepared) << prepared.error().message;
+  EXPECT_EQ(prepared->object.at("metadata"), json::parse(R"({"name": "a", "annotations": {},
+                            "labels": {"c": "d", "kubernetes.io/metadata.name": "a"}})"));
+}
+
 TEST(Defaults, NamespaceIsLabelledWithItsName) {
   auto prepared = prepare_manifest(*find_kind("v1", "Namespace"), "metadata: {name: a}");
   ASSERT_TRUE(prepared);
@@ -124,7 +140,8 @@ TEST(Defaults, PreparedObjectsStayAsTheyAre) {
   const std::vector<std::tuple<const char*, const char*, const char*>> cases{
       {"projectcalico.org/v3", "GlobalNetworkPolicy", "{egress: [{action: Allow, protocol: '6'}]}"},
       {"projectcalico.org/v3", "IPPool", "{cidr: 10.0.0.1/8}"},
-      {"projectcalico.org/v3", "FelixConfiguration", "{bpfLogLevel: debug}"},
+      {"projectcalico.org/v3", "FelixConfiguration",
+       "{bpfLogLevel: Debug, chainInsertMode: append}"},
       {"v1", "Pod",
        "{containers: [{name: c, image: a, ports: [{containerPort: 1}]}], hostNetwork: true}"},
       {"v1", "Service", "{ports: [{port: 80}], clusterIPs: [10.0.0.1], sessionAffinity: ClientIP}"},

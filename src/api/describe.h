@@ -61,6 +61,10 @@ class Described {
     schema_->nullable = true;
     return *this;
   }
+  Described keeps_empty() && {
+    schema_->keeps_empty = true;
+    return *this;
+  }
   Described at_least(int64_t low) && {
     schema_->minimum = low;
     return *this;
@@ -209,10 +213,6 @@ class FieldOptions {
   }
   Self immutable() && {
     described.is_immutable = true;
-    return self();
-  }
-  Self keeps_empty() && {
-    described.keeps_empty = true;
     return self();
   }
   Self default_to(json::value value) && {

@@ -1,8 +1,9 @@
 #include "api/formats.h"
 
+#include <re2/re2.h>
+
 #include <algorithm>
 #include <charconv>
-#include <regex>
 
 namespace margay::api::formats {
 
@@ -12,9 +13,6 @@ constexpr size_t k_label_limit = 63;
 constexpr size_t k_subdomain_limit = 253;
 constexpr size_t k_port_name_limit = 15;
 constexpr size_t k_annotations_limit = size_t{256} * 1024;
-// std::regex recurses: what it is given must be short.
-constexpr size_t k_time_limit = 64;
-constexpr size_t k_pattern_limit = 512;
 
 bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -163,9 +161,19 @@ void cidr(const std::string& text, const Report& report) {
     report.invalid(text, "must be a CIDR such as 10.0.0.0/8 or 2001:db8::/32");
 }
 
+void network(const std::string& text, const Report& report) {
+  if (text.find('/') == std::string::npos)
+    report.invalid(text, "must be a CIDR such as 10.0.0.0/8 or 2001:db8::/32");
+  else if (const auto prefix = base::Prefix::parse(text); !prefix)
+    report.invalid(text, "must be a CIDR such as 10.0.0.0/8 or 2001:db8::/32");
+  else if (!base::Prefix::parse_strict(text))
+    report.invalid(text, "has bits set after its length; its network is " + prefix->to_string());
+}
+
 void mac_address(const std::string& text, const Report& report) {
-  static const std::regex pattern("[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){5}");
-  if (text.size() != 17 || !std::regex_match(text, pattern))
+  static const RE2 k_pattern(
+      "[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}|[0-9a-fA-F]{2}(-[0-9a-fA-F]{2}){5}");
+  if (!RE2::FullMatch(text, k_pattern))
     report.invalid(text, "must be a MAC address such as 66:2d:5f:00:00:01");
 }
 
@@ -178,22 +186,21 @@ void interface_name(const std::string& text, const Report& report) {
 }
 
 void regular_expression(const std::string& text, const Report& report) {
-  if (text.size() > k_pattern_limit) {
-    report.too_long(json::value(text), k_pattern_limit);
-    return;
-  }
-  try {
-    static_cast<void>(std::regex(text, std::regex::extended));
-  } catch (const std::regex_error& error) {
-    report.invalid(text, std::string("must be a regular expression: ") + error.what());
-  }
+  const RE2 pattern(text, RE2::Quiet);
+  if (!pattern.ok()) report.invalid(text, "must be a regular expression: " + pattern.error());
 }
 
 void rfc3339(const std::string& text, const Report& report) {
-  static const std::regex pattern(
-      R"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d))");
-  if (text.size() > k_time_limit || !std::regex_match(text, pattern))
-    report.invalid(text, "must be an RFC 3339 time such as 2021-04-30T12:00:00Z");
+  static const RE2 k_pattern(
+      R"((\d{4})-(\d\d)-(\d\d)T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d))");
+  int year = 0;
+  unsigned month = 0;
+  unsigned day = 0;
+  const bool valid = RE2::FullMatch(text, k_pattern, &year, &month, &day) &&
+                     std::chrono::year_month_day(std::chrono::year(year), std::chrono::month(month),
+                                                 std::chrono::day(day))
+                         .ok();
+  if (!valid) report.invalid(text, "must be an RFC 3339 time such as 2021-04-30T12:00:00Z");
 }
 
 void base64(const std::string& text, const Report& report) {
@@ -218,8 +225,9 @@ std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text) {
     std::string_view name;
     double nanoseconds;
   };
-  static constexpr Unit k_units[] = {{"ns", 1},  {"us", 1e3}, {"\u00b5s", 1e3}, {"ms", 1e6},
-                                     {"s", 1e9}, {"m", 6e10}, {"h", 3.6e12}};
+  static constexpr Unit k_units[] = {{"ns", 1},   {"us", 1e3}, {"\u00b5s", 1e3}, {"\u03bcs", 1e3},
+                                     {"ms", 1e6}, {"s", 1e9},  {"m", 6e10},      {"h", 3.6e12}};
+  if (text.starts_with('+')) text.remove_prefix(1);
   if (text == "0") return std::chrono::nanoseconds(0);
   double total = 0;
   bool any = false;
@@ -236,12 +244,23 @@ std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text) {
     total += number * unit->nanoseconds;
     any = true;
   }
-  if (!any || total > 9e18) return {};
+  if (!any || total >= 9223372036854775808.0) return {};
   return std::chrono::nanoseconds(static_cast<int64_t>(total));
 }
 
 void duration(const std::string& text, const Report& report) {
   if (!parse_duration(text)) report.invalid(text, "must be a duration such as 90s or 1m30s");
+}
+
+void http_method(const std::string& text, const Report& report) {
+  static const RE2 k_token("[-!#$%&'*+.^_`|~0-9A-Za-z]+");
+  if (!RE2::FullMatch(text, k_token))
+    report.invalid(text, "must be an HTTP method such as GET, or *: letters, digits, and no space");
+}
+
+void wireguard_key(const std::string& text, const Report& report) {
+  static const RE2 k_key("[A-Za-z0-9+/]{43}=");
+  if (!RE2::FullMatch(text, k_key)) report.invalid(text, "must be 32 bytes in base64");
 }
 
 }  // namespace margay::api::formats

@@ -29,17 +29,20 @@ void annotations(const Labels& annotations, const Report& report);  // 256 KiB i
 void ip_address(const std::string& text, const Report& report);
 void ipv4_address(const std::string& text, const Report& report);
 void ipv6_address(const std::string& text, const Report& report);
-void net(const std::string& text, const Report& report);   // an address or a prefix
-void cidr(const std::string& text, const Report& report);  // a prefix, host bits allowed
+void net(const std::string& text, const Report& report);      // an address or a prefix
+void cidr(const std::string& text, const Report& report);     // a prefix, host bits allowed
+void network(const std::string& text, const Report& report);  // a prefix without host bits
 void mac_address(const std::string& text, const Report& report);
 
-void interface_name(const std::string& text, const Report& report);  // 1 to 15 characters
-void regular_expression(const std::string& text, const Report& report);
+void interface_name(const std::string& text, const Report& report);      // 1 to 15 characters
+void regular_expression(const std::string& text, const Report& report);  // RE2's, as Go has them
 void rfc3339(const std::string& text, const Report& report);
 void base64(const std::string& text, const Report& report);
-void duration(const std::string& text, const Report& report);  // Go's: "1m30s", "250ms"
+void duration(const std::string& text, const Report& report);       // Go's: "1m30s", "250ms"
+void http_method(const std::string& text, const Report& report);    // a token (RFC 9110)
+void wireguard_key(const std::string& text, const Report& report);  // 32 bytes in base64
 
-// The length of a Go duration; unset when the text is not one.
+// The length of a Go duration, which is never negative here; unset when the text is not one.
 std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text);
 
 bool is_dns_label(std::string_view text);

@@ -37,7 +37,9 @@ std::string definition_name(const Kind& kind) {
   return group + "." + kind.version + "." + kind.name;
 }
 
-Described<std::string> time() { return string().format("date-time").check(formats::rfc3339); }
+Described<std::string> time() {
+  return string().keeps_empty().format("date-time").check(formats::rfc3339);
+}
 
 }  // namespace
 

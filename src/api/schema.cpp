@@ -35,8 +35,8 @@ bool has_type(Type type, json::value& value) {
       return value.is_string();
     case Type::integer:
       return to_int64(value);
-    case Type::number:
-      return value.is_number();
+    case Type::number:  // 1e999 is none: it would be written as infinity
+      return value.is_number() && std::isfinite(value.to_number<double>());
     case Type::boolean:
       return value.is_bool();
     case Type::int_or_string:
@@ -70,8 +70,8 @@ std::string type_rule(Type type) {
 
 bool is_unset(const Field& field, const json::value& value) {
   if (value.is_null()) return !field.schema->nullable && field.schema->type != Type::any;
-  return value.is_string() && value.get_string().empty() && !field.keeps_empty &&
-         field.schema->type != Type::any;
+  return field.schema->type == Type::string && !field.schema->keeps_empty && value.is_string() &&
+         value.get_string().empty();
 }
 
 bool prepare_fields(const Schema& schema, json::object& object, const std::string& path,
@@ -104,6 +104,13 @@ bool prepare_fields(const Schema& schema, json::object& object, const std::strin
   return typed;
 }
 
+// A null is no value: a label that is null is no label.
+void drop_nulls(const Schema& items, json::object& map) {
+  if (items.nullable) return;
+  for (auto entry = map.begin(); entry != map.end();)
+    entry = entry->value().is_null() ? map.stable_erase(entry) : entry + 1;
+}
+
 bool prepare_children(const Schema& schema, json::value& value, const std::string& path,
                       Findings& findings) {
   const Report report(findings.errors, path);
@@ -111,6 +118,7 @@ bool prepare_children(const Schema& schema, json::value& value, const std::strin
   if (schema.type == Type::object)
     return prepare_fields(schema, value.get_object(), path, findings);
   if (schema.type == Type::map && schema.items) {
+    drop_nulls(*schema.items, value.get_object());
     for (auto& [key, item] : value.get_object())
       typed &= prepare_value(*schema.items, item, report.key(key).path(), findings);
   }

@@ -32,7 +32,6 @@ struct Field {
   std::string doc;
   bool is_required = false;
   bool is_immutable = false;
-  bool keeps_empty = false;  // an empty string is a value of its own, not "unset"
   std::optional<json::value> default_value;
   PatchStrategy patch;
 };
@@ -55,6 +54,7 @@ struct Schema {
   std::vector<Field> fields;            // of an object
   std::shared_ptr<const Schema> items;  // of a list or map: each value
   bool nullable = false;
+  bool keeps_empty = false;  // of a string: "" is a value to be judged, where else it means "unset"
   std::vector<std::string> supported_values;  // empty: any
   std::optional<int64_t> minimum;
   std::optional<int64_t> maximum;
@@ -71,8 +71,9 @@ struct Findings {
   std::vector<std::string> unknown_fields;  // paths
 };
 
-// Makes `value` what is stored: drops nulls, empty strings and unknown fields, fills defaults in,
-// normalises, then checks. Returns whether it (with all below it) has the described types.
+// Makes `value` what is stored: drops nulls, unknown fields and the empty strings of string fields,
+// fills defaults in, normalises, then checks. "" for a number, a list, an object, a boolean or a
+// port is an error. Returns whether the value (with all below it) has the described types.
 bool prepare_value(const Schema& schema, json::value& value, const std::string& path,
                    Findings& findings);
 

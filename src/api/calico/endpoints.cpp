@@ -1,6 +1,6 @@
 // HostEndpoint and WorkloadEndpoint.
 
-#include <fmt/format.h>
+#include <re2/re2.h>
 
 #include <algorithm>
 
@@ -48,21 +48,34 @@ std::string double_dashes(const std::string& part) {
   return escaped;
 }
 
-// Calico's name for the endpoint; empty while a part that it is made of is missing.
-std::string conventional_name(const WorkloadEndpointSpec& spec) {
-  const std::string workload = spec.orchestrator == "k8s"          ? spec.pod
-                               : spec.orchestrator == "cni"        ? spec.container_id
-                               : spec.orchestrator == "libnetwork" ? "libnetwork"
-                                                                   : spec.workload;
-  for (const auto* part : {&spec.node, &spec.orchestrator, &workload, &spec.endpoint})
-    if (part->empty()) return {};
-  return fmt::format("{}-{}-{}-{}", double_dashes(spec.node), double_dashes(spec.orchestrator),
-                     double_dashes(workload), double_dashes(spec.endpoint));
+struct NamePart {
+  const char* field;
+  const std::string* text;
+};
+
+// The part that says which workload of the orchestrator it is.
+NamePart workload_part(const WorkloadEndpointSpec& spec) {
+  if (spec.orchestrator == "k8s") return {"pod", &spec.pod};
+  if (spec.orchestrator == "cni") return {"containerID", &spec.container_id};
+  if (spec.orchestrator == "libnetwork") return {"orchestrator", &spec.orchestrator};
+  return {"workload", &spec.workload};
 }
 
+// Calico's name for an endpoint: "<node>-<orchestrator>-<workload>-<endpoint>", each with its
+// dashes doubled.
 void check_conventional_name(const WorkloadEndpoint& endpoint, const Report& report) {
-  const auto name = conventional_name(endpoint.spec);
-  if (name.empty() || endpoint.metadata.name.empty() || name == endpoint.metadata.name) return;
+  const auto& spec = endpoint.spec;
+  std::string name;
+  bool complete = true;
+  for (const NamePart& part :
+       {NamePart{"node", &spec.node}, NamePart{"orchestrator", &spec.orchestrator},
+        workload_part(spec), NamePart{"endpoint", &spec.endpoint}}) {
+    if (part.text->empty())
+      report.field("spec").field(part.field).required("the name is made of it");
+    complete &= !part.text->empty();
+    name += (name.empty() ? "" : "-") + double_dashes(*part.text);
+  }
+  if (!complete || endpoint.metadata.name.empty() || name == endpoint.metadata.name) return;
   report.field("metadata")
       .field("name")
       .invalid(endpoint.metadata.name,
@@ -86,10 +99,11 @@ void check_nats(const WorkloadEndpointSpec& spec, const Report& report) {
   }
 }
 
-void check_gateways(const WorkloadEndpointSpec& spec, const Report& report) {
-  if (!spec.ip_networks.empty()) return;
-  if (!spec.ipv4_gateway.empty()) report.field("ipv4Gateway").forbidden("needs ipNetworks");
-  if (!spec.ipv6_gateway.empty()) report.field("ipv6Gateway").forbidden("needs ipNetworks");
+void container_id(const std::string& text, const Report& report) {
+  static const RE2 k_id("[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?");
+  if (!RE2::FullMatch(text, k_id))
+    report.invalid(text,
+                   "must be letters, digits or '-', starting and ending with a letter or digit");
 }
 
 void single_address(const std::string& text, const Report& report) {
@@ -113,13 +127,17 @@ Described<WorkloadEndpointSpec> workload_endpoint_spec() {
   return object<Spec>(
              "projectcalico.org.v3.WorkloadEndpointSpec",
              "One interface of a pod, virtual machine or container.",
-             {field("orchestrator", &Spec::orchestrator, string(), "Who runs it: k8s, cni, ..."),
-              field("workload", &Spec::workload, string(), "The orchestrator's name for it."),
+             {field("orchestrator", &Spec::orchestrator, string().check(formats::dns_subdomain),
+                    "Who runs it: k8s, cni, ..."),
+              field("workload", &Spec::workload, string().check(formats::dns_subdomain),
+                    "The orchestrator's name for it."),
               field("node", &Spec::node, string().check(formats::dns_subdomain), "Where it runs."),
-              field("containerID", &Spec::container_id, string(), "The container it is for."),
+              field("containerID", &Spec::container_id, string().check(container_id),
+                    "The container it is for."),
               field("pod", &Spec::pod, string().check(formats::dns_subdomain),
                     "The Kubernetes pod it is for."),
-              field("endpoint", &Spec::endpoint, string(), "The interface within: eth0."),
+              field("endpoint", &Spec::endpoint, string().check(formats::dns_subdomain),
+                    "The interface within: eth0."),
               field("serviceAccountName", &Spec::service_account_name, string(),
                     "The service account it runs as."),
               field("ipNetworks", &Spec::ip_networks, list(string().check(single_address)),
@@ -132,14 +150,12 @@ Described<WorkloadEndpointSpec> workload_endpoint_spec() {
               field("profiles", &Spec::profiles, list(string().check(formats::dns_subdomain)),
                     "Profiles whose labels it inherits and whose rules follow the policies."),
               field("interfaceName", &Spec::interface_name, string().check(formats::interface_name),
-                    "The host's end of its link."),
+                    "The host's end of its link.")
+                  .required(),
               field("mac", &Spec::mac, string().check(formats::mac_address), "Its MAC address."),
               field("ports", &Spec::ports, list(calico::endpoint_port()),
                     "Ports that rules can call by name.")})
-      .check([](const Spec& spec, const Report& report) {
-        check_gateways(spec, report);
-        check_nats(spec, report);
-      });
+      .check(check_nats);
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 // The fields of FelixConfiguration, one line each.
 
+#include <re2/re2.h>
+
 #include <algorithm>
 
 #include "api/calico/common.h"
@@ -10,9 +12,11 @@ namespace margay::api::calico {
 
 namespace {
 
-Described<std::string> seconds() { return string().format(k_seconds).check(formats::duration); }
+Described<std::string> seconds() {
+  return string().keeps_empty().format(k_seconds).check(formats::duration);
+}
 Described<std::string> milliseconds() {
-  return string().format(k_milliseconds).check(formats::duration);
+  return string().keeps_empty().format(k_milliseconds).check(formats::duration);
 }
 Described<std::string> pattern() { return string().check(formats::regular_expression); }
 Described<int64_t> mtu() { return integer().between(0, 65535); }
@@ -22,13 +26,29 @@ bool equal_ignoring_case(std::string_view a, std::string_view b) {
       a, b, [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
 }
 
-// One of these words, in any letter case; stored as spelt here.
 Described<std::string> choice(std::vector<std::string> words) {
+  return string().one_of(std::move(words));
+}
+
+// The same, in any letter case; stored as spelt here.
+Described<std::string> choice_in_any_case(std::vector<std::string> words) {
   auto described = string().one_of(words);
   return std::move(described).normalize([words = std::move(words)](json::value& value) {
     for (const auto& word : words)
       if (equal_ignoring_case(value.get_string(), word)) value = word;
   });
+}
+
+// It goes into the kernel's rules.
+void one_line(const std::string& text, const Report& report) {
+  if (std::ranges::any_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7f; }))
+    report.invalid(text, "must be one line, without control characters");
+}
+
+void no_port_name(const IntOrString& port, const Report& report) {
+  const auto* text = std::get_if<std::string>(&port);
+  if (text != nullptr && text->find(':') == std::string::npos)
+    report.invalid(*text, "must be a port number or a range such as 30000:32767, no name");
 }
 
 bool is_interface_word(std::string_view text) {
@@ -38,7 +58,8 @@ bool is_interface_word(std::string_view text) {
   });
 }
 
-Described<std::string> interface_parameter() {
+// What iptables takes for one interface, a "+" at the end for many.
+Described<std::string> interface_filter() {
   return string().check([](const std::string& text, const Report& report) {
     if (!is_interface_word(text))
       report.invalid(text, "must be an interface name of at most 15 characters");
@@ -60,12 +81,50 @@ Described<std::string> interface_prefixes() {
   });
 }
 
+// Not looked up here: what no resolver knows is for the agent to say.
 Described<std::string> host() {
   return string().check([](const std::string& text, const Report& report) {
-    const bool address = base::IPAddress::parse(text).has_value();
-    if (!address && !formats::is_dns_subdomain(text))
-      report.invalid(text, "must be an address or a host name");
+    static const RE2 k_host("[a-zA-Z0-9:._+-]{1,64}");
+    if (!RE2::FullMatch(text, k_host))
+      report.invalid(text, "must be an address or a host name of at most 64 characters");
   });
+}
+
+// "name=value" by commas; empty entries count for nothing.
+Described<std::string> key_values() {
+  return string().check([](const std::string& text, const Report& report) {
+    static const RE2 k_pair("\\w=");
+    std::string_view rest = text;
+    if (rest.find_first_not_of(" \t\r\n") == std::string_view::npos) return;
+    while (!rest.empty()) {
+      const std::string_view pair = rest.substr(0, rest.find(','));
+      if (!pair.empty() && !RE2::PartialMatch({pair.data(), pair.size()}, k_pair)) {
+        report.invalid(text, "must be name=value, by commas");
+        return;
+      }
+      rest.remove_prefix(std::min(rest.size(), pair.size() + 1));
+    }
+  });
+}
+
+// Felix makes a namespace name of it: openstack-region-<region>.
+void check_region(const std::string& text, const Report& report) {
+  constexpr size_t k_limit = 63 - std::string_view("openstack-region-").size();
+  formats::dns_label(text, report);
+  if (text.size() > k_limit) report.too_long(json::value(text), k_limit);
+}
+
+// One rule of iptables' multiport match takes 15 ports, and a range counts as two.
+void check_node_ports(const std::vector<IntOrString>& ports, const Report& report) {
+  constexpr size_t k_limit = 7;
+  if (ports.size() > k_limit) report.invalid(ports.size(), "may not have more than 7 entries");
+  for (size_t i = 0; i < ports.size(); ++i) no_port_name(ports[i], report.item(i));
+}
+
+void check_ipv4_net(const std::string& text, const Report& report) {
+  const auto prefix = base::Prefix::parse(text);
+  if (!prefix || prefix->family() != base::IPFamily::v4)
+    report.invalid(text, "must be an IPv4 address or CIDR");
 }
 
 void check_failsafe_protocol(const std::string& text, const Report& report) {
@@ -106,9 +165,9 @@ Described<json::value> felix_spec() {
        keep("wireguardEnabled", boolean(), "Encrypt traffic between nodes with WireGuard."),
        keep("wireguardListeningPort", integer().between(1, 65535),
             "The UDP port WireGuard listens on."),
-       keep("wireguardRoutingRulePriority", integer().between(0, 2147483647),
+       keep("wireguardRoutingRulePriority", integer().between(1, 32765),
             "The priority of the routing rule for encrypted traffic."),
-       keep("wireguardInterfaceName", interface_parameter(),
+       keep("wireguardInterfaceName", string().check(formats::interface_name),
             "The name of the WireGuard interface."),
        keep("wireguardMTU", mtu(), "The MTU of the WireGuard interface; 0 finds it."),
        keep("bpfEnabled", boolean(), "Use the eBPF data plane."),
@@ -144,7 +203,7 @@ Described<json::value> felix_spec() {
        keep("iptablesLockFilePath", string(), "The lock file of iptables."),
        keep("iptablesLockTimeout", seconds(), "How long to wait for the lock; 0 does not take it."),
        keep("iptablesLockProbeInterval", milliseconds(), "How often to try for the lock."),
-       keep("featureDetectOverride", string(),
+       keep("featureDetectOverride", key_values(),
             "Kernel features to assume, as name=true or name=false, by commas."),
        keep("ipsetsRefreshInterval", seconds(), "How often IP sets are checked; 0 turns it off."),
        keep("maxIpsetSize", integer().between(1, 2147483647), "The largest IP set."),
@@ -155,13 +214,13 @@ Described<json::value> felix_spec() {
        keep("metadataAddr", string(),
             "The address of the metadata server that workloads reach; None turns it off."),
        keep("metadataPort", integer().between(0, 65535), "The port of the metadata server."),
-       keep("openstackRegion", string().check(formats::dns_label),
+       keep("openstackRegion", string().check(check_region),
             "The OpenStack region the node is in."),
        keep("interfacePrefix", interface_prefixes(),
             "How the names of workload interfaces begin; several by commas."),
        keep("interfaceExclude", string(),
             "Interfaces the agent leaves alone: names or /patterns/, by commas."),
-       keep("chainInsertMode", choice({"Insert", "Append"}),
+       keep("chainInsertMode", choice_in_any_case({"Insert", "Append"}),
             "Where in the kernel's chains the agent's own go."),
        keep("defaultEndpointToHostAction", choice({"Drop", "Return", "Accept"}),
             "What becomes of traffic from workloads to their host after policy allowed it."),
@@ -169,7 +228,7 @@ Described<json::value> felix_spec() {
             "What becomes of allowed packets in the filter table."),
        keep("iptablesMangleAllowAction", choice({"Accept", "Return"}),
             "What becomes of allowed packets in the mangle table."),
-       keep("logPrefix", string(), "How lines that the Log action writes begin."),
+       keep("logPrefix", string().check(one_line), "How lines that the Log action writes begin."),
        keep("logFilePath", string(), "The log file; none turns it off."),
        keep("logSeverityFile", choice({"Debug", "Info", "Warning", "Error", "Fatal"}),
             "The least severe lines in the log file."),
@@ -212,15 +271,17 @@ Described<json::value> felix_spec() {
             "Ports to the host that policy never closes. An empty list: none."),
        keep("failsafeOutboundHostPorts", failsafe_ports(),
             "Ports from the host that policy never closes. An empty list: none."),
-       keep("kubeNodePortRanges", list(calico::port()), "The ports of NodePort services."),
-       keep("natPortRange", calico::port(), "The source ports of outgoing NAT."),
+       keep("kubeNodePortRanges", list(calico::port()).check(check_node_ports),
+            "The ports of NodePort services, at most seven entries."),
+       keep("natPortRange", calico::port().check(no_port_name),
+            "The source ports of outgoing NAT."),
        keep("natOutgoingAddress", string().check(formats::ipv4_address),
             "The source address of outgoing NAT; unset: that of the interface."),
        keep("usageReportingEnabled", boolean(),
             "Report version and size anonymously. Margay reports nothing."),
        keep("usageReportingInitialDelay", seconds(), "When the first report is made."),
        keep("usageReportingInterval", seconds(), "How often reports are made."),
-       keep("externalNodesList", list(calico::net()),
+       keep("externalNodesList", list(string().check(check_ipv4_net)),
             "Addresses of tunnel peers that are no nodes of the cluster."),
        keep("debugMemoryProfilePath", string(), "Where memory profiles are written."),
        keep("debugDisableLogDropping", boolean(), "Wait for the log rather than drop lines."),
@@ -228,10 +289,10 @@ Described<json::value> felix_spec() {
             "For tests: stop computing after this time."),
        keep("debugSimulateDataplaneHangAfter", seconds(),
             "For tests: stop programming after this time."),
-       keep("routeSource", choice({"WorkloadIPs", "CalicoIPAM"}),
+       keep("routeSource", choice_in_any_case({"WorkloadIPs", "CalicoIPAM"}),
             "What routes between nodes are made from."),
        keep("routeTableRange", route_table_range(), "The routing tables the agent may use."),
-       keep("iptablesNATOutgoingInterfaceFilter", interface_parameter(),
+       keep("iptablesNATOutgoingInterfaceFilter", interface_filter(),
             "Only traffic out of this interface is NATed."),
        keep("sidecarAccelerationEnabled", boolean(),
             "Shorten the path between a workload and its sidecar."),

@@ -26,29 +26,8 @@ void canonical_cidr(json::value& cidr) {
   if (const auto prefix = base::Prefix::parse(text)) cidr = prefix->to_string();
 }
 
-// Pools written for Calico 2 had "nat-outgoing" and "ipip: {enabled, mode}".
-void adopt_old_fields(json::object& spec) {
-  if (const auto* old = spec.if_contains("nat-outgoing")) {
-    const bool nat = old->get_bool();
-    spec.erase("nat-outgoing");
-    if (!spec.contains("natOutgoing")) spec["natOutgoing"] = nat;
-  }
-  const auto* old = spec.if_contains("ipip");
-  if (old == nullptr) return;
-  const json::object ipip = old->get_object();
-  spec.erase("ipip");
-  const auto* enabled = ipip.if_contains("enabled");
-  if (enabled != nullptr && enabled->get_bool() && !spec.contains("ipipMode")) {
-    const auto* mode = ipip.if_contains("mode");
-    const bool cross_subnet =
-        mode != nullptr && (*mode == "cross-subnet" || *mode == "CrossSubnet");
-    spec["ipipMode"] = cross_subnet ? "CrossSubnet" : "Always";
-  }
-}
-
 void default_pool(json::value& value) {
   auto& spec = value.get_object();
-  adopt_old_fields(spec);
   for (const char* mode : {"ipipMode", "vxlanMode"})
     if (!spec.contains(mode)) spec[mode] = "Never";
   const auto prefix = base::Prefix::parse(std::string_view(spec.at("cidr").get_string()));
@@ -84,11 +63,12 @@ void check_pool(const IPPoolSpec& spec, const Report& report) {
       report.field("cidr").invalid(spec.cidr, fmt::format("overlaps link-local {}", local));
 }
 
-Described<json::value> old_ipip() {
-  return object("", "Deprecated: use ipipMode.",
-                {keep("enabled", boolean(), "Whether IPIP is on."),
-                 keep("mode", string(), "always or cross-subnet.")});
+// Fields of Calico 2 that v3.19 knows in order to refuse them by name.
+void use_nat_outgoing(const bool& old, const Report& report) {
+  if (old) report.forbidden("use natOutgoing");
 }
+
+void use_ipip_mode(const json::value&, const Report& report) { report.forbidden("use ipipMode"); }
 
 Described<IPPoolSpec> pool_spec() {
   using Spec = IPPoolSpec;
@@ -116,8 +96,8 @@ Described<IPPoolSpec> pool_spec() {
               field("allowedUses", &Spec::allowed_uses,
                     list(string().one_of({"Workload", "Tunnel"})),
                     "What addresses of the pool are for. Empty means everything."),
-              keep("nat-outgoing", boolean(), "Deprecated: use natOutgoing."),
-              keep("ipip", old_ipip(), "Deprecated: use ipipMode.")})
+              keep("nat-outgoing", boolean().check(use_nat_outgoing), "Refused: use natOutgoing."),
+              keep("ipip", any_object().check_json(use_ipip_mode), "Refused: use ipipMode.")})
       .normalize(default_pool)
       .check(check_pool);
 }
@@ -173,8 +153,7 @@ Described<NodeBGPSpec> node_bgp() {
                     string().check(formats::ipv4_address),
                     "Set: the node is a route reflector of this cluster id.")})
       .check([](const Spec& spec, const Report& report) {
-        if (spec.ipv4_address.empty() && spec.ipv6_address.empty())
-          report.required("ipv4Address or ipv6Address must be set");
+        if (spec == Spec{}) report.required("must not be empty");
       });
 }
 
@@ -182,15 +161,17 @@ Described<OrchRef> orch_ref() {
   return object<OrchRef>(
       "projectcalico.org.v3.OrchRef", "What an orchestrator calls the node.",
       {field("nodeName", &OrchRef::node_name, string(), "Its name there."),
-       field("orchestrator", &OrchRef::orchestrator, string(), "The orchestrator: k8s.")
-           .required()});
+       field("orchestrator", &OrchRef::orchestrator, string(), "The orchestrator: k8s.")});
 }
 
 Described<NodeAddress> node_address() {
-  return object<NodeAddress>("projectcalico.org.v3.NodeAddress", "An address of the node.",
-                             {field("address", &NodeAddress::address, calico::net(),
-                                    "An address, with or without its subnet's length.")
-                                  .required()});
+  return object<NodeAddress>(
+      "projectcalico.org.v3.NodeAddress", "An address of the node.",
+      {field("address", &NodeAddress::address, calico::net(),
+             "An address, with or without its subnet's length.")
+           .required(),
+       keep("type", string().one_of({"InternalIP", "ExternalIP", "CalicoNodeIP"}),
+            "What the address is for.")});
 }
 
 Described<json::value> node_wireguard() {
@@ -220,7 +201,8 @@ Described<CalicoNodeSpec> node_spec() {
 
 Described<json::value> node_status() {
   return object("projectcalico.org.v3.NodeStatus", "What the node's agent reports.",
-                {keep("wireguardPublicKey", string(), "The node's WireGuard public key."),
+                {keep("wireguardPublicKey", string().check(formats::wireguard_key),
+                      "The node's WireGuard public key."),
                  keep("podCIDRs", list(string().check(formats::cidr)),
                       "The prefixes that host-local IPAM takes pod addresses from.")});
 }

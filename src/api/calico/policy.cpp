@@ -130,6 +130,54 @@ Described<ProfileSpec> profile_spec() {
              "Labels that the endpoints have unless their own say otherwise.")});
 }
 
+// ---- names and labels -------------------------------------------------------------------------
+
+constexpr size_t k_name_limit = 253;
+
+bool is_plain_policy_name(const std::string& name) {
+  return name.size() <= k_name_limit && name.find('.') == std::string::npos &&
+         formats::is_dns_subdomain(name);
+}
+
+constexpr const char* k_plain_name_rule =
+    "must be lower case letters, digits or '-', starting and ending with a letter or digit";
+
+// knp.default.* are Kubernetes' policies, ossg.default.* OpenStack's security groups.
+void network_policy_name(const std::string& name, const Report& report) {
+  const bool converted = name.starts_with("knp.default.") || name.starts_with("ossg.default.");
+  if (!is_plain_policy_name(name) && !(converted && formats::is_dns_subdomain(name)))
+    report.invalid(name, std::string(k_plain_name_rule) +
+                             "; only after knp.default. or ossg.default. also '.'");
+}
+
+void global_policy_name(const std::string& name, const Report& report) {
+  if (!is_plain_policy_name(name)) report.invalid(name, k_plain_name_rule);
+}
+
+void profile_name(const std::string& name, const Report& report) {
+  formats::dns_subdomain(name, report);
+  if (name == "projectcalico-default-allow")
+    report.invalid(name, "is the profile that allows everything, which always exists");
+}
+
+// The label says which namespace an endpoint is in; a set of addresses must not claim one.
+void no_namespace_label(const json::value& set, const Report& report) {
+  static constexpr const char* k_label = "projectcalico.org/namespace";
+  const auto* labels = set.at("metadata").get_object().if_contains("labels");
+  if (labels != nullptr && labels->get_object().contains(k_label))
+    report.field("metadata").field("labels").key(k_label).forbidden("only the system sets it");
+}
+
+template <typename Set>
+Resource<Set> describe_set(Kind kind, const std::string& spec_name) {
+  auto described =
+      describe_kind<Set>(std::move(kind), formats::dns_subdomain,
+                         {field("spec", &Set::spec, network_set_spec(spec_name), "The set.")
+                              .default_to(json::object())});
+  described.type = std::move(described.type).check_json(no_namespace_label);
+  return described;
+}
+
 Column order_column() { return {"Order", "number", ".spec.order", "Lower applies first."}; }
 Column selector_column(std::string doc) {
   return {"Selector", "string", ".spec.selector", std::move(doc)};
@@ -143,7 +191,7 @@ const Resource<NetworkPolicy>& resource<NetworkPolicy>() {
       calico::kind("NetworkPolicy", "networkpolicies", {"cnp", "caliconetworkpolicy"}, true,
                    "Ordered rules for the traffic of the endpoints of one namespace.",
                    {order_column(), selector_column("The endpoints it applies to.")}),
-      formats::dns_subdomain,
+      network_policy_name,
       {field("spec", &NetworkPolicy::spec, network_policy_spec(), "What is enforced.")
            .default_to(json::object())});
   return described;
@@ -156,7 +204,7 @@ const Resource<GlobalNetworkPolicy>& resource<GlobalNetworkPolicy>() {
                    {"gnp", "cgnp", "calicoglobalnetworkpolicy"}, false,
                    "Ordered rules for the traffic of endpoints anywhere, host endpoints included.",
                    {order_column(), selector_column("The endpoints it applies to.")}),
-      formats::dns_subdomain,
+      global_policy_name,
       {field("spec", &GlobalNetworkPolicy::spec, global_network_policy_spec(), "What is enforced.")
            .default_to(json::object())});
   return described;
@@ -164,27 +212,21 @@ const Resource<GlobalNetworkPolicy>& resource<GlobalNetworkPolicy>() {
 
 template <>
 const Resource<NetworkSet>& resource<NetworkSet>() {
-  static const auto described = describe_kind<NetworkSet>(
+  static const auto described = describe_set<NetworkSet>(
       calico::kind("NetworkSet", "networksets", {"netset", "netsets"}, true,
                    "Named CIDRs with labels, for the rules of one namespace to select.",
                    {{"Nets", "string", ".spec.nets", "The members."}}),
-      formats::dns_subdomain,
-      {field("spec", &NetworkSet::spec, network_set_spec("projectcalico.org.v3.NetworkSetSpec"),
-             "The set.")
-           .default_to(json::object())});
+      "projectcalico.org.v3.NetworkSetSpec");
   return described;
 }
 
 template <>
 const Resource<GlobalNetworkSet>& resource<GlobalNetworkSet>() {
-  static const auto described = describe_kind<GlobalNetworkSet>(
+  static const auto described = describe_set<GlobalNetworkSet>(
       calico::kind("GlobalNetworkSet", "globalnetworksets", {"gnetset", "gnetsets"}, false,
                    "Named CIDRs with labels, for rules anywhere to select.",
                    {{"Nets", "string", ".spec.nets", "The members."}}),
-      formats::dns_subdomain,
-      {field("spec", &GlobalNetworkSet::spec,
-             network_set_spec("projectcalico.org.v3.GlobalNetworkSetSpec"), "The set.")
-           .default_to(json::object())});
+      "projectcalico.org.v3.GlobalNetworkSetSpec");
   return described;
 }
 
@@ -194,7 +236,7 @@ const Resource<Profile>& resource<Profile>() {
       calico::kind("Profile", "profiles", {"pro"}, false,
                    "Rules and labels for the endpoints that name it, tried after all policies.",
                    {{"Labels", "string", ".spec.labelsToApply", "What it gives endpoints."}}),
-      formats::dns_subdomain,
+      profile_name,
       {field("spec", &Profile::spec, profile_spec(), "The profile.").default_to(json::object())});
   return described;
 }

@@ -11,6 +11,8 @@ namespace {
 
 // ---- one end of a rule ------------------------------------------------------------------------
 
+Described<std::string> network() { return string().check(formats::network); }
+
 Described<ServiceAccountMatch> service_account_match() {
   return object<ServiceAccountMatch>(
       "projectcalico.org.v3.ServiceAccountMatch",
@@ -25,7 +27,7 @@ Described<EntityRule> entity_rule() {
   return object<EntityRule>(
       "projectcalico.org.v3.EntityRule",
       "One end of a flow, its source or destination. Every field that is set must match.",
-      {field("nets", &EntityRule::nets, list(net()), "The address is in any of these CIDRs."),
+      {field("nets", &EntityRule::nets, list(network()), "The address is in any of these CIDRs."),
        field("selector", &EntityRule::selector, selector(),
              "The address belongs to an endpoint or network set whose labels satisfy this. In a "
              "NetworkPolicy without namespaceSelector: of the policy's own namespace."),
@@ -35,7 +37,7 @@ Described<EntityRule> entity_rule() {
        field("ports", &EntityRule::ports, list(port()),
              "The port is any of these: numbers, ranges a:b, or names of endpoint ports. Needs a "
              "protocol that has ports."),
-       field("notNets", &EntityRule::not_nets, list(net()),
+       field("notNets", &EntityRule::not_nets, list(network()),
              "The address is in none of these CIDRs."),
        field("notSelector", &EntityRule::not_selector, selector(),
              "The address belongs to nothing that satisfies this selector."),
@@ -68,9 +70,10 @@ Described<HTTPPath> http_path() {
         }
         const bool exact = !path.exact.empty();
         const std::string& text = exact ? path.exact : path.prefix;
-        if (text.front() != '/' || text.find_first_of("?#") != std::string::npos)
+        if (text.front() != '/' || text.find_first_of("? #") != std::string::npos)
           report.field(exact ? "exact" : "prefix")
-              .invalid(text, "must start with '/' and contain no query ('?') or fragment ('#')");
+              .invalid(text,
+                       "must start with '/' and contain no space, query ('?') or fragment ('#')");
       });
 }
 
@@ -85,34 +88,30 @@ Described<HTTPMatch> http_match() {
       "projectcalico.org.v3.HTTPMatch",
       "A match on HTTP requests, for data planes with application layer policy.",
       {field("methods", &HTTPMatch::methods,
-             list(string().one_of({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS",
-                                   "TRACE", "PATCH"}))
-                 .check(unique),
+             list(string().check(formats::http_method)).check(unique),
              "The request's method is any of these. Empty means any."),
        field("paths", &HTTPMatch::paths, list(http_path()),
              "The request's path is any of these. Empty means any.")});
 }
 
 Described<RuleMetadata> rule_metadata() {
-  return object<RuleMetadata>("projectcalico.org.v3.RuleMetadata", "For people and tools.",
-                              {field("annotations", &RuleMetadata::annotations, string_map(),
-                                     "Keys and values; kept, and without effect.")});
+  return object<RuleMetadata>(
+      "projectcalico.org.v3.RuleMetadata", "For people and tools.",
+      {field("annotations", &RuleMetadata::annotations, string_map().check(formats::annotations),
+             "Keys and values; kept, and without effect.")});
 }
 
 // ---- what must hold across the fields of a rule -------------------------------------------------
 
-bool is_protocol(const std::optional<IntOrString>& protocol, std::string_view name,
-                 int64_t number) {
-  if (!protocol) return false;
-  const auto* text = std::get_if<std::string>(&*protocol);
-  return text != nullptr ? *text == name : std::get<int64_t>(*protocol) == number;
+// By name: what is true of TCP, ICMP and ICMPv6 by name is not asked of 6, 1 and 58, as in v3.19.
+bool is_protocol(const std::optional<IntOrString>& protocol, std::string_view name) {
+  const auto* text = protocol ? std::get_if<std::string>(&*protocol) : nullptr;
+  return text != nullptr && *text == name;
 }
 
-bool is_icmp(const std::optional<IntOrString>& protocol) {
-  return is_protocol(protocol, "ICMP", 1);
-}
+bool is_icmp(const std::optional<IntOrString>& protocol) { return is_protocol(protocol, "ICMP"); }
 bool is_icmpv6(const std::optional<IntOrString>& protocol) {
-  return is_protocol(protocol, "ICMPv6", 58);
+  return is_protocol(protocol, "ICMPv6");
 }
 
 void check_ports_need_protocol(const Rule& rule, const Report& report) {
@@ -175,7 +174,7 @@ class FamilyCheck {
 
 void check_http(const Rule& rule, const Report& report) {
   if (!rule.http) return;
-  if (rule.protocol && !is_protocol(rule.protocol, "TCP", 6))
+  if (rule.protocol && !is_protocol(rule.protocol, "TCP"))
     report.field("http").forbidden("needs protocol TCP, or none");
   if (rule.action != "Allow")
     report.field("http").forbidden("only rules that Allow can match HTTP");

@@ -28,9 +28,13 @@ struct RuleCase {
 
 const std::string k_needs_protocol =
     "Forbidden: rules that match ports must set protocol to TCP, UDP or SCTP";
-const std::string k_bad_net = "must be an IP address or a CIDR such as 10.0.0.0/8 or 2001:db8::/32";
+const std::string k_bad_net = "must be a CIDR such as 10.0.0.0/8 or 2001:db8::/32";
 const std::string k_bad_port =
     "must be a port number (1-65535), a range such as 8080:8090, or a name";
+
+const std::string k_bad_policy_name =
+    "must be lower case letters, digits or '-', starting and ending with a letter or digit; only "
+    "after knp.default. or ossg.default. also '.'";
 
 TEST(RuleValidation, EachRule) {
   const std::vector<RuleCase> cases{
@@ -74,7 +78,24 @@ TEST(RuleValidation, EachRule) {
       {"ports with a protocol that has none",
        "{action: Allow, protocol: ICMP, source: {ports: [80]}, destination: {notPorts: [80]}}",
        {"source.ports: " + k_needs_protocol, "destination.notPorts: " + k_needs_protocol}},
-      {"nets", "{action: Allow, source: {nets: [10.0.0.0/8, 192.0.2.1]}}", {}},
+      {"protocols that are empty",
+       "{action: Allow, protocol: '', notProtocol: ''}",
+       {R"(protocol: Unsupported value: "": supported values: "TCP", "UDP", "ICMP", "ICMPv6", "SCTP", "UDPLite")",
+        R"(notProtocol: Unsupported value: "": supported values: "TCP", "UDP", "ICMP", "ICMPv6", "SCTP", "UDPLite")"}},
+      {"empty text where a list, a number or an object belongs",
+       "{action: Allow, ipVersion: '', icmp: '', source: {nets: '', ports: ''}}",
+       {"ipVersion: Invalid value: \"\": must be a whole number",
+        "icmp: Invalid value: \"\": must be an object",
+        "source.nets: Invalid value: \"\": must be a list",
+        "source.ports: Invalid value: \"\": must be a list"}},
+      {"empty text where text belongs", "{action: Allow, source: {selector: ''}}", {}},
+      {"nets", "{action: Allow, source: {nets: [10.0.0.0/8, 192.0.2.1/32]}}", {}},
+      {"nets with host bits",
+       "{action: Allow, source: {nets: [198.51.100.7/8]}}",
+       {R"(source.nets[0]: Invalid value: "198.51.100.7/8": has bits set after its length; its network is 198.0.0.0/8)"}},
+      {"an address without a length",
+       "{action: Allow, source: {notNets: [192.0.2.1]}}",
+       {"source.notNets[0]: Invalid value: \"192.0.2.1\": " + k_bad_net}},
       {"net that is none",
        "{action: Allow, source: {nets: [10.0.0/8]}}",
        {"source.nets[0]: Invalid value: \"10.0.0/8\": " + k_bad_net}},
@@ -118,17 +139,35 @@ TEST(RuleValidation, EachRule) {
       {"service accounts",
        "{action: Allow, source: {serviceAccounts: {names: [a], selector: has(b)}}}",
        {}},
+      {"icmp by number",
+       "{action: Allow, protocol: 1, icmp: {type: 8}}",
+       {"icmp: Forbidden: needs protocol ICMP or ICMPv6 in the same rule"}},
+      {"http methods of any token", "{action: Allow, http: {methods: [PROPFIND, '*', get]}}", {}},
+      {"http methods that are no tokens",
+       "{action: Allow, http: {methods: ['GET POST']}}",
+       {"http.methods[0]: Invalid value: \"GET POST\": must be an HTTP method such as GET, or *: "
+        "letters, digits, and no space"}},
+      {"annotations with keys that are no names",
+       "{action: Allow, metadata: {annotations: {'a b': c, d: null}}}",
+       {"metadata.annotations: Invalid value: \"a b\": a name must be 1 to 63 letters, digits, "
+        "'-', "
+        "'_' or '.', and start and end with a letter or digit, optionally after a DNS subdomain "
+        "and "
+        "'/'"}},
       {"http",
        "{action: Allow, protocol: TCP, http: {methods: [GET, PUT], paths: [{exact: /a}, {prefix: "
        "/b}]}}",
        {}},
       {"http that is wrong",
        "{action: Deny, protocol: UDP, http: {methods: [GET, GET], paths: [{exact: /a, prefix: /b}, "
-       "{exact: '/a?b'}]}}",
+       "{exact: '/a?b'}, {prefix: '/a b'}]}}",
        {"http.methods[1]: Duplicate value: \"GET\"",
         "http.paths[0]: Required value: exactly one of exact and prefix must be set",
-        "http.paths[1].exact: Invalid value: \"/a?b\": must start with '/' and contain no query "
+        "http.paths[1].exact: Invalid value: \"/a?b\": must start with '/' and contain no space, "
+        "query "
         "('?') or fragment ('#')",
+        "http.paths[2].prefix: Invalid value: \"/a b\": must start with '/' and contain no space, "
+        "query ('?') or fragment ('#')",
         "http: Forbidden: needs protocol TCP, or none",
         "http: Forbidden: only rules that Allow can match HTTP"}},
       {"a field of the wrong type",
@@ -159,10 +198,15 @@ TEST(PolicyValidation, NetworkPolicy) {
         {"spec.egress[0].http: Forbidden: egress rules cannot match HTTP"}},
        {"a name with capitals",
         "metadata: {name: Web}",
-        {"metadata.name: Invalid value: \"Web\": must be a lowercase RFC 1123 subdomain: at "
-         "most "
-         "253 lower case letters, digits, '-' or '.', each part starting and ending with a "
-         "letter or digit"}},
+        {"metadata.name: Invalid value: \"Web\": " + k_bad_policy_name}},
+       {"names of converted policies", "metadata: {name: knp.default.a.b}", {}},
+       {"names of security groups", "metadata: {name: ossg.default.a}", {}},
+       {"a name that would be stored as another's",
+        "metadata: {name: default.web}",
+        {"metadata.name: Invalid value: \"default.web\": " + k_bad_policy_name}},
+       {"a name of another tier",
+        "metadata: {name: knp.other.web}",
+        {"metadata.name: Invalid value: \"knp.other.web\": " + k_bad_policy_name}},
        {"no name",
         "metadata: {}",
         {"metadata.name: Required value: name or generateName is required"}},
@@ -179,22 +223,47 @@ TEST(PolicyValidation, NetworkPolicy) {
 }
 
 TEST(PolicyValidation, GlobalNetworkPolicy) {
-  check("GlobalNetworkPolicy",
-        {{"untracked", "spec: {doNotTrack: true, applyOnForward: true}", {}},
-         {"pre-DNAT", "spec: {preDNAT: true, applyOnForward: true, types: [Ingress]}", {}},
-         {"both stages",
-          "spec: {preDNAT: true, doNotTrack: true, applyOnForward: true}",
-          {"spec.preDNAT: Forbidden: preDNAT and doNotTrack cannot both be true"}},
-         {"not on forward",
-          "spec: {doNotTrack: true}",
-          {"spec.applyOnForward: Invalid value: false: must be true when preDNAT or doNotTrack "
-           "is"}},
-         {"pre-DNAT with egress rules",
-          "spec: {preDNAT: true, applyOnForward: true, egress: [{action: Allow}]}",
-          {"spec.egress: Forbidden: a preDNAT policy cannot have egress rules"}},
-         {"pre-DNAT with type egress",
-          "spec: {preDNAT: true, applyOnForward: true, types: [Egress]}",
-          {"spec.types: Forbidden: a preDNAT policy cannot have type Egress"}}});
+  check(
+      "GlobalNetworkPolicy",
+      {{"untracked", "spec: {doNotTrack: true, applyOnForward: true}", {}},
+       {"a name with a dot",
+        "metadata: {name: knp.default.web}",
+        {"metadata.name: Invalid value: \"knp.default.web\": must be lower case letters, digits or "
+         "'-', starting and ending with a letter or digit"}},
+       {"pre-DNAT", "spec: {preDNAT: true, applyOnForward: true, types: [Ingress]}", {}},
+       {"both stages",
+        "spec: {preDNAT: true, doNotTrack: true, applyOnForward: true}",
+        {"spec.preDNAT: Forbidden: preDNAT and doNotTrack cannot both be true"}},
+       {"not on forward",
+        "spec: {doNotTrack: true}",
+        {"spec.applyOnForward: Invalid value: false: must be true when preDNAT or doNotTrack "
+         "is"}},
+       {"pre-DNAT with egress rules",
+        "spec: {preDNAT: true, applyOnForward: true, egress: [{action: Allow}]}",
+        {"spec.egress: Forbidden: a preDNAT policy cannot have egress rules"}},
+       {"pre-DNAT with type egress",
+        "spec: {preDNAT: true, applyOnForward: true, types: [Egress]}",
+        {"spec.types: Forbidden: a preDNAT policy cannot have type Egress"}}});
+}
+
+TEST(PolicyValidation, SetsClaimNoNamespace) {
+  for (const char* kind : {"NetworkSet", "GlobalNetworkSet"})
+    check(kind, {{"labels of a namespace's labels stay",
+                  "metadata: {name: a, labels: {pcns.team: b}}\nspec: {nets: [192.0.2.1/8]}",
+                  {}},
+                 {"the label of a namespace",
+                  "metadata: {name: a, labels: {projectcalico.org/namespace: b}}",
+                  {"metadata.labels[projectcalico.org/namespace]: Forbidden: only the system sets "
+                   "it"}}});
+}
+
+TEST(PolicyValidation, ProfileThatAlwaysExists) {
+  check("Profile",
+        {{"a namespace's", "metadata: {name: kns.default}", {}},
+         {"the one that allows everything",
+          "metadata: {name: projectcalico-default-allow}",
+          {"metadata.name: Invalid value: \"projectcalico-default-allow\": is the profile "
+           "that allows everything, which always exists"}}});
 }
 
 TEST(EndpointValidation, HostEndpoint) {
@@ -223,7 +292,8 @@ TEST(EndpointValidation, HostEndpoint) {
 
 TEST(EndpointValidation, WorkloadEndpoint) {
   const std::string name = "metadata: {name: node--1-k8s-web-eth0, namespace: default}\n";
-  const std::string who = "spec: {node: node-1, orchestrator: k8s, pod: web, endpoint: eth0";
+  const std::string who =
+      "spec: {node: node-1, orchestrator: k8s, pod: web, endpoint: eth0, interfaceName: cali1";
   check("WorkloadEndpoint",
         {{"a pod's", name + who + ", ipNetworks: [10.0.0.1/32, 'fd00::1']}", {}},
          {"a name that is not made of its parts",
@@ -234,9 +304,20 @@ TEST(EndpointValidation, WorkloadEndpoint) {
           name + who + ", ipNetworks: [10.0.0.0/24]}",
           {"spec.ipNetworks[0]: Invalid value: \"10.0.0.0/24\": must be one address: without a "
            "length, or with /32 (IPv4), /128 (IPv6)"}},
-         {"a gateway without addresses",
-          name + who + ", ipv4Gateway: 169.254.1.1}",
-          {"spec.ipv4Gateway: Forbidden: needs ipNetworks"}},
+         {"a gateway without addresses", name + who + ", ipv4Gateway: 169.254.1.1}", {}},
+         {"without the parts of its name",
+          "metadata: {generateName: web}\nspec: {interfaceName: cali1}",
+          {"spec.node: Required value: the name is made of it",
+           "spec.orchestrator: Required value: the name is made of it",
+           "spec.workload: Required value: the name is made of it",
+           "spec.endpoint: Required value: the name is made of it"}},
+         {"of an orchestrator of one's own",
+          "metadata: {name: n-vmm-db-eth0}\nspec: {node: n, orchestrator: vmm, workload: db, "
+          "endpoint: eth0, interfaceName: tap1}",
+          {}},
+         {"without an interface",
+          name + "spec: {node: node-1, orchestrator: k8s, pod: web, endpoint: eth0}",
+          {"spec.interfaceName: Required value"}},
          {"a NAT of another's address",
           name + who +
               ", ipNetworks: [10.0.0.1/32], ipNATs: [{internalIP: 10.0.0.2, externalIP: '::1'}]}",
@@ -267,6 +348,12 @@ TEST(NetworkingValidation, IPPool) {
           {"spec.cidr: Invalid value: \"10.0.0.0/27\": must be at least as large as a block "
            "(/26)"}},
          {"such a pool, disabled", "spec: {cidr: 10.0.0.0/27, disabled: true}", {}},
+         {"tunnels that are not said",
+          "spec: {cidr: 10.0.0.0/16, ipipMode: '', vxlanMode: null}",
+          {}},
+         {"fields of old",
+          "spec: {cidr: 10.0.0.0/16, nat-outgoing: true, ipip: {}}",
+          {"spec.nat-outgoing: Forbidden: use natOutgoing", "spec.ipip: Forbidden: use ipipMode"}},
          {"two tunnels",
           "spec: {cidr: 10.0.0.0/16, ipipMode: Always, vxlanMode: CrossSubnet}",
           {"spec.ipipMode: Invalid value: \"Always\": ipipMode and vxlanMode cannot both be on"}},
@@ -285,9 +372,23 @@ TEST(NetworkingValidation, IPPool) {
 TEST(NetworkingValidation, Node) {
   check("Node",
         {{"a router", "spec: {bgp: {ipv4Address: 192.0.2.1/24, asNumber: '1.10'}}", {}},
-         {"a router without address",
-          "spec: {bgp: {asNumber: 64512}}",
-          {"spec.bgp: Required value: ipv4Address or ipv6Address must be set"}},
+         {"a router without address", "spec: {bgp: {asNumber: 64512}}", {}},
+         {"a route reflector", "spec: {bgp: {routeReflectorClusterID: 224.0.0.1}}", {}},
+         {"a router of which nothing is said",
+          "spec: {bgp: {}}",
+          {"spec.bgp: Required value: must not be empty"}},
+         {"addresses of each type",
+          "spec: {addresses: [{address: 192.0.2.1/24, type: CalicoNodeIP}, {address: 192.0.2.1, "
+          "type: "
+          "InternalIP}, {address: '2001:db8::1', type: ExternalIP}]}",
+          {}},
+         {"an address of no type",
+          "spec: {addresses: [{address: 192.0.2.1, type: Hostname}]}",
+          {"spec.addresses[0].type: Unsupported value: \"Hostname\": supported values: "
+           "\"InternalIP\", \"ExternalIP\", \"CalicoNodeIP\""}},
+         {"a key that is none",
+          "status: {wireguardPublicKey: abc}",
+          {"status.wireguardPublicKey: Invalid value: \"abc\": must be 32 bytes in base64"}},
          {"an AS number that is none",
           "spec: {bgp: {ipv4Address: 192.0.2.1, asNumber: '1.70000'}}",
           {"spec.bgp.asNumber: Invalid value: \"1.70000\": must be an AS number such as 64512 or "
@@ -300,31 +401,77 @@ TEST(NetworkingValidation, Node) {
 }
 
 TEST(ConfigurationValidation, FelixConfiguration) {
-  check("FelixConfiguration",
-        {{"plain settings",
-          "spec: {bpfEnabled: true, routeRefreshInterval: 1m30s, healthPort: 9099, "
-          "chainInsertMode: append, kubeNodePortRanges: ['30000:32767', 80]}",
-          {}},
-         {"a boolean that is text",
-          "spec: {bpfEnabled: 'true'}",
-          {"spec.bpfEnabled: Invalid value: \"true\": must be true or false"}},
-         {"a duration without unit",
-          "spec: {routeRefreshInterval: '90'}",
-          {"spec.routeRefreshInterval: Invalid value: \"90\": must be a duration such as 90s or "
-           "1m30s"}},
-         {"a port out of bounds",
-          "spec: {healthPort: 65536}",
-          {"spec.healthPort: Invalid value: 65536: must be between 0 and 65535, inclusive"}},
-         {"a failsafe of no transport protocol",
-          "spec: {failsafeInboundHostPorts: [{protocol: ICMP, port: 1}]}",
-          {"spec.failsafeInboundHostPorts[0].protocol: Unsupported value: \"ICMP\": supported "
-           "values: \"TCP\", \"UDP\", \"SCTP\""}},
-         {"tables upside down",
-          "spec: {routeTableRange: {min: 9, max: 8}}",
-          {"spec.routeTableRange.min: Invalid value: 9: must not be above max"}},
-         {"a setting that does not exist",
-          "spec: {bpfEnable: true}",
-          {"spec.bpfEnable: Unknown field"}}});
+  check(
+      "FelixConfiguration",
+      {{"plain settings",
+        "spec: {bpfEnabled: true, routeRefreshInterval: 1m30s, healthPort: 9099, "
+        "chainInsertMode: append, kubeNodePortRanges: ['30000:32767', 80]}",
+        {}},
+       {"patterns as RE2 has them",
+        R"(spec: {bpfDataIfacePattern: '^eth\d+', mtuIfacePattern: '(?i)eth0|\beth'})",
+        {}},
+       {"a pattern that is none",
+        "spec: {mtuIfacePattern: '(?=eth)'}",
+        {"spec.mtuIfacePattern: Invalid value: \"(?=eth)\": must be a regular expression: invalid "
+         "perl operator: (?="}},
+       {"features", "spec: {featureDetectOverride: 'SNATFullyRandom=true,,MASQFullyRandom='}", {}},
+       {"a feature without a value",
+        "spec: {featureDetectOverride: SNATFullyRandom}",
+        {"spec.featureDetectOverride: Invalid value: \"SNATFullyRandom\": must be name=value, by "
+         "commas"}},
+       {"names of node ports, and too many",
+        "spec: {kubeNodePortRanges: [http, 1, 2, 3, 4, 5, 6, 7]}",
+        {"spec.kubeNodePortRanges: Invalid value: 8: may not have more than 7 entries",
+         "spec.kubeNodePortRanges[0]: Invalid value: \"http\": must be a port number or a range "
+         "such "
+         "as 30000:32767, no name"}},
+       {"nodes of IPv6 outside",
+        "spec: {externalNodesList: [192.0.2.1, 10.0.0.0/8, '2001:db8::1']}",
+        {"spec.externalNodesList[2]: Invalid value: \"2001:db8::1\": must be an IPv4 address or "
+         "CIDR"}},
+       {"a region whose namespace would have too long a name",
+        "spec: {openstackRegion: " + std::string(47, 'a') + "}",
+        {"spec.openstackRegion: Too long: \"" + std::string(47, 'a') +
+         "\": may not be longer than 46"}},
+       {"priorities that no rule of ours can have",
+        "spec: {wireguardRoutingRulePriority: 32766}",
+        {"spec.wireguardRoutingRulePriority: Invalid value: 32766: must be between 1 and 32765, "
+         "inclusive"}},
+       {"one interface that is several",
+        "spec: {wireguardInterfaceName: wg+, iptablesNATOutgoingInterfaceFilter: eth+}",
+        {"spec.wireguardInterfaceName: Invalid value: \"wg+\": must be an interface name: 1 to 15 "
+         "letters, digits, '_', '.' or '-'"}},
+       {"words in another case",
+        "spec: {logSeverityScreen: info}",
+        {"spec.logSeverityScreen: Unsupported value: \"info\": supported values: \"Debug\", "
+         "\"Info\", \"Warning\", \"Error\", \"Fatal\""}},
+       {"an empty duration",
+        "spec: {routeRefreshInterval: ''}",
+        {"spec.routeRefreshInterval: Invalid value: \"\": must be a duration such as 90s or "
+         "1m30s"}},
+       {"a prefix of two lines",
+        "spec: {logPrefix: \"a\\nb\"}",
+        {"spec.logPrefix: Invalid value: \"a\\nb\": must be one line, without control characters"}},
+       {"a boolean that is text",
+        "spec: {bpfEnabled: 'true'}",
+        {"spec.bpfEnabled: Invalid value: \"true\": must be true or false"}},
+       {"a duration without unit",
+        "spec: {routeRefreshInterval: '90'}",
+        {"spec.routeRefreshInterval: Invalid value: \"90\": must be a duration such as 90s or "
+         "1m30s"}},
+       {"a port out of bounds",
+        "spec: {healthPort: 65536}",
+        {"spec.healthPort: Invalid value: 65536: must be between 0 and 65535, inclusive"}},
+       {"a failsafe of no transport protocol",
+        "spec: {failsafeInboundHostPorts: [{protocol: ICMP, port: 1}]}",
+        {"spec.failsafeInboundHostPorts[0].protocol: Unsupported value: \"ICMP\": supported "
+         "values: \"TCP\", \"UDP\", \"SCTP\""}},
+       {"tables upside down",
+        "spec: {routeTableRange: {min: 9, max: 8}}",
+        {"spec.routeTableRange.min: Invalid value: 9: must not be above max"}},
+       {"a setting that does not exist",
+        "spec: {bpfEnable: true}",
+        {"spec.bpfEnable: Unknown field"}}});
 }
 
 TEST(ConfigurationValidation, ClusterInformationHasOneName) {

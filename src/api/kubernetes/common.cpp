@@ -58,7 +58,9 @@ Kind group_kind(std::string group, std::string version, Kind kind) {
   return kind;
 }
 
-Described<std::string> time() { return string().format("date-time").check(formats::rfc3339); }
+Described<std::string> time() {
+  return string().keeps_empty().format("date-time").check(formats::rfc3339);
+}
 
 Described<std::string> transport_protocol() { return string().one_of({"TCP", "UDP", "SCTP"}); }
 

@@ -35,7 +35,8 @@ Described<NetworkPolicyPort> policy_port() {
   using Port = NetworkPolicyPort;
   return object<Port>("io.k8s.api.networking.v1.NetworkPolicyPort",
                       "A port; an empty one is every TCP port.",
-                      {field("protocol", &Port::protocol, transport_protocol(), "TCP, UDP or SCTP.")
+                      {field("protocol", &Port::protocol, transport_protocol().keeps_empty(),
+                             "TCP, UDP or SCTP.")
                            .default_to("TCP"),
                        field("port", &Port::port, int_or_string().check(check_port),
                              "The port or its name; unset: every port."),
@@ -95,7 +96,8 @@ void default_policy_types(json::value& value) {
   const json::value* types = spec.if_contains("policyTypes");
   if (types != nullptr && !types->get_array().empty()) return;
   json::array defaults{"Ingress"};
-  if (spec.contains("egress")) defaults.emplace_back("Egress");  // an empty list allows nothing
+  const json::value* egress = spec.if_contains("egress");
+  if (egress != nullptr && !egress->get_array().empty()) defaults.emplace_back("Egress");
   spec["policyTypes"] = std::move(defaults);
 }
 
@@ -120,8 +122,8 @@ Described<NetworkPolicy> policy_spec() {
                           if (types.size() > 2)
                             report.invalid(types.size(), "may not have more than two");
                         }),
-                    "The directions it isolates; by default Ingress, and Egress if it has an "
-                    "egress list.")})
+                    "The directions it isolates; by default Ingress, and Egress if it has egress "
+                    "rules.")})
       .normalize(default_policy_types);
 }
 

@@ -14,11 +14,25 @@ using namespace kubernetes;
 
 // ---- ports --------------------------------------------------------------------------------------
 
+// Typed clients cannot leave a target port out: 0 and "" are their way to say so.
+bool is_unset(const IntOrString& target) {
+  return target == IntOrString(int64_t{0}) || target == IntOrString(std::string());
+}
+
 void check_target_port(const IntOrString& port, const Report& report) {
+  if (is_unset(port)) return;
   if (const auto* name = std::get_if<std::string>(&port))
     formats::port_name(*name, report);
   else if (std::get<int64_t>(port) < 1 || std::get<int64_t>(port) > 65535)
     report.invalid(std::get<int64_t>(port), "must be between 1 and 65535, inclusive");
+}
+
+void default_target_port(json::value& value) {
+  auto& port = value.get_object();
+  const json::value* target = port.if_contains("targetPort");
+  if (target != nullptr && *target != 0 && *target != "") return;
+  const json::value number = port.at("port");
+  port["targetPort"] = number;
 }
 
 Described<ServicePort> service_port() {
@@ -35,11 +49,7 @@ Described<ServicePort> service_port() {
                     "The pods' port or its name; by default the same as port."),
               field("nodePort", &Port::node_port, integer().between(0, 65535),
                     "The port of every node that leads here.")})
-      .normalize([](json::value& value) {
-        auto& port = value.get_object();
-        const json::value number = port.at("port");
-        if (!port.contains("targetPort")) port["targetPort"] = number;
-      });
+      .normalize(default_target_port);
 }
 
 void check_ports(const std::vector<ServicePort>& ports, const Report& report) {
@@ -250,7 +260,8 @@ Described<SlicePort> slice_port() {
   return object<Port>(
       "io.k8s.api.discovery.v1.EndpointPort", "A port of every endpoint.",
       {field("name", &Port::name, string(), "The service's name for it."),
-       field("protocol", &Port::protocol, transport_protocol(), "Its protocol.").default_to("TCP"),
+       field("protocol", &Port::protocol, transport_protocol().keeps_empty(), "Its protocol.")
+           .default_to("TCP"),
        field("port", &Port::port, integer().between(1, 65535), "The port."),
        keep("appProtocol", string(), "The protocol above it.")});
 }

@@ -29,47 +29,57 @@ TEST(KubernetesValidation, NetworkPolicy) {
   };
   const std::string from = "spec.ingress[0].from[0]";
   const std::string port = "spec.ingress[0].ports[0]";
-  check("networking.k8s.io/v1", "NetworkPolicy",
-        {{"deny all", "spec: {podSelector: {}}", {}},
-         {"a block with an exception",
-          peers("{ipBlock: {cidr: 10.0.0.0/8, except: [10.1.0.0/16]}}"),
-          {}},
-         {"an exception outside of its block",
-          peers("{ipBlock: {cidr: 10.0.0.0/8, except: [11.0.0.0/16, 10.0.0.0/8]}}"),
-          {from + ".ipBlock.except[0]: Invalid value: \"11.0.0.0/16\": must be a strict subset of "
-                  "cidr",
-           from + ".ipBlock.except[1]: Invalid value: \"10.0.0.0/8\": must be a strict subset of "
-                  "cidr"}},
-         {"a block and a selector",
-          peers("{ipBlock: {cidr: 10.0.0.0/8}, podSelector: {}}"),
-          {from + ".ipBlock: Forbidden: may not be specified with another peer"}},
-         {"an empty peer",
-          peers("{}"),
-          {from + ": Required value: must specify a peer: podSelector, namespaceSelector or "
-                  "ipBlock"}},
-         {"a range", ports("{port: 80, endPort: 90}"), {}},
-         {"a range upside down",
-          ports("{port: 80, endPort: 79}"),
-          {port + ".endPort: Invalid value: 79: must be greater than or equal to port"}},
-         {"a range from a name",
-          ports("{port: http, endPort: 90}"),
-          {port + ".endPort: Invalid value: 90: may not be specified when port is a name"}},
-         {"a range from nowhere",
-          ports("{endPort: 90}"),
-          {port + ".endPort: Invalid value: 90: may not be specified when port is not"}},
-         {"a protocol without ports",
-          ports("{protocol: ICMP}"),
-          {port + ".protocol: Unsupported value: \"ICMP\": supported values: \"TCP\", \"UDP\", "
-                  "\"SCTP\""}},
-         {"operators",
-          "spec: {podSelector: {matchExpressions: [{key: a, operator: In}, "
-          "{key: b, operator: Exists, values: [c]}, {key: d, operator: Near}]}}",
-          {"spec.podSelector.matchExpressions[0].values: Required value: must be given when "
-           "operator is In or NotIn",
-           "spec.podSelector.matchExpressions[1].values: Forbidden: may not be given when operator "
-           "is Exists or DoesNotExist",
-           "spec.podSelector.matchExpressions[2].operator: Unsupported value: \"Near\": supported "
-           "values: \"In\", \"NotIn\", \"Exists\", \"DoesNotExist\""}}});
+  check(
+      "networking.k8s.io/v1", "NetworkPolicy",
+      {{"deny all", "spec: {podSelector: {}}", {}},
+       {"a block with an exception",
+        peers("{ipBlock: {cidr: 10.0.0.0/8, except: [10.1.0.0/16]}}"),
+        {}},
+       {"an exception outside of its block",
+        peers("{ipBlock: {cidr: 10.0.0.0/8, except: [11.0.0.0/16, 10.0.0.0/8]}}"),
+        {from + ".ipBlock.except[0]: Invalid value: \"11.0.0.0/16\": must be a strict subset of "
+                "cidr",
+         from + ".ipBlock.except[1]: Invalid value: \"10.0.0.0/8\": must be a strict subset of "
+                "cidr"}},
+       {"a block and a selector",
+        peers("{ipBlock: {cidr: 10.0.0.0/8}, podSelector: {}}"),
+        {from + ".ipBlock: Forbidden: may not be specified with another peer"}},
+       {"an empty peer",
+        peers("{}"),
+        {from + ": Required value: must specify a peer: podSelector, namespaceSelector or "
+                "ipBlock"}},
+       {"a range", ports("{port: 80, endPort: 90}"), {}},
+       {"a range upside down",
+        ports("{port: 80, endPort: 79}"),
+        {port + ".endPort: Invalid value: 79: must be greater than or equal to port"}},
+       {"a range from a name",
+        ports("{port: http, endPort: 90}"),
+        {port + ".endPort: Invalid value: 90: may not be specified when port is a name"}},
+       {"a range from nowhere",
+        ports("{endPort: 90}"),
+        {port + ".endPort: Invalid value: 90: may not be specified when port is not"}},
+       {"a protocol without ports",
+        ports("{protocol: ICMP}"),
+        {port + ".protocol: Unsupported value: \"ICMP\": supported values: \"TCP\", \"UDP\", "
+                "\"SCTP\""}},
+       {"a protocol that is empty",
+        ports("{protocol: '', port: 80}"),
+        {port + ".protocol: Unsupported value: \"\": supported values: \"TCP\", \"UDP\", "
+                "\"SCTP\""}},
+       {"a port that is empty",
+        ports("{port: ''}"),
+        {port + ".port: Invalid value: \"\": must be a port name (RFC 6335): at most 15 lower case "
+                "letters, digits or single '-', with at least one letter, starting and ending with "
+                "a letter or digit"}},
+       {"operators",
+        "spec: {podSelector: {matchExpressions: [{key: a, operator: In}, "
+        "{key: b, operator: Exists, values: [c]}, {key: d, operator: Near}]}}",
+        {"spec.podSelector.matchExpressions[0].values: Required value: must be given when "
+         "operator is In or NotIn",
+         "spec.podSelector.matchExpressions[1].values: Forbidden: may not be given when operator "
+         "is Exists or DoesNotExist",
+         "spec.podSelector.matchExpressions[2].operator: Unsupported value: \"Near\": supported "
+         "values: \"In\", \"NotIn\", \"Exists\", \"DoesNotExist\""}}});
 }
 
 TEST(KubernetesValidation, Pod) {
