@@ -10,8 +10,8 @@
 #include <ranges>
 
 #include "api/codec.h"
+#include "base/file.h"
 #include "base/process.h"
-#include "lab/file.h"
 
 extern char** environ;
 
@@ -39,7 +39,7 @@ struct NetworkList {
 };
 
 Result<NetworkList> read_list(const std::filesystem::path& path) {
-  MARGAY_TRY(const auto text, read_file(path));
+  MARGAY_TRY(const auto text, base::read_file(path));
   MARGAY_TRY(const auto value, api::parse_json(text));
   const auto* list = value.if_object();
   const auto* plugins = list != nullptr ? list->if_contains("plugins") : nullptr;

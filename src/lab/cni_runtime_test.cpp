@@ -1,6 +1,7 @@
 // The runtime's side of CNI against a plugin that writes down how it was called.
 
 #include "lab/cni_runtime.h"
+#include "base/file.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -8,8 +9,6 @@
 #include <boost/json/parse.hpp>
 #include <filesystem>
 #include <optional>
-
-#include "lab/file.h"
 
 namespace margay::lab {
 namespace {
@@ -24,18 +23,18 @@ class CniRuntimeTest : public testing::Test {
   void TearDown() override { std::filesystem::remove_all(directory_); }
 
   void configure(const std::string& plugins) {
-    ASSERT_TRUE(write_file(
+    ASSERT_TRUE(base::write_file(
         directory_ / "net.conflist",
         fmt::format(R"({{"cniVersion": "0.3.1", "name": "pods", "plugins": {}}})", plugins)));
   }
   void plugin(const std::string& name, const std::string& script) {
     const auto path = directory_ / name;
-    ASSERT_TRUE(write_file(path, "#!/bin/sh\n" + script));
+    ASSERT_TRUE(base::write_file(path, "#!/bin/sh\n" + script));
     std::filesystem::permissions(path, std::filesystem::perms::owner_all);
   }
   // What a plugin wrote there.
   std::string written(const std::string& name) {
-    return read_file(directory_ / name).value_or("(nothing)");
+    return base::read_file(directory_ / name).value_or("(nothing)");
   }
 
   const CniRuntime& runtime() { return runtime_.emplace(directory_ / "net.conflist", directory_); }

@@ -6,7 +6,7 @@
 #include <boost/json/serialize.hpp>
 #include <boost/json/value_to.hpp>
 
-#include "lab/file.h"
+#include "base/file.h"
 
 namespace margay::lab {
 
@@ -63,11 +63,11 @@ UnderlayAddress underlay_v6(int node_number) {
 Result<> Settings::save(const Layout& layout) const {
   const json::object object{
       {"nodes", nodes}, {"dataplane", dataplane}, {"ipv6", ipv6}, {"apiPort", api_port}};
-  return write_file(layout.settings_file(), json::serialize(object) + "\n");
+  return base::write_file(layout.settings_file(), json::serialize(object) + "\n");
 }
 
 Result<Settings> Settings::load(const Layout& layout) {
-  auto text = read_file(layout.settings_file());
+  auto text = base::read_file(layout.settings_file());
   if (!text && text.error().code == ErrorCode::not_found) {
     return fail(ErrorCode::not_found,
                 "no lab in " + layout.directory.string() + " (`margay lab up` makes one)");

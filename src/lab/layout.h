@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "base/address.h"
+#include "base/node_state.h"
 #include "base/result.h"
 
 namespace margay::lab {
@@ -45,6 +46,10 @@ struct Layout {
   // For the node's programs, from inside its namespace.
   std::filesystem::path node_kubeconfig(std::string_view name) const {
     return node(name) / "kubeconfig";
+  }
+  // What the node's agent and CNI plugin leave for each other.
+  base::NodeState node_state(std::string_view name) const {
+    return {.lib = node(name) / "lib", .run = node(name) / "run"};
   }
   std::filesystem::path cni_bin() const { return directory / "cni-bin"; }
   std::filesystem::path cni_config(std::string_view name) const {

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <thread>
 
+#include "base/file.h"
 #include "base/process.h"
 #include "lab/apiserver_launcher.h"
 #include "lab/cluster.h"
 #include "lab/environment.h"
-#include "lab/file.h"
 #include "lab/file_lock.h"
 #include "lab/lab.h"
 #include "lab/node_health.h"
@@ -71,7 +71,7 @@ Result<> remove_files(const Layout& layout) {
 Result<FileLock> lock(const Layout& layout) {
   const auto deadline = steady_clock::now() + k_lock_within;
   while (true) {
-    MARGAY_CHECK(make_directories(layout.directory));
+    MARGAY_CHECK(base::make_directories(layout.directory));
     auto lock = FileLock::acquire(layout.lock_file());
     if (lock || lock.error().code != ErrorCode::conflict) return lock;
     if (steady_clock::now() > deadline) {
@@ -140,7 +140,7 @@ Result<> up(const Layout& layout, Settings settings, const std::string& binary) 
   MARGAY_CHECK(tear_down(layout));
   MARGAY_TRY(settings.api_port, free_local_port());
   MARGAY_CHECK(settings.save(layout));
-  MARGAY_CHECK(make_directories(layout.logs()));
+  MARGAY_CHECK(base::make_directories(layout.logs()));
   MARGAY_TRY(auto supervisor, start_supervisor(layout, binary));
   held.reset();  // from here on a `down` may end what is being waited for
 

@@ -6,7 +6,7 @@
 #include <boost/json/object.hpp>
 
 #include "api/codec.h"
-#include "lab/file.h"
+#include "base/file.h"
 
 namespace margay::lab {
 namespace {
@@ -28,7 +28,7 @@ std::filesystem::path agent_kubeconfig(const Layout& layout) {
 // address the server was told to listen on, so that is what clients are told to expect.
 Result<std::string> underlay_kubeconfig(const Layout& layout) {
   const auto path = agent_kubeconfig(layout);
-  MARGAY_TRY(const auto text, read_file(path));
+  MARGAY_TRY(const auto text, base::read_file(path));
   MARGAY_TRY(auto documents, api::parse_yaml(text));
   try {
     auto& clusters = documents.at(0).as_object().at("clusters").as_array();
@@ -68,7 +68,7 @@ bool has_credentials(const Layout& layout) {
 }
 
 Result<> link_cni_plugins(const Layout& layout, const std::string& binary) {
-  MARGAY_CHECK(make_directories(layout.cni_bin()));
+  MARGAY_CHECK(base::make_directories(layout.cni_bin()));
   for (const char* name : {"calico", "calico-ipam"}) {
     std::error_code error;
     std::filesystem::create_symlink(binary, layout.cni_bin() / name, error);
@@ -80,17 +80,17 @@ Result<> link_cni_plugins(const Layout& layout, const std::string& binary) {
 }
 
 Result<> write_kubeconfig(const Layout& layout) {
-  MARGAY_TRY(const auto text, read_file(admin_kubeconfig(layout)));
-  return write_file(layout.kubeconfig(), text);
+  MARGAY_TRY(const auto text, base::read_file(admin_kubeconfig(layout)));
+  return base::write_file(layout.kubeconfig(), text);
 }
 
 Result<> write_node_files(const Layout& layout, const Settings& settings, int node_number) {
   const std::string node = node_name(node_number);
   MARGAY_TRY(const auto kubeconfig, underlay_kubeconfig(layout));
-  MARGAY_CHECK(write_file(layout.node_kubeconfig(node), kubeconfig));
-  MARGAY_CHECK(make_directories(layout.pods(node)));
-  return write_file(layout.cni_config(node),
-                    api::to_json(cni_configuration(layout, settings, node)) + "\n");
+  MARGAY_CHECK(base::write_file(layout.node_kubeconfig(node), kubeconfig));
+  MARGAY_CHECK(base::make_directories(layout.pods(node)));
+  return base::write_file(layout.cni_config(node),
+                          api::to_json(cni_configuration(layout, settings, node)) + "\n");
 }
 
 }  // namespace margay::lab

@@ -1,12 +1,11 @@
 #include "lab/pod_record.h"
+#include "base/file.h"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value_to.hpp>
-
-#include "lab/file.h"
 
 namespace margay::lab {
 namespace {
@@ -58,7 +57,7 @@ Result<> PodRecord::save(const std::filesystem::path& directory) const {
                             {"hostNetwork", host_network},
                             {"addresses", address_texts},
                             {"ports", port_texts}};
-  return write_file(file_of(*this, directory), json::serialize(object) + "\n");
+  return base::write_file(file_of(*this, directory), json::serialize(object) + "\n");
 }
 
 Result<> PodRecord::erase(const std::filesystem::path& directory) const {
@@ -74,7 +73,7 @@ Result<std::vector<PodRecord>> load_pod_records(const std::filesystem::path& dir
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
     if (entry.path().extension() != ".json") continue;
-    const auto text = read_file(entry.path());
+    const auto text = base::read_file(entry.path());
     if (!text && text.error().code == ErrorCode::not_found) continue;  // the pod went just now
     MARGAY_CHECK(text);
     MARGAY_TRY(auto record, parse(entry.path(), *text));

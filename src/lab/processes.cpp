@@ -14,8 +14,8 @@
 #include <optional>
 #include <thread>
 
+#include "base/file.h"
 #include "base/unique_fd.h"
-#include "lab/file.h"
 #include "net/network_namespace.h"
 
 namespace margay::lab {
@@ -36,7 +36,7 @@ constexpr std::chrono::microseconds k_exec_poll{100};
 class Status {
  public:
   static std::optional<Status> read(pid_t pid) {
-    const auto text = read_file(fmt::format("/proc/{}/stat", pid));
+    const auto text = base::read_file(fmt::format("/proc/{}/stat", pid));
     if (!text) return std::nullopt;
     const size_t after_name = text->rfind(") ");
     if (after_name == text->npos) return std::nullopt;
@@ -94,7 +94,7 @@ bool file_has_string(pid_t pid, const char* file, std::string_view wanted) {
   const auto deadline = steady_clock::now() + k_exec_within;
   while (true) {
     const auto before = Status::read(pid);
-    const auto text = read_file(fmt::format("/proc/{}/{}", pid, file));
+    const auto text = base::read_file(fmt::format("/proc/{}/{}", pid, file));
     if (text && has_string(*text, wanted)) return true;
     const auto after = Status::read(pid);
     if (!before || !after || !after->runs_a_program()) return false;

@@ -23,6 +23,12 @@ std::string address_text(const UnderlayAddress& address) {
   return address.address.to_string() + "/" + std::to_string(address.prefix_length);
 }
 
+// Names the node's own directories to its programs.
+std::map<std::string, std::string> state_variables(const Layout& layout, const std::string& node) {
+  const base::NodeState state = layout.node_state(node);
+  return {{"MARGAY_STATE_DIR", state.lib}, {"MARGAY_RUN_DIR", state.run}};
+}
+
 }  // namespace
 
 Program apiserver_program(const Layout& layout, const std::string& binary) {
@@ -44,6 +50,7 @@ Program agent_program(const Layout& layout, const Settings& settings, const std:
                                 {"IP", address_text(underlay_v4(node_number))},
                                 {"CALICO_IPV4POOL_CIDR", k_pod_network_v4}},
                 .network_namespace = layout.node_namespace(node)};
+  agent.environment.merge(state_variables(layout, node));
   if (settings.ipv6) {
     agent.environment["IP6"] = address_text(underlay_v6(node_number));
     agent.environment["CALICO_IPV6POOL_CIDR"] = k_pod_network_v6;
@@ -55,6 +62,7 @@ Program pod_runner_program(const Layout& layout, const std::string& binary, int 
   const std::string node = node_name(node_number);
   return {.name = "runner-" + node,
           .argv = {binary, "lab", "run-pods", "--dir", layout.directory, "--node", node},
+          .environment = state_variables(layout, node),
           .network_namespace = layout.node_namespace(node)};
 }
 

@@ -19,8 +19,8 @@
 #include <cerrno>
 #include <charconv>
 
+#include "base/file.h"
 #include "base/unique_fd.h"
-#include "lab/file.h"
 #include "lab/file_lock.h"
 
 namespace margay::lab {
@@ -200,7 +200,7 @@ Result<ServerReport> server_report(const std::filesystem::path& lock_file) {
   if (!FileLock::is_held(lock_file)) {
     return fail(ErrorCode::not_found, "no server holds " + lock_file.string());
   }
-  MARGAY_TRY(const std::string text, read_file(lock_file));
+  MARGAY_TRY(const std::string text, base::read_file(lock_file));
   if (!text.starts_with(k_report_head) || !text.ends_with("\n\n")) {
     return fail(ErrorCode::unavailable, "the server is starting");
   }

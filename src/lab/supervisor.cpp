@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/event_loop.h"
-#include "lab/file.h"
+#include "base/file.h"
 #include "lab/file_lock.h"
 #include "lab/node_files.h"
 #include "lab/program.h"
@@ -103,7 +103,7 @@ class Supervisor {
     for (const auto& program : programs_) {
       if (const auto pid = program.pid()) pids[program.name()] = *pid;
     }
-    if (auto written = write_file(layout_.processes_file(), json::serialize(pids) + "\n");
+    if (auto written = base::write_file(layout_.processes_file(), json::serialize(pids) + "\n");
         !written) {
       spdlog::error("{}", written.error().message);
     }
@@ -124,7 +124,7 @@ class Supervisor {
 
 Result<> supervise(const Layout& layout, const std::string& binary) {
   MARGAY_TRY(const auto settings, Settings::load(layout));
-  MARGAY_CHECK(make_directories(layout.logs()));
+  MARGAY_CHECK(base::make_directories(layout.logs()));
   MARGAY_TRY(const auto lock, FileLock::acquire(layout.supervisor_lock()));
   Supervisor supervisor(layout, settings, binary);
   MARGAY_CHECK(supervisor.build());

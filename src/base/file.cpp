@@ -1,6 +1,7 @@
-#include "lab/file.h"
+#include "base/file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -8,11 +9,7 @@
 
 #include "base/unique_fd.h"
 
-namespace margay::lab {
-
-using base::fail_errno;
-using base::Result;
-using base::UniqueFd;
+namespace margay::base {
 
 Result<std::string> read_file(const std::filesystem::path& path) {
   const UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -28,11 +25,11 @@ Result<std::string> read_file(const std::filesystem::path& path) {
   }
 }
 
-Result<> write_file(const std::filesystem::path& path, std::string_view text) {
+Result<> write_file(const std::filesystem::path& path, std::string_view text, mode_t mode) {
   MARGAY_CHECK(make_directories(path.parent_path()));
   const std::string fresh = path.string() + ".new";
-  const UniqueFd file(open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (!file) return fail_errno("write " + fresh, errno);
+  const UniqueFd file(open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
+  if (!file || fchmod(file.get(), mode) != 0) return fail_errno("write " + fresh, errno);
   while (!text.empty()) {
     const ssize_t put = write(file.get(), text.data(), text.size());
     if (put < 0 && errno == EINTR) continue;
@@ -43,6 +40,12 @@ Result<> write_file(const std::filesystem::path& path, std::string_view text) {
   return {};
 }
 
+Result<> remove_file(const std::filesystem::path& path) {
+  if (unlink(path.c_str()) != 0 && errno != ENOENT)
+    return fail_errno("remove " + path.string(), errno);
+  return {};
+}
+
 Result<> make_directories(const std::filesystem::path& path) {
   std::error_code error;
   std::filesystem::create_directories(path, error);
@@ -50,4 +53,4 @@ Result<> make_directories(const std::filesystem::path& path) {
   return {};
 }
 
-}  // namespace margay::lab
+}  // namespace margay::base
