@@ -4,40 +4,61 @@
 //
 // One shape for everything it owns: desired table, known-actual table, minimal difference, apply,
 // verify. At start it reads what is there and sweeps what it owns but no longer wants, only after
-// InSync; until then what an earlier run programmed goes on enforcing. One control thread calls it.
+// InSync; until then what an earlier run programmed goes on enforcing.
+//
+// One control thread calls it. What it has to tell by itself goes to the Upcalls it was made with
+// (dataplane/upcalls.h). Why it is cut so: docs/decisions/0051-data-plane-seam.md.
 
-#include <chrono>
+#include <array>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
+#include "dataplane/capabilities.h"
+#include "dataplane/endpoint_status.h"
+#include "dataplane/interface.h"
 #include "policy/program.h"
 
 namespace margay::dataplane {
 
-// What of the program a data plane cannot express, and what it does instead. Never silent.
-struct Capabilities {
-  std::string name;
-  bool log_action = true;  // false: Log rules are skipped
-  bool established_flows_survive_policy_change = true;
-  bool host_endpoints = false;  // false: HostEndpointUpdate is refused with a warning
+// The kinds of programmed state that can be read back each for itself.
+enum class StateKind : uint8_t {
+  rules,   // chains, programs, ACLs
+  sets,    // members of sets
+  routes,  // routes, neighbours, tunnels and interface settings
+};
+inline constexpr std::array k_state_kinds{StateKind::rules, StateKind::sets, StateKind::routes};
+
+struct ApplyReport {
+  // Whether everything is as desired. On error, what could not be programmed stays pending and as
+  // closed as it was, and the next apply() tries it again.
+  base::Result<> outcome;
+  // The endpoints whose status has changed since the last report; the first one has them all.
+  std::vector<EndpointReport> endpoints;
 };
 
 class DataPlane {
  public:
   virtual ~DataPlane() = default;
 
+  // The same at all times.
   virtual Capabilities capabilities() const = 0;
   // Remembers; programs nothing yet.
   virtual void on_delta(const policy::Delta& delta) = 0;
-  // An interface of this host came up, or went down or away. What could not be programmed for want
-  // of it is tried at the next apply().
-  virtual void on_interface_change(const std::string& name, bool up) = 0;
-  // Brings the programmed state to the desired one. On error what could not be programmed stays
-  // pending and as closed as it was: call again (the agent does, with back-off).
-  virtual base::Result<> apply() = 0;
-  // Forgets what is believed to be programmed, so that the next apply() reads it anew and repairs
-  // what others changed.
-  virtual void resync() = 0;
+  // An interface of this host was made or has changed, or is gone. What could not be programmed for
+  // want of it is tried at the next apply().
+  virtual void on_interface(const Interface& interface) = 0;
+  virtual void on_interface_removed(const std::string& name) = 0;
+
+  // Brings the programmed state to the desired one. One endpoint that cannot be programmed does not
+  // keep others from it: it is closed, and reported with the reason.
+  //
+  // Before InSync it lays the closed start and no more: where no earlier run has left anything that
+  // enforces, workloads pass nothing. It opens and removes nothing.
+  virtual ApplyReport apply() = 0;
+  // Forgets what is believed to be programmed of that kind, so that the next apply() reads it anew
+  // and repairs what others changed.
+  virtual void resync(StateKind kind) = 0;
   // Removes everything this data plane ever made on this node.
   virtual base::Result<> clean_up() = 0;
 };

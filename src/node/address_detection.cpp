@@ -6,13 +6,11 @@
 #include <algorithm>
 #include <cstring>
 #include <functional>
-#include <map>
-#include <regex>
+#include <memory>
+
+#include <re2/re2.h>
 
 #include "base/unique_fd.h"
-#include "net/interface_address.h"
-#include "net/link.h"
-#include "net/netlink.h"
 
 namespace margay::node {
 namespace {
@@ -28,13 +26,21 @@ const char* const k_excluded_interfaces =
     "docker.*|cbr.*|dummy.*|virbr.*|lxcbr.*|veth.*|lo|cali.*|tunl.*|flannel.*|kube-ipvs.*|cni.*|"
     "vxlan.*|wireguard.*|nodelocaldns.*|lxc.*|br-.*";
 
-std::vector<std::string> split(std::string_view list) {
+// Of a list with commas, and white space around them. Empty ones are left out; a list of nothing
+// else would mean every interface, and is refused.
+Result<std::vector<std::string>> split(std::string_view list) {
+  constexpr const char* k_space = " \t\r\n";
   std::vector<std::string> items;
   for (size_t at = 0; at <= list.size();) {
     const size_t comma = std::min(list.find(',', at), list.size());
-    if (comma > at) items.emplace_back(list.substr(at, comma - at));
+    const std::string_view item = list.substr(at, comma - at);
+    const size_t first = item.find_first_not_of(k_space);
+    if (first != item.npos)
+      items.emplace_back(item.substr(first, item.find_last_not_of(k_space) - first + 1));
     at = comma + 1;
   }
+  if (items.empty())
+    return fail(ErrorCode::invalid, "autodetection: \"" + std::string(list) + "\" names nothing");
   return items;
 }
 
@@ -48,14 +54,18 @@ bool is_usable(const HostAddress& candidate, IPFamily family) {
       never, [&](const base::Prefix& prefix) { return prefix.contains(candidate.address); });
 }
 
-Result<std::regex> any_of(const std::vector<std::string>& patterns) {
-  std::string joined;
-  for (const auto& pattern : patterns) joined += (joined.empty() ? "(?:" : "|(?:") + pattern + ")";
-  try {
-    return std::regex(joined, std::regex::ECMAScript);
-  } catch (const std::regex_error& error) {
-    return fail(ErrorCode::invalid, "\"" + joined + "\" is not a regular expression");
+using Patterns = std::vector<std::shared_ptr<const RE2>>;
+
+Result<Patterns> compile(const std::vector<std::string>& texts) {
+  Patterns patterns;
+  for (const auto& text : texts) {
+    patterns.push_back(std::make_shared<const RE2>(text, RE2::Quiet));
+    if (!patterns.back()->ok())
+      return fail(ErrorCode::invalid,
+                  "autodetection: \"" + text +
+                      "\" is not a regular expression: " + patterns.back()->error());
   }
+  return patterns;
 }
 
 // Asks the kernel by connecting a datagram socket: a route look-up, nothing is sent.
@@ -91,15 +101,19 @@ Result<IPAddress> source_towards(const IPAddress& target) {
 using Wanted = std::function<bool(const HostAddress&)>;
 
 Result<Wanted> by_interface(std::string_view patterns, bool wanted) {
-  MARGAY_TRY(const std::regex names, any_of(split(patterns)));
+  MARGAY_TRY(const auto texts, split(patterns));
+  MARGAY_TRY(const Patterns names, compile(texts));
   return [names, wanted](const HostAddress& candidate) {
-    return std::regex_search(candidate.interface_name, names) == wanted;
+    return wanted == std::ranges::any_of(names, [&](const auto& name) {
+             return RE2::PartialMatch(candidate.interface_name, *name);
+           });
   };
 }
 
 Result<Wanted> by_prefix(std::string_view list) {
   std::vector<base::Prefix> prefixes;
-  for (const auto& text : split(list)) {
+  MARGAY_TRY(const auto texts, split(list));
+  for (const auto& text : texts) {
     MARGAY_TRY(prefixes.emplace_back(), base::Prefix::parse(text));
   }
   return [prefixes](const HostAddress& candidate) {
@@ -121,7 +135,7 @@ Result<Wanted> wanted_by(std::string_view method, IPFamily family) {
   const size_t equals = method.find('=');
   const std::string_view name = method.substr(0, equals);
   const std::string_view value = equals == method.npos ? "" : method.substr(equals + 1);
-  if (name == "first-found" && value.empty()) return by_interface("a^", false);
+  if (name == "first-found" && value.empty()) return [](const HostAddress&) { return true; };
   if (name == "interface" && !value.empty()) return by_interface(value, true);
   if (name == "skip-interface" && !value.empty()) return by_interface(value, false);
   if (name == "cidr" && !value.empty()) return by_prefix(value);
@@ -137,22 +151,15 @@ std::string HostAddress::to_string() const {
   return address.to_string() + "/" + std::to_string(prefix_length);
 }
 
-Result<std::vector<HostAddress>> host_addresses() {
-  MARGAY_TRY(auto socket, net::NetlinkSocket::open());
-  MARGAY_TRY(const auto links, net::list_links(socket));
-  MARGAY_TRY(const auto addresses, net::list_addresses(socket));
-  std::map<int, const net::Link*> by_index;
-  for (const auto& link : links) by_index[link.index] = &link;
-
+std::vector<HostAddress> addresses_of(std::vector<dataplane::Interface> interfaces) {
+  std::ranges::sort(interfaces, {}, &dataplane::Interface::index);
   std::vector<HostAddress> found;
-  for (const auto& address : addresses) {
-    const auto link = by_index.find(address.link);
-    if (link == by_index.end()) continue;  // went away between the two reads
-    found.push_back({.interface_name = link->second->name,
-                     .interface_up = link->second->up,
-                     .address = address.address,
-                     .prefix_length = address.prefix_length});
-  }
+  for (const auto& interface : interfaces)
+    for (const auto& [address, length] : interface.addresses)
+      found.push_back({.interface_name = interface.name,
+                       .interface_up = interface.up,
+                       .address = address,
+                       .prefix_length = length});
   return found;
 }
 
@@ -161,9 +168,9 @@ Result<HostAddress> detect_address(const std::vector<HostAddress>& candidates, I
   MARGAY_TRY(const Wanted wanted, wanted_by(method, family));
   // Naming interfaces, prefixes or a target says enough; only the open methods need the exclusions.
   const bool open = method.starts_with("first-found") || method.starts_with("skip-interface");
-  static const std::regex k_excluded(k_excluded_interfaces);
+  static const RE2 k_excluded(k_excluded_interfaces);
   for (const auto& candidate : candidates) {
-    const bool excluded = open && std::regex_match(candidate.interface_name, k_excluded);
+    const bool excluded = open && RE2::FullMatch(candidate.interface_name, k_excluded);
     if (is_usable(candidate, family) && !excluded && wanted(candidate)) return candidate;
   }
   return fail(ErrorCode::not_found, std::string("no ") +

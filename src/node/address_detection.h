@@ -3,12 +3,14 @@
 // Which of the host's addresses is the node's, by calico/node's methods (IP_AUTODETECTION_METHOD):
 //
 //   first-found            the first address of the first interface that is up and not excluded
-//   interface=REGEX,...    the first of an interface whose name matches
+//   interface=REGEX,...    the first of an interface whose name matches one (RE2, as Go's; anywhere
+//                          in the name)
 //   skip-interface=REGEX,... first-found without those
 //   cidr=PREFIX,...        the first inside one of the prefixes
 //   can-reach=ADDRESS      the source address the kernel would use to reach it
 //
-// Link-local addresses and loopbacks are never chosen.
+// White space around commas is no part of an item. Link-local addresses and loopbacks are never
+// chosen.
 
 #include <optional>
 #include <string>
@@ -17,6 +19,7 @@
 
 #include "base/address.h"
 #include "base/result.h"
+#include "dataplane/interface.h"
 
 namespace margay::node {
 
@@ -31,8 +34,8 @@ struct HostAddress {
   std::string to_string() const;
 };
 
-// Every address of the calling thread's network namespace, by interface index.
-base::Result<std::vector<HostAddress>> host_addresses();
+// Their addresses, by interface index.
+std::vector<HostAddress> addresses_of(std::vector<dataplane::Interface> interfaces);
 
 // `not_found` when no address qualifies, `invalid` when the method is not one of the above.
 base::Result<HostAddress> detect_address(const std::vector<HostAddress>& candidates,

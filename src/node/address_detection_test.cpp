@@ -36,6 +36,13 @@ TEST(DetectAddress, FollowsTheMethod) {
       {"skip-interface=eth.*,bond.*", IPFamily::v4, nullptr},
       {"cidr=203.0.113.0/24,198.51.100.0/24", IPFamily::v4, "198.51.100.7/25"},
       {"cidr=203.0.113.0/24", IPFamily::v4, nullptr},
+      {"interface=eth9, bond", IPFamily::v4, "198.51.100.7/25"},
+      {"interface= eth9 ,\tbond0 ,", IPFamily::v4, "198.51.100.7/25"},
+      {"skip-interface=eth.* , docker", IPFamily::v4, "198.51.100.7/25"},
+      {"cidr=10.0.0.0/8, 198.51.100.0/24", IPFamily::v4, "198.51.100.7/25"},
+      {R"(interface=^bond\d+\.10$)", IPFamily::v4, "198.51.100.7/25"},
+      {"interface=(?i)BOND", IPFamily::v4, "198.51.100.7/25"},
+      {R"(interface=\bond)", IPFamily::v4, nullptr},
   };
   for (const auto& [method, family, expected] : cases) {
     const auto found = detect_address(k_host, family, method);
@@ -43,8 +50,24 @@ TEST(DetectAddress, FollowsTheMethod) {
   }
 }
 
+TEST(DetectAddress, TakesInterfacesInTheKernelsOrder) {
+  const std::vector<dataplane::Interface> interfaces{
+      {.name = "aaa",
+       .index = 7,
+       .up = true,
+       .addresses = {{*base::IPAddress::parse("192.0.2.7"), 24}}},
+      {.name = "zzz",
+       .index = 2,
+       .up = true,
+       .addresses = {{*base::IPAddress::parse("192.0.2.2"), 25}}}};
+  const auto found = detect_address(addresses_of(interfaces), IPFamily::v4, "first-found");
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->to_string(), "192.0.2.2/25");
+}
+
 TEST(DetectAddress, RefusesMethodsItDoesNotKnow) {
-  for (const char* method : {"", "random", "interface=", "interface=(", "cidr=x", "can-reach=x"}) {
+  for (const char* method : {"", "random", "interface=", "interface=(", "interface= , ",
+                             "skip-interface=,", "interface=(?=e)", "cidr=x", "can-reach=x"}) {
     const auto found = detect_address(k_host, IPFamily::v4, method);
     ASSERT_FALSE(found) << method;
     EXPECT_EQ(found.error().code, base::ErrorCode::invalid) << method;

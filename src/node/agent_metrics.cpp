@@ -20,6 +20,26 @@ prometheus::Summary& summary(prometheus::Registry& registry, const char* name, c
       {}, prometheus::Summary::Quantiles{{0.5, 0.05}, {0.9, 0.01}, {0.99, 0.001}});
 }
 
+std::map<dataplane::EndpointState, prometheus::Gauge*> endpoint_gauges(
+    prometheus::Registry& registry) {
+  auto& family = prometheus::BuildGauge()
+                     .Name("felix_dataplane_endpoints")
+                     .Help("Endpoints of this host by what the data plane reports of them.")
+                     .Register(registry);
+  std::map<dataplane::EndpointState, prometheus::Gauge*> gauges;
+  for (const auto state : dataplane::k_endpoint_states)
+    gauges[state] = &family.Add({{"status", std::string(to_string(state))}});
+  return gauges;
+}
+
+prometheus::Counter& flow_packets(prometheus::Registry& registry, const char* verdict) {
+  return prometheus::BuildCounter()
+      .Name("felix_dataplane_flow_packets")
+      .Help("Packets in the flow records that the data plane has told, by verdict.")
+      .Register(registry)
+      .Add({{"verdict", verdict}});
+}
+
 }  // namespace
 
 AgentMetrics::AgentMetrics(const std::string& node)
@@ -47,6 +67,9 @@ AgentMetrics::AgentMetrics(const std::string& node)
                                   "Data plane updates that failed and were tried again.")),
       data_plane_apply_seconds(summary(*registry_, "felix_int_dataplane_apply_time_seconds",
                                        "Seconds to bring the data plane to the desired state.")),
+      data_plane_endpoints(endpoint_gauges(*registry_)),
+      flow_packets_allowed(flow_packets(*registry_, "allow")),
+      flow_packets_denied(flow_packets(*registry_, "deny")),
       log_errors(counter(*registry_, "felix_log_errors", "Errors logged.")),
       resyncs_started(
           counter(*registry_, "felix_resyncs_started", "Resyncs with the datastore started.")) {

@@ -8,8 +8,11 @@
 #include <prometheus/registry.h>
 #include <prometheus/summary.h>
 
+#include <map>
 #include <memory>
 #include <string>
+
+#include "dataplane/endpoint_status.h"
 
 namespace margay::node {
 
@@ -37,6 +40,10 @@ class AgentMetrics {
   prometheus::Summary& graph_update_seconds;
   prometheus::Counter& data_plane_failures;
   prometheus::Summary& data_plane_apply_seconds;
+  // Endpoints by how the data plane says it stands with them.
+  std::map<dataplane::EndpointState, prometheus::Gauge*> data_plane_endpoints;
+  prometheus::Counter& flow_packets_allowed;
+  prometheus::Counter& flow_packets_denied;
   prometheus::Counter& log_errors;
   prometheus::Counter& resyncs_started;
 };

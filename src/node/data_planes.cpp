@@ -58,7 +58,8 @@ std::vector<std::string> data_plane_names() { return {"iptables"}; }
 
 base::Result<std::unique_ptr<dataplane::DataPlane>> make_data_plane(const std::string& name,
                                                                     const std::string& node,
-                                                                    const Parameters& parameters) {
+                                                                    const Parameters& parameters,
+                                                                    dataplane::Upcalls&) {
   if (name == "iptables")
     return dataplane::iptables::IptablesDataPlane::create(iptables_config(node, parameters));
   return base::fail(base::ErrorCode::invalid, "there is no data plane \"" + name + "\"");

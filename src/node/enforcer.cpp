@@ -1,73 +1,124 @@
 #include "node/enforcer.h"
 
+#include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <future>
+#include <set>
 #include <thread>
 
 #include "base/backoff.h"
-#include "net/monitor.h"
 
 namespace margay::node {
 namespace {
 
 using namespace std::chrono_literals;
 namespace asio = boost::asio;
+using dataplane::Interface;
+using dataplane::StateKind;
 
 // A data plane that takes longer than this for one apply() is taken for hung.
 constexpr auto k_liveness_timeout = 90s;
 constexpr auto k_heartbeat = 10s;
+// How many messages are remembered so as not to be logged again.
+constexpr size_t k_most_said = 10'000;
 
 }  // namespace
 
-class Enforcer::Impl : net::Monitor::Listener {
+class Enforcer::Impl {
  public:
-  Impl(std::unique_ptr<dataplane::DataPlane> data_plane, std::chrono::milliseconds refresh,
-       Health& health, AgentMetrics& metrics)
-      : data_plane_(std::move(data_plane)), refresh_(refresh), health_(health), metrics_(metrics) {
+  Impl(std::unique_ptr<dataplane::DataPlane> data_plane, Options options,
+       dataplane::Upcalls& reports, Health& health, AgentMetrics& metrics)
+      : data_plane_(std::move(data_plane)),
+        capabilities_(data_plane_->capabilities()),
+        options_(std::move(options)),
+        reports_(reports),
+        health_(health),
+        metrics_(metrics) {
     health_.add_part(k_health_part, k_liveness_timeout);
+    for (const auto& [kind, interval] : options_.refresh)
+      if (interval.count() > 0) refresh_timers_.emplace(kind, context_);
   }
 
-  ~Impl() override {
-    monitor_.reset();
+  ~Impl() {
     context_.stop();
     if (thread_.joinable()) thread_.join();
   }
 
-  base::Result<> start() {
-    MARGAY_TRY(monitor_, net::Monitor::start(*this, {.addresses = false, .routes = false}));
-    schedule_refresh();
+  void start() {
+    if (const auto lacks = missing(capabilities_); !lacks.empty())
+      spdlog::info("the {} data plane has no {}", capabilities_.name, fmt::join(lacks, ", no "));
+    std::promise<void> tried;
+    asio::post(context_, [this, &tried] {
+      apply();
+      tried.set_value();
+    });
+    for (auto& [kind, timer] : refresh_timers_) schedule_refresh(kind, timer);
     schedule_heartbeat();
     thread_ = std::thread([this] { context_.run(); });
-    return {};
+    tried.get_future().wait();
   }
 
   void deliver(std::vector<policy::Delta> deltas) {
     asio::post(context_, [this, deltas = std::move(deltas)] {
-      for (const auto& delta : deltas) {
-        in_sync_ = in_sync_ || std::holds_alternative<policy::InSync>(delta);
-        data_plane_->on_delta(delta);
+      for (const auto& delta : deltas) give(delta);
+      request_apply();
+    });
+  }
+
+  void on_interfaces(const std::vector<Interface>& all) {
+    asio::post(context_, [this, all] {
+      std::set<std::string> gone = std::exchange(interfaces_, {});
+      for (const auto& interface : all) {
+        interfaces_.insert(interface.name);
+        gone.erase(interface.name);
+        data_plane_->on_interface(interface);
       }
+      for (const auto& name : gone) data_plane_->on_interface_removed(name);
+      data_plane_->resync(StateKind::routes);
+      request_apply();
+    });
+  }
+
+  void on_interface(const Interface& interface) {
+    asio::post(context_, [this, interface] {
+      interfaces_.insert(interface.name);
+      data_plane_->on_interface(interface);
+      request_apply();
+    });
+  }
+
+  void on_interface_removed(const std::string& name) {
+    asio::post(context_, [this, name] {
+      interfaces_.erase(name);
+      data_plane_->on_interface_removed(name);
       request_apply();
     });
   }
 
  private:
-  void on_events(std::span<const net::MonitorEvent> events) override {
-    std::vector<net::LinkEvent> links;
-    for (const auto& event : events)
-      if (const auto* link = std::get_if<net::LinkEvent>(&event)) links.push_back(*link);
-    const bool missed = std::ranges::any_of(
-        events, [](const auto& event) { return std::holds_alternative<net::Resync>(event); });
-    if (links.empty() && !missed) return;
-    asio::post(context_, [this, links = std::move(links), missed] {
-      if (missed) data_plane_->resync();
-      for (const auto& event : links)
-        data_plane_->on_interface_change(event.link.name, event.link.up && !event.removed);
-      request_apply();
-    });
+  void give(const policy::Delta& delta) {
+    in_sync_ = in_sync_ || std::holds_alternative<policy::InSync>(delta);
+    for (const auto& gap : dataplane::gaps(capabilities_, delta)) {
+      const std::string message = gap.message(capabilities_);
+      if (said_.size() == k_most_said) said_.clear();
+      if (said_.insert(message).second) spdlog::warn("{}", message);
+    }
+    if (dataplane::accepts(capabilities_, delta)) return data_plane_->on_delta(delta);
+    report_refused(delta);
+  }
+
+  void report_refused(const policy::Delta& delta) {
+    using dataplane::EndpointState;
+    if (const auto* update = std::get_if<policy::HostEndpointUpdate>(&delta))
+      reports_.on_endpoint_status({update->endpoint.endpoint.key,
+                                   {{EndpointState::error, "not enforced by this data plane"}}});
+    if (const auto* gone = std::get_if<policy::HostEndpointRemove>(&delta))
+      reports_.on_endpoint_status({gone->key, std::nullopt});
   }
 
   // One apply() for everything that has arrived by the time it runs.
@@ -79,40 +130,47 @@ class Enforcer::Impl : net::Monitor::Listener {
 
   void apply() {
     apply_requested_ = false;
-    if (!in_sync_) return;
     retry_.cancel();
     const auto started = std::chrono::steady_clock::now();
-    const auto result = data_plane_->apply();
+    const auto report = data_plane_->apply();
     metrics_.data_plane_apply_seconds.Observe(
         std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count());
-    if (result) {
-      if (!last_error_.empty()) spdlog::info("the data plane is as desired again");
-      last_error_.clear();
-      backoff_.reset();
-      health_.report(k_health_part, true);
-      return;
-    }
+    for (const auto& endpoint : report.endpoints) reports_.on_endpoint_status(endpoint);
+    if (in_sync_ && !std::exchange(all_reported_, true) && options_.on_all_reported)
+      options_.on_all_reported();
+    report.outcome ? note_success() : note_failure(report.outcome.error());
+    report_health();
+  }
+
+  void note_success() {
+    if (!last_error_.empty()) spdlog::info("the data plane is as desired again");
+    last_error_.clear();
+    backoff_.reset();
+    if (closed_start_) return;
+    closed_start_ = true;
+    if (options_.on_closed_start) options_.on_closed_start();
+  }
+
+  void note_failure(const base::Error& error) {
     metrics_.data_plane_failures.Increment();
-    if (result.error().message != last_error_) {
+    if (error.message != last_error_) {
       metrics_.log_errors.Increment();
-      spdlog::error("program the data plane: {}; trying again", result.error().message);
+      spdlog::error("program the data plane: {}; trying again", error.message);
     }
-    last_error_ = result.error().message;
-    health_.report(k_health_part, false, last_error_);
+    last_error_ = error.message;
     retry_.expires_after(backoff_.next());
-    retry_.async_wait([this](const boost::system::error_code& error) {
-      if (!error) request_apply();
+    retry_.async_wait([this](const boost::system::error_code& cancelled) {
+      if (!cancelled) request_apply();
     });
   }
 
-  void schedule_refresh() {
-    if (refresh_.count() == 0) return;
-    refresh_timer_.expires_after(refresh_);
-    refresh_timer_.async_wait([this](const boost::system::error_code& error) {
+  void schedule_refresh(StateKind kind, asio::steady_timer& timer) {
+    timer.expires_after(options_.refresh.at(kind));
+    timer.async_wait([this, kind, &timer](const boost::system::error_code& error) {
       if (error) return;
-      data_plane_->resync();
+      data_plane_->resync(kind);
       request_apply();
-      schedule_refresh();
+      schedule_refresh(kind, timer);
     });
   }
 
@@ -120,35 +178,50 @@ class Enforcer::Impl : net::Monitor::Listener {
     heartbeat_.expires_after(k_heartbeat);
     heartbeat_.async_wait([this](const boost::system::error_code& error) {
       if (error) return;
-      const bool ready = in_sync_ && last_error_.empty();
-      health_.report(k_health_part, ready, in_sync_ ? last_error_ : "waiting for the first state");
+      report_health();
       schedule_heartbeat();
     });
   }
 
+  void report_health() {
+    const bool ready = in_sync_ && last_error_.empty();
+    const bool waiting = !in_sync_ && last_error_.empty();
+    health_.report(k_health_part, ready, waiting ? "waiting for the first state" : last_error_);
+  }
+
   std::unique_ptr<dataplane::DataPlane> data_plane_;
-  const std::chrono::milliseconds refresh_;
+  const dataplane::Capabilities capabilities_;
+  const Options options_;
+  dataplane::Upcalls& reports_;
   Health& health_;
   AgentMetrics& metrics_;
 
   asio::io_context context_{1};
+  asio::executor_work_guard<asio::io_context::executor_type> work_{context_.get_executor()};
   asio::steady_timer retry_{context_};
-  asio::steady_timer refresh_timer_{context_};
   asio::steady_timer heartbeat_{context_};
+  std::map<StateKind, asio::steady_timer> refresh_timers_;
   base::Backoff backoff_{{.initial = 100ms, .max = 10s}};
+  std::set<std::string> interfaces_;  // names the data plane knows
+  std::set<std::string> said_;        // gaps already logged
+  bool closed_start_ = false;
+  bool all_reported_ = false;
   bool in_sync_ = false;
   bool apply_requested_ = false;
   std::string last_error_;
-  std::unique_ptr<net::Monitor> monitor_;
   std::thread thread_;
 };
 
-Enforcer::Enforcer(std::unique_ptr<dataplane::DataPlane> data_plane,
-                   std::chrono::milliseconds refresh, Health& health, AgentMetrics& metrics)
-    : impl_(std::make_unique<Impl>(std::move(data_plane), refresh, health, metrics)) {}
+Enforcer::Enforcer(std::unique_ptr<dataplane::DataPlane> data_plane, Options options,
+                   dataplane::Upcalls& reports, Health& health, AgentMetrics& metrics)
+    : impl_(std::make_unique<Impl>(std::move(data_plane), std::move(options), reports, health,
+                                   metrics)) {}
 Enforcer::~Enforcer() = default;
 
-base::Result<> Enforcer::start() { return impl_->start(); }
+void Enforcer::start() { impl_->start(); }
 void Enforcer::deliver(std::vector<policy::Delta> deltas) { impl_->deliver(std::move(deltas)); }
+void Enforcer::on_interfaces(const std::vector<Interface>& all) { impl_->on_interfaces(all); }
+void Enforcer::on_interface(const Interface& interface) { impl_->on_interface(interface); }
+void Enforcer::on_interface_removed(const std::string& name) { impl_->on_interface_removed(name); }
 
 }  // namespace margay::node

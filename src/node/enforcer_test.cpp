@@ -1,106 +1,178 @@
 #include "node/enforcer.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
-#include <condition_variable>
-#include <mutex>
+#include <thread>
+
+#include "dataplane/testing/fake_interface_source.h"
+#include "dataplane/testing/recording_dataplane.h"
+#include "node/data_plane_reports.h"
 
 namespace margay::node {
 namespace {
 
 using namespace std::chrono_literals;
+using dataplane::EndpointState;
+using dataplane::StateKind;
+using dataplane::testing::FakeInterfaceSource;
+using dataplane::testing::Recorded;
+using dataplane::testing::RecordingDataPlane;
+using testing::HasSubstr;
 
-// What the data plane was asked for, shared with the test's thread.
-struct Recorded {
-  std::mutex mutex;
-  std::condition_variable changed;
-  int deltas = 0;
-  int applies = 0;
-  int resyncs = 0;
-  int failures_to_come = 0;
+policy::WorkloadKey key_of(const std::string& pod) {
+  return {"node-a", "k8s", "ns/" + pod, "eth0"};
+}
 
-  template <typename Condition>
-  bool eventually(Condition condition) {
-    std::unique_lock lock(mutex);
-    return changed.wait_for(lock, 20s, condition);
-  }
-};
+policy::Delta workload(const std::string& pod, const std::string& interface_name) {
+  return policy::WorkloadUpdate{
+      {.endpoint = {.key = key_of(pod), .interface_name = interface_name}}};
+}
+policy::Delta host_endpoint() {
+  return policy::HostEndpointUpdate{
+      {.endpoint = {.key = {"node-a", "uplink"}, .interface_name = "eth0"}}};
+}
 
-class RecordingDataPlane final : public dataplane::DataPlane {
- public:
-  explicit RecordingDataPlane(Recorded& recorded) : recorded_(recorded) {}
-
-  dataplane::Capabilities capabilities() const override { return {.name = "recording"}; }
-  void on_delta(const policy::Delta&) override {
-    count([&] { ++recorded_.deltas; });
+template <typename Condition>
+bool soon(Condition condition) {
+  const auto deadline = std::chrono::steady_clock::now() + 20s;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(1ms);
   }
-  void on_interface_change(const std::string&, bool) override {}
-  base::Result<> apply() override {
-    base::Result<> result;
-    count([&] {
-      ++recorded_.applies;
-      if (recorded_.failures_to_come > 0) {
-        --recorded_.failures_to_come;
-        result = base::fail(base::ErrorCode::unavailable, "the kernel is busy");
-      }
-    });
-    return result;
-  }
-  void resync() override {
-    count([&] { ++recorded_.resyncs; });
-  }
-  base::Result<> clean_up() override { return {}; }
-
- private:
-  template <typename Change>
-  void count(Change change) {
-    const std::scoped_lock lock(recorded_.mutex);
-    change();
-    recorded_.changed.notify_all();
-  }
-  Recorded& recorded_;
-};
+  return true;
+}
 
 struct EnforcerTest : testing::Test {
   base::SystemClock clock;
   Health health{clock};
   AgentMetrics metrics{"node-a"};
+  DataPlaneReports reports{{}, metrics};
   Recorded recorded;
 
-  std::unique_ptr<Enforcer> start(std::chrono::milliseconds refresh = 0ms) {
-    auto enforcer = std::make_unique<Enforcer>(std::make_unique<RecordingDataPlane>(recorded),
-                                               refresh, health, metrics);
-    EXPECT_TRUE(enforcer->start());
+  std::unique_ptr<Enforcer> start(Enforcer::Options options = {}) {
+    auto enforcer =
+        std::make_unique<Enforcer>(std::make_unique<RecordingDataPlane>(recorded, reports),
+                                   std::move(options), reports, health, metrics);
+    enforcer->start();
     return enforcer;
   }
+  double endpoints(EndpointState state) { return metrics.data_plane_endpoints.at(state)->Value(); }
 };
 
-TEST_F(EnforcerTest, ProgramsNothingBeforeTheFirstCompleteState) {
+TEST_F(EnforcerTest, LaysTheClosedStartBeforeAnythingIsDelivered) {
+  bool laid = false;
+  const auto enforcer = start({.on_closed_start = [&] { laid = true; }});
+  EXPECT_TRUE(laid) << "start() returns after it";
+  EXPECT_TRUE(recorded.read([&] { return recorded.closed_start; }));
+  EXPECT_FALSE(health.ready().good) << "nobody's policy is known yet";
+}
+
+TEST_F(EnforcerTest, TriesTheClosedStartUntilItIsLaid) {
+  recorded.failures_to_come = 3;
+  std::atomic<int> laid = 0;
+  const auto enforcer = start({.on_closed_start = [&] { ++laid; }});
+  EXPECT_EQ(laid, 0) << "start() waits for one attempt, not for success";
+  EXPECT_THAT(health.ready().text, HasSubstr("the kernel is busy"));
+  ASSERT_TRUE(recorded.eventually([&] { return recorded.applies >= 4; }));
+  enforcer->deliver({policy::InSync{}});
+  ASSERT_TRUE(recorded.eventually([&] { return recorded.programmed.in_sync; }));
+  EXPECT_EQ(laid, 1);
+}
+
+TEST_F(EnforcerTest, ProgramsAllThatWasDeliveredTogetherAtOnce) {
   const auto enforcer = start();
-  enforcer->deliver({policy::ProfileRemove{"p"}});
-  ASSERT_TRUE(recorded.eventually([&] { return recorded.deltas == 1; }));
-  EXPECT_FALSE(health.ready().good);
-  enforcer->deliver({policy::ProfileRemove{"q"}, policy::InSync{}});
-  ASSERT_TRUE(recorded.eventually([&] { return recorded.applies >= 1; }));
-  EXPECT_EQ(recorded.deltas, 3) << "applied only after everything was delivered";
+  ASSERT_EQ(recorded.applies, 1);
+  enforcer->deliver({workload("web", "cali1"), workload("db", "cali2"), policy::InSync{}});
+  ASSERT_TRUE(recorded.eventually([&] { return recorded.applies >= 2; }));
+  EXPECT_EQ(recorded.read([&] { return recorded.programmed.workloads.size(); }), 2U);
 }
 
 TEST_F(EnforcerTest, TriesAgainWhatFailed) {
-  recorded.failures_to_come = 3;
   const auto enforcer = start();
+  recorded.read([&] { return recorded.failures_to_come = 3; });
   enforcer->deliver({policy::InSync{}});
-  ASSERT_TRUE(recorded.eventually([&] { return recorded.applies >= 4; }));
+  ASSERT_TRUE(recorded.eventually([&] { return recorded.applies >= 5; }));
   EXPECT_EQ(metrics.data_plane_failures.Value(), 3);
   enforcer->deliver({});
-  ASSERT_TRUE(recorded.eventually([&] { return recorded.applies >= 5; }));
+  ASSERT_TRUE(recorded.eventually([&] { return recorded.applies >= 6; }));
   EXPECT_TRUE(health.ready().good);
 }
 
-TEST_F(EnforcerTest, LooksOverWhatIsProgrammedAtIntervals) {
-  const auto enforcer = start(20ms);
+TEST_F(EnforcerTest, ReadsBackEachKindAtItsOwnInterval) {
+  const auto enforcer = start(
+      {.refresh = {{StateKind::rules, 20ms}, {StateKind::routes, 0ms}, {StateKind::sets, 1h}}});
   enforcer->deliver({policy::InSync{}});
-  EXPECT_TRUE(recorded.eventually([&] { return recorded.resyncs >= 4 && recorded.applies >= 4; }));
+  ASSERT_TRUE(recorded.eventually([&] { return recorded.resyncs[StateKind::rules] >= 4; }));
+  EXPECT_EQ(recorded.read([&] { return recorded.resyncs[StateKind::sets]; }), 0);
+  EXPECT_EQ(recorded.read([&] { return recorded.resyncs[StateKind::routes]; }), 0) << "0: never";
+}
+
+TEST_F(EnforcerTest, SaysOnceThatTheFirstCompleteStateHasBeenReported) {
+  std::atomic<int> said = 0;
+  const auto enforcer = start({.on_all_reported = [&] { ++said; }});
+  EXPECT_EQ(said, 0);
+  enforcer->deliver({workload("web", "cali1"), policy::InSync{}});
+  ASSERT_TRUE(soon([&] { return said == 1; }));
+  enforcer->deliver({workload("db", "cali2")});
+  ASSERT_TRUE(recorded.eventually([&] { return recorded.programmed.workloads.size() == 2; }));
+  EXPECT_EQ(said, 1);
+}
+
+TEST_F(EnforcerTest, TellsHowItStandsWithEachEndpoint) {
+  recorded.refused[key_of("bad")] = "iptables-restore: line 7 failed";
+  FakeInterfaceSource interfaces({{.name = "cali1", .up = true}, {.name = "cali3", .up = false}});
+  const auto enforcer = start();
+  ASSERT_TRUE(interfaces.start(*enforcer));
+  enforcer->deliver({workload("web", "cali1"), workload("late", "cali2"), workload("off", "cali3"),
+                     workload("bad", "cali4"), policy::InSync{}});
+  const auto counts = [&] {
+    return std::array{endpoints(EndpointState::up), endpoints(EndpointState::down),
+                      endpoints(EndpointState::error)};
+  };
+  EXPECT_TRUE(soon([&] { return counts() == std::array{1.0, 2.0, 1.0}; }));
+
+  interfaces.listener().on_interface({.name = "cali2", .up = true});
+  interfaces.listener().on_interface_removed("cali1");
+  recorded.read([&] { return recorded.refused.clear(), 0; });
+  enforcer->deliver({policy::WorkloadRemove{key_of("off")}});
+  EXPECT_TRUE(soon([&] { return counts() == std::array{1.0, 2.0, 0.0}; }));
+}
+
+TEST_F(EnforcerTest, ForwardsWhatTheDataPlaneTellsByItself) {
+  const auto enforcer = start();
+  auto& upcalls = *recorded.upcalls;
+  upcalls.on_endpoint_status({key_of("web"), {{EndpointState::error, "the device is gone"}}});
+  EXPECT_EQ(endpoints(EndpointState::error), 1);
+  upcalls.on_flows(std::array{dataplane::FlowRecord{.packets = 3},
+                              dataplane::FlowRecord{.action = policy::Action::deny, .packets = 4}});
+  EXPECT_EQ(metrics.flow_packets_allowed.Value(), 3);
+  EXPECT_EQ(metrics.flow_packets_denied.Value(), 4);
+}
+
+TEST_F(EnforcerTest, GivesADataPlaneNothingThatItCannotDo) {
+  recorded.capabilities.host_endpoints = false;
+  const auto enforcer = start();
+  enforcer->deliver({host_endpoint(), policy::InSync{}});
+  ASSERT_TRUE(recorded.eventually([&] { return recorded.programmed.in_sync; }));
+  EXPECT_TRUE(recorded.read([&] { return recorded.programmed.host_endpoints.empty(); }));
+  EXPECT_EQ(endpoints(EndpointState::error), 1) << "that endpoint is not enforced";
+  enforcer->deliver({policy::HostEndpointRemove{{"node-a", "uplink"}}});
+  EXPECT_TRUE(soon([&] { return endpoints(EndpointState::error) == 0; }));
+}
+
+TEST_F(EnforcerTest, AListOfAllInterfacesReplacesWhatWasKnown) {
+  FakeInterfaceSource interfaces({{.name = "cali1", .up = true}, {.name = "cali2", .up = true}});
+  const auto enforcer = start();
+  ASSERT_TRUE(interfaces.start(*enforcer));
+  ASSERT_TRUE(recorded.eventually([&] { return recorded.interfaces.size() == 2; }));
+  interfaces.listener().on_interfaces({{.name = "cali2", .up = false}});
+  ASSERT_TRUE(recorded.eventually([&] { return recorded.interfaces.size() == 1; }));
+  EXPECT_FALSE(recorded.read([&] { return recorded.interfaces.at("cali2").up; }));
+  EXPECT_TRUE(recorded.eventually([&] { return recorded.resyncs[StateKind::routes] >= 2; }))
+      << "routes may have gone unseen";
 }
 
 }  // namespace

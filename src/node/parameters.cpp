@@ -1,6 +1,7 @@
 #include "node/parameters.h"
 
 #include <fmt/format.h>
+#include <re2/re2.h>
 
 #include <algorithm>
 #include <bit>
@@ -32,13 +33,22 @@ std::string_view trim(std::string_view text) {
 
 // ---- one parser for each type of value ------------------------------------------------------
 
-using Parser = std::function<Result<>(std::string_view text, Parameters& into)>;
+struct Parser {
+  std::function<Result<>(std::string_view text, Parameters& into)> parse;
+  // Sets the zero value of its type, which "none" means; empty: there is no such value.
+  std::function<void(Parameters& into)> set_zero;
+};
 
 template <typename T>
 using Member = T Parameters::*;
 
+template <typename T, typename Parse>
+Parser parser(Member<T> member, Parse parse) {
+  return {std::move(parse), [member](Parameters& into) { into.*member = T{}; }};
+}
+
 Parser boolean(Member<bool> member) {
-  return [member](std::string_view text, Parameters& into) -> Result<> {
+  return parser(member, [member](std::string_view text, Parameters& into) -> Result<> {
     static const std::set<std::string, std::less<>> k_true{"true", "1", "yes", "y", "t"};
     static const std::set<std::string, std::less<>> k_false{"false", "0", "no", "n", "f"};
     const std::string value = lower(text);
@@ -46,7 +56,7 @@ Parser boolean(Member<bool> member) {
       return fail(ErrorCode::invalid, "must be true or false");
     into.*member = k_true.contains(value);
     return {};
-  };
+  });
 }
 
 Result<int64_t> to_integer(std::string_view text, int64_t least, int64_t most) {
@@ -68,24 +78,38 @@ Result<int64_t> to_integer(std::string_view text, int64_t least, int64_t most) {
 
 template <typename T>
 Parser integer(Member<T> member, int64_t least, int64_t most) {
-  return [=](std::string_view text, Parameters& into) -> Result<> {
+  Parser made = parser(member, [=](std::string_view text, Parameters& into) -> Result<> {
     MARGAY_TRY(const int64_t value, to_integer(text, least, most));
     into.*member = static_cast<T>(value);
     return {};
-  };
+  });
+  if (least > 0) made.set_zero = {};
+  return made;
 }
 
 Parser text(Member<std::string> member) {
-  return [member](std::string_view value, Parameters& into) -> Result<> {
+  return parser(member, [member](std::string_view value, Parameters& into) -> Result<> {
     into.*member = value;
     return {};
-  };
+  });
+}
+
+// In Go's syntax.
+Parser regular_expression(Member<std::string> member) {
+  return parser(member, [member](std::string_view value, Parameters& into) -> Result<> {
+    const RE2 pattern(value, RE2::Quiet);
+    if (!pattern.ok())
+      return fail(ErrorCode::invalid, "must be a regular expression: " + pattern.error());
+    into.*member = value;
+    return {};
+  });
 }
 
 // Compared without letter case, stored as listed.
 template <typename T>
 Parser one_of(Member<T> member, std::vector<std::pair<std::string, T>> choices) {
-  return
+  return parser(
+      member,
       [member, choices = std::move(choices)](std::string_view value, Parameters& into) -> Result<> {
         std::string names;
         for (const auto& [name, meaning] : choices) {
@@ -96,7 +120,7 @@ Parser one_of(Member<T> member, std::vector<std::pair<std::string, T>> choices) 
           names += (names.empty() ? "" : ", ") + name;
         }
         return fail(ErrorCode::invalid, "must be one of " + names);
-      };
+      });
 }
 
 Parser one_of(Member<std::string> member, const std::vector<std::string>& names) {
@@ -132,10 +156,10 @@ Result<std::chrono::milliseconds> to_duration(std::string_view text) {
 }
 
 Parser duration(Member<std::chrono::milliseconds> member) {
-  return [member](std::string_view value, Parameters& into) -> Result<> {
+  return parser(member, [member](std::string_view value, Parameters& into) -> Result<> {
     MARGAY_TRY(into.*member, to_duration(value));
     return {};
-  };
+  });
 }
 
 Result<> parse_interface_prefixes(std::string_view value, Parameters& into) {
@@ -196,14 +220,18 @@ Result<> parse_nat_address(std::string_view value, Parameters& into) {
 
 struct Parameter {
   std::string name;
-  Parser parse;
+  Parser parser;
   bool guess_is_dangerous = false;
+  bool non_zero = false;
 };
+
+constexpr bool k_dangerous = true;
+constexpr bool k_non_zero = true;
 
 std::vector<Parameter> parameters() {
   using P = Parameters;
   return {
-      {"FelixHostname", text(&P::hostname)},
+      {"FelixHostname", text(&P::hostname), !k_dangerous, k_non_zero},
       {"LogSeverityScreen",
        one_of(&P::log_severity_screen, {"DEBUG", "INFO", "WARNING", "ERROR", "FATAL"})},
       {"HealthEnabled", boolean(&P::health_enabled)},
@@ -213,19 +241,21 @@ std::vector<Parameter> parameters() {
       {"PrometheusMetricsHost", text(&P::metrics_host)},
       {"PrometheusMetricsPort", integer(&P::metrics_port, 0, 65535)},
       {"Ipv6Support", boolean(&P::ipv6_support)},
-      {"InterfacePrefix", parse_interface_prefixes, true},
+      {"InterfacePrefix", parser(&P::interface_prefixes, parse_interface_prefixes), k_dangerous,
+       k_non_zero},
       {"IptablesBackend", one_of(&P::iptables_backend, {"auto", "nft", "legacy"})},
-      {"IptablesMarkMask", parse_mark_mask, true},
+      {"IptablesMarkMask", parser(&P::iptables_mark_mask, parse_mark_mask), k_dangerous,
+       k_non_zero},
       {"IptablesFilterAllowAction",
        one_of<AllowAction>(&P::filter_allow_action, {{"ACCEPT", AllowAction::accept},
                                                      {"RETURN", AllowAction::return_to_host}}),
-       true},
+       k_dangerous, k_non_zero},
       {"DefaultEndpointToHostAction",
        one_of<EndpointToHostAction>(&P::endpoint_to_host_action,
                                     {{"DROP", EndpointToHostAction::drop},
                                      {"RETURN", EndpointToHostAction::return_to_host},
                                      {"ACCEPT", EndpointToHostAction::accept}}),
-       true},
+       k_dangerous, k_non_zero},
       {"LogPrefix", text(&P::log_prefix)},
       {"DisableConntrackInvalidCheck", boolean(&P::disable_conntrack_invalid_check)},
       {"AllowVXLANPacketsFromWorkloads", boolean(&P::allow_vxlan_from_workloads)},
@@ -234,13 +264,15 @@ std::vector<Parameter> parameters() {
       {"VXLANPort", integer(&P::vxlan_port, 1, 65535)},
       {"VXLANVNI", integer(&P::vxlan_vni, 0, 0xffffff)},
       {"VXLANMTU", integer(&P::vxlan_mtu, 0, 65535)},
-      {"NATPortRange", parse_nat_port_range},
-      {"NATOutgoingAddress", parse_nat_address},
+      {"MTUIfacePattern", regular_expression(&P::mtu_interface_pattern)},
+      {"NATPortRange", parser(&P::nat_port_range, parse_nat_port_range)},
+      {"NATOutgoingAddress", parser(&P::nat_outgoing_address, parse_nat_address)},
       {"IptablesNATOutgoingInterfaceFilter", text(&P::nat_outgoing_interface_filter)},
-      {"DeviceRouteProtocol", parse_route_protocol},
+      {"DeviceRouteProtocol", parser(&P::device_route_protocol, parse_route_protocol)},
       {"IptablesRefreshInterval", duration(&P::iptables_refresh_interval)},
       {"RouteRefreshInterval", duration(&P::route_refresh_interval)},
       {"IpsetsRefreshInterval", duration(&P::ipsets_refresh_interval)},
+      {"EndpointReportingEnabled", boolean(&P::endpoint_reporting_enabled)},
   };
 }
 
@@ -278,6 +310,19 @@ base::Result<Settings> settings_from_file(const std::string& path) {
   return settings;
 }
 
+namespace {
+
+// "none" is the zero value of the parameter's type.
+Result<> set_to(const Parameter& parameter, std::string_view value, Parameters& into) {
+  if (lower(value) != "none") return parameter.parser.parse(value, into);
+  if (parameter.non_zero || !parameter.parser.set_zero)
+    return fail(ErrorCode::invalid, "must not be none");
+  parameter.parser.set_zero(into);
+  return {};
+}
+
+}  // namespace
+
 base::Result<Resolved> resolve(const std::vector<Settings>& sources) {
   const std::vector<Parameter> table = parameters();
   Resolved resolved;
@@ -290,14 +335,15 @@ base::Result<Resolved> resolve(const std::vector<Settings>& sources) {
         resolved.warnings.push_back(name + ": this setting has no effect in this version");
         continue;
       }
-      // "none" and nothing at all mean the default, as if it were not set anywhere weaker either.
-      if (!decided.insert(parameter->name).second || value.empty() || lower(value) == "none")
-        continue;
-      const auto parsed = parameter->parse(trim(value), resolved.parameters);
-      if (parsed) continue;
+      // Nothing at all means the default, as if it were not set anywhere weaker either.
+      if (!decided.insert(parameter->name).second || value.empty()) continue;
+      const auto set = set_to(*parameter, trim(value), resolved.parameters);
+      if (set) continue;
       const std::string problem =
-          fmt::format("{}: \"{}\": {}", parameter->name, value, parsed.error().message);
-      if (parameter->guess_is_dangerous) return fail(ErrorCode::invalid, problem);
+          fmt::format("{}: \"{}\": {}", parameter->name, value, set.error().message);
+      const bool none = lower(trim(value)) == "none";
+      if (parameter->guess_is_dangerous || (none && parameter->non_zero))
+        return fail(ErrorCode::invalid, problem);
       resolved.warnings.push_back(problem + "; using the default");
     }
   }

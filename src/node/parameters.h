@@ -5,8 +5,10 @@
 // wins: environment (FELIX_<NAME>), configuration file, the FelixConfiguration of this node
 // (node.<name>), the global one (default).
 //
-// A value that does not parse falls back to the parameter's default, with a warning; for the
-// parameters where a wrong guess would be dangerous it is an error that ends the agent.
+// The value "none" is the zero value of the parameter's type (no text, 0, false, no address); for
+// those that must not be zero it is an error. A value that does not parse falls back to the
+// parameter's default, with a warning; for the parameters where a wrong guess would be dangerous it
+// is an error that ends the agent.
 
 #include <chrono>
 #include <cstdint>
@@ -55,6 +57,8 @@ struct Parameters {
   uint16_t vxlan_port = 4789;
   uint32_t vxlan_vni = 4096;
   uint32_t vxlan_mtu = 0;  // 0: the uplink's less the overhead
+  // The uplinks, by name (node/mtu.h).
+  std::string mtu_interface_pattern = "^((en|wl|ww|sl|ib)[opsx].*|(eth|wlan|wwan).*)";
 
   std::optional<PortSpan> nat_port_range;
   std::optional<base::IPAddress> nat_outgoing_address;
@@ -67,6 +71,8 @@ struct Parameters {
   std::chrono::milliseconds iptables_refresh_interval{std::chrono::seconds(90)};
   std::chrono::milliseconds route_refresh_interval{std::chrono::seconds(90)};
   std::chrono::milliseconds ipsets_refresh_interval{std::chrono::seconds(10)};
+
+  bool endpoint_reporting_enabled = false;
 
   bool operator==(const Parameters&) const = default;
 };

@@ -57,6 +57,7 @@ TEST(Parameters, ABadValueFallsBackWithAWarningThatNamesIt) {
                                             {"VXLANPort", "70000"},
                                             {"RouteRefreshInterval", "soon"},
                                             {"NATPortRange", "9:1"},
+                                            {"MTUIfacePattern", "eth("},
                                             {"IptablesBackend", "ebpf"}}) {
     const auto resolved = resolve({{{name, value}}});
     ASSERT_TRUE(resolved) << name;
@@ -80,10 +81,48 @@ TEST(Parameters, AnUnknownNameIsSaidAloud) {
   EXPECT_EQ(resolved->warnings.size(), 1U);
 }
 
-TEST(Parameters, NoneMeansTheDefaultWhateverWeakerSourcesSay) {
-  const auto resolved = resolve({{{"VXLANPort", "none"}}, {{"VXLANPort", "9"}}});
+TEST(Parameters, NoneIsTheZeroValueWhateverWeakerSourcesSay) {
+  const auto resolved = resolve({{{"LogPrefix", "none"},
+                                  {"NATPortRange", "None"},
+                                  {"NATOutgoingAddress", " none "},
+                                  {"RouteRefreshInterval", "none"},
+                                  {"Ipv6Support", "NONE"},
+                                  {"VXLANVNI", "none"},
+                                  {"IptablesNATOutgoingInterfaceFilter", "none"},
+                                  {"IptablesBackend", "none"}},
+                                 {{"LogPrefix", "weaker"},
+                                  {"NATPortRange", "1:2"},
+                                  {"IptablesNATOutgoingInterfaceFilter", "eth0"}}});
   ASSERT_TRUE(resolved);
-  EXPECT_EQ(resolved->parameters.vxlan_port, 4789);
+  const Parameters& got = resolved->parameters;
+  EXPECT_EQ(got.log_prefix, "");
+  EXPECT_EQ(got.nat_port_range, std::nullopt);
+  EXPECT_EQ(got.nat_outgoing_address, std::nullopt);
+  EXPECT_EQ(got.route_refresh_interval, 0s);
+  EXPECT_FALSE(got.ipv6_support);
+  EXPECT_EQ(got.vxlan_vni, 0U);
+  EXPECT_EQ(got.nat_outgoing_interface_filter, "");
+  EXPECT_EQ(got.iptables_backend, "");
+  EXPECT_TRUE(resolved->warnings.empty());
+}
+
+TEST(Parameters, NoneIsRefusedWhereZeroIsNoValue) {
+  for (const char* name : {"InterfacePrefix", "IptablesMarkMask", "DefaultEndpointToHostAction",
+                           "IptablesFilterAllowAction", "FelixHostname"}) {
+    const auto resolved = resolve({{{name, "none"}}});
+    ASSERT_FALSE(resolved) << name;
+    EXPECT_EQ(resolved.error().message, std::string(name) + ": \"none\": must not be none");
+  }
+  const auto port = resolve({{{"VXLANPort", "none"}}, {{"VXLANPort", "9"}}});
+  ASSERT_TRUE(port) << "as every bad value of it";
+  EXPECT_EQ(port->parameters.vxlan_port, 4789);
+  EXPECT_EQ(port->warnings.size(), 1U);
+}
+
+TEST(Parameters, AnEmptyValueMeansTheDefault) {
+  const auto resolved = resolve({{{"LogPrefix", ""}}, {{"LogPrefix", "weaker"}}});
+  ASSERT_TRUE(resolved);
+  EXPECT_EQ(resolved->parameters.log_prefix, Parameters{}.log_prefix);
 }
 
 TEST(Settings, ComeFromTheEnvironmentAndFromAFile) {

@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 #include <openssl/rand.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <map>
-#include <regex>
 #include <span>
 
 #include "api/calico.h"
@@ -96,6 +96,10 @@ Result<> read_encapsulation(const Environment& from, std::string_view name, std:
 
 // Creates, unless somebody has.
 Result<> ensure(store::Store& store, const store::Key& key, const json::object& object) {
+  const auto present = store.get(key);
+  if (present) return {};
+  if (present.error().code != ErrorCode::not_found)
+    return fail(present.error().wrap("read " + key.resource + " " + key.name));
   const auto created = store.create(key, api::to_json(object));
   if (created) {
     spdlog::info("created {} {}", key.resource, key.name);
@@ -125,10 +129,6 @@ Result<std::optional<HostAddress>> own_address(const std::vector<HostAddress>& h
   return std::optional(wanted);
 }
 
-struct NodeAddresses {
-  std::optional<HostAddress> v4, v6;
-};
-
 // Sets what this node knows about itself and leaves every other field as it is.
 Result<> write_calico_node(store::Store& store, const std::string& name,
                            const NodeAddresses& addresses) {
@@ -149,13 +149,19 @@ Result<> ensure_kubernetes_node(store::Store& store, const std::string& name,
     if (*address)
       listed.push_back({{"type", "InternalIP"}, {"address", (*address)->address.to_string()}});
   listed.push_back({{"type", "Hostname"}, {"address", name}});
-  return ensure(store, {"nodes", "", name},
-                {{"apiVersion", "v1"},
-                 {"kind", "Node"},
-                 {"metadata",
-                  {{"name", name},
-                   {"labels", {{"kubernetes.io/hostname", name}, {"kubernetes.io/os", "linux"}}}}},
-                 {"status", {{"addresses", std::move(listed)}}}});
+  auto ensured =
+      ensure(store, {"nodes", "", name},
+             {{"apiVersion", "v1"},
+              {"kind", "Node"},
+              {"metadata",
+               {{"name", name},
+                {"labels", {{"kubernetes.io/hostname", name}, {"kubernetes.io/os", "linux"}}}}},
+              {"status", {{"addresses", std::move(listed)}}}});
+  // Where a kubelet registers Nodes, as under Calico's manifests, it may come after us.
+  if (!ensured && ensured.error().code == ErrorCode::forbidden)
+    return fail(ErrorCode::unavailable,
+                "node " + name + " is not registered yet, and may not be created here");
+  return ensured;
 }
 
 Result<std::string> random_hex(size_t bytes) {
@@ -269,14 +275,29 @@ Result<StartupOptions> StartupOptions::from_environment(std::string node,
   return options;
 }
 
-Result<> start_up(store::Store& store, const StartupOptions& options) {
-  MARGAY_TRY(const auto host, host_addresses());
+Result<std::string> node_name(const std::string& given, const std::string& felix_hostname) {
+  if (!given.empty()) return given;
+  if (!felix_hostname.empty()) return felix_hostname;
+  std::array<char, 256> host{};
+  if (gethostname(host.data(), host.size() - 1) != 0) return base::fail_errno("host name", errno);
+  std::string name(host.data());
+  std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::tolower(c); });
+  if (name.empty()) return fail(ErrorCode::invalid, "this host has no name: give one by --name");
+  return name;
+}
+
+Result<NodeAddresses> node_addresses(const StartupOptions& options,
+                                     const std::vector<HostAddress>& host) {
   NodeAddresses addresses;
   MARGAY_TRY(addresses.v4, own_address(host, IPFamily::v4, options.ip, options.ip_method));
   MARGAY_TRY(addresses.v6, own_address(host, IPFamily::v6, options.ip6, options.ip6_method));
   if (!addresses.v4 && !addresses.v6)
     return fail(ErrorCode::invalid, "IP and IP6 are both \"none\": this node has no address");
+  return addresses;
+}
 
+Result<> start_up(store::Store& store, const StartupOptions& options,
+                  const NodeAddresses& addresses) {
   MARGAY_CHECK(ensure_cluster(store, options));
   MARGAY_CHECK(write_calico_node(store, options.node, addresses));
   MARGAY_CHECK(ensure_kubernetes_node(store, options.node, addresses));

@@ -6,14 +6,17 @@
 //
 //   Node (projectcalico.org)  created, or its addresses brought up to date
 //   Node (v1)                 created when there is none: without a kubelet this agent is the one
-//   who knows IPPool                    default-ipv4-ippool, default-ipv6-ippool, when there is no
-//   pool at all ClusterInformation, FelixConfiguration  "default", when missing
+//                             who knows
+//   IPPool                    default-ipv4-ippool, default-ipv6-ippool, when there is no pool at
+//   all ClusterInformation, FelixConfiguration   "default", when missing
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/address.h"
 #include "base/result.h"
+#include "node/address_detection.h"
 #include "store/store.h"
 
 namespace margay::node {
@@ -45,7 +48,21 @@ struct StartupOptions {
                                                        const char* const* environment);
 };
 
-// Blocks while it writes. `unavailable` errors are worth another try, others need a person.
-base::Result<> start_up(store::Store& store, const StartupOptions& options);
+// What this node is called: `given` (--name, NODENAME), else `felix_hostname` (FelixHostname), else
+// the host's name; the latter in lower case, as Kubernetes names its nodes.
+base::Result<std::string> node_name(const std::string& given, const std::string& felix_hostname);
+
+// This node's addresses, by the options. None of a family that is switched off.
+struct NodeAddresses {
+  std::optional<HostAddress> v4, v6;
+};
+base::Result<NodeAddresses> node_addresses(const StartupOptions& options,
+                                           const std::vector<HostAddress>& host);
+
+// Blocks while it writes. `unavailable` errors are worth another try, others need a person. Reads
+// each object before it makes one, so that a node without the right to make what is there already
+// (Nodes, under Calico's manifests) starts all the same.
+base::Result<> start_up(store::Store& store, const StartupOptions& options,
+                        const NodeAddresses& addresses);
 
 }  // namespace margay::node

@@ -2,20 +2,13 @@
 
 #include <fmt/format.h>
 #include <openssl/sha.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <array>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <thread>
 #include <vector>
 
 #include "api/calico.h"
 #include "api/codec.h"
-#include "base/backoff.h"
 #include "ipam/ipam.h"
 #include "node/node_object.h"
 #include "selector/selector.h"
@@ -23,8 +16,6 @@
 namespace margay::node {
 namespace {
 
-using namespace std::chrono_literals;
-namespace asio = boost::asio;
 namespace json = boost::json;
 using base::IPAddress;
 using base::IPFamily;
@@ -116,48 +107,5 @@ Result<> ensure_tunnel_addresses(store::Store& store, const std::string& node) {
   }
   return {};
 }
-
-class TunnelAddressKeeper::Impl {
- public:
-  Impl(store::Store& store, std::string node)
-      : store_(store), node_(std::move(node)), thread_([this] { context_.run(); }) {}
-
-  ~Impl() {
-    context_.stop();
-    thread_.join();
-  }
-
-  void request() {
-    asio::post(context_, [this] {
-      retry_.cancel();
-      bring_up_to_date();
-    });
-  }
-
- private:
-  void bring_up_to_date() {
-    const auto done = ensure_tunnel_addresses(store_, node_);
-    if (done) return backoff_.reset();
-    spdlog::warn("tunnel address: {}; trying again", done.error().message);
-    retry_.expires_after(backoff_.next());
-    retry_.async_wait([this](const boost::system::error_code& error) {
-      if (!error) bring_up_to_date();
-    });
-  }
-
-  store::Store& store_;
-  const std::string node_;
-  base::Backoff backoff_{{.initial = 500ms, .max = 30s}};
-  asio::io_context context_{1};
-  asio::executor_work_guard<asio::io_context::executor_type> work_{context_.get_executor()};
-  asio::steady_timer retry_{context_};
-  std::thread thread_;
-};
-
-TunnelAddressKeeper::TunnelAddressKeeper(store::Store& store, std::string node)
-    : impl_(std::make_unique<Impl>(store, std::move(node))) {}
-TunnelAddressKeeper::~TunnelAddressKeeper() = default;
-
-void TunnelAddressKeeper::request() { impl_->request(); }
 
 }  // namespace margay::node

@@ -4,7 +4,6 @@
 // of it for the tunnel device and says so in its Node resource, with the device's hardware address,
 // so that other nodes can reach it. When no pool asks any more, it gives the address back.
 
-#include <memory>
 #include <string>
 
 #include "base/address.h"
@@ -20,21 +19,5 @@ base::Result<> ensure_tunnel_addresses(store::Store& store, const std::string& n
 // The hardware address of a node's tunnel device: locally administered, made from the node's name
 // so that it stays across restarts.
 std::string tunnel_mac(const std::string& node, base::IPFamily family);
-
-// Keeps it so: a thread that brings things up to date when asked, and tries again what failed.
-class TunnelAddressKeeper {
- public:
-  // `store` outlives this.
-  TunnelAddressKeeper(store::Store& store, std::string node);
-  // Waits for a call under way.
-  ~TunnelAddressKeeper();
-
-  // Any thread. The pools have changed.
-  void request();
-
- private:
-  class Impl;
-  std::unique_ptr<Impl> impl_;
-};
 
 }  // namespace margay::node

@@ -111,7 +111,7 @@ class ConnectivityTest : public KernelTest {
                                   .interface_name = "cali1"}},
              policy::InSync{}})
       (*plane)->on_delta(delta);
-    const auto applied = (*plane)->apply();
+    const auto applied = (*plane)->apply().outcome;
     ASSERT_TRUE(applied) << applied.error().message;
   }
 

@@ -133,13 +133,14 @@ class IdleTest : public KernelTest, public testing::WithParamInterface<PoolCase>
     int applies = 0;
     do {
       ++applies;
-      const auto applied = plane_->apply();
+      const auto applied = plane_->apply().outcome;
       EXPECT_TRUE(applied) << applied.error().message;
     } while (tell_of(events_.take().links) && applies < k_limit);
     return applies;
   }
   bool tell_of(const std::vector<net::Link>& links) {
-    for (const auto& link : links) plane_->on_interface_change(link.name, link.up);
+    for (const auto& link : links)
+      plane_->on_interface({.name = link.name, .index = link.index, .up = link.up});
     return !links.empty();
   }
 
@@ -165,8 +166,8 @@ TEST_P(IdleTest, WritesNothingWhenItReadsEverythingAgain) {
   apply_until_quiet();
   events_.take();
   written_.clear();
-  plane_->resync();
-  ASSERT_TRUE(plane_->apply());
+  for (const StateKind kind : k_state_kinds) plane_->resync(kind);
+  ASSERT_TRUE(plane_->apply().outcome);
   EXPECT_EQ(events_.take().all, 0U);
   EXPECT_THAT(written_, IsEmpty());
 }
@@ -179,7 +180,7 @@ TEST_P(IdleTest, WritesNothingAfterARestartOverItsOwnState) {
   plane_ = std::move(*IptablesDataPlane::create(
       {.node = "node"}, std::make_unique<RecordingCommands>(std::move(*commands), written_), true));
   for (const auto& delta : program()) plane_->on_delta(delta);
-  ASSERT_TRUE(plane_->apply());
+  ASSERT_TRUE(plane_->apply().outcome);
   EXPECT_EQ(events_.take().all, 0U);
   EXPECT_THAT(written_, IsEmpty());
 }

@@ -1,7 +1,6 @@
 #include "dataplane/iptables/iptables_dataplane.h"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <optional>
@@ -78,18 +77,34 @@ IptablesDataPlane::IptablesDataPlane(Config config, std::unique_ptr<Commands> co
 
 IptablesDataPlane::~IptablesDataPlane() = default;
 
-Capabilities IptablesDataPlane::capabilities() const { return {.name = "iptables"}; }
+Capabilities IptablesDataPlane::capabilities() const {
+  return {.name = "iptables", .ipv6 = config_.ipv6};
+}
 
 void IptablesDataPlane::on_delta(const policy::Delta& delta) {
   if (std::holds_alternative<policy::InSync>(delta)) in_sync_ = true;
-  if (const auto* host = std::get_if<policy::HostEndpointUpdate>(&delta))
-    spdlog::warn("host endpoint {} is not enforced: the iptables data plane has no host endpoints",
-                 host->endpoint.endpoint.key.id());
+  if (const auto* update = std::get_if<policy::WorkloadUpdate>(&delta)) {
+    const auto& endpoint = update->workload.endpoint;
+    endpoints_[endpoint.key] = {endpoint.interface_name, endpoint.admin_up};
+    unprogrammed_.insert(endpoint.key);
+  } else if (const auto* gone = std::get_if<policy::WorkloadRemove>(&delta)) {
+    endpoints_.erase(gone->key);
+    unprogrammed_.erase(gone->key);
+    statuses_.remove(gone->key);
+  }
   for (auto& family : families_) family->on_delta(delta);
   if (routes_) routes_->on_delta(delta);
 }
 
-Result<> IptablesDataPlane::apply() {
+ApplyReport IptablesDataPlane::apply() {
+  ApplyReport report{.outcome = program()};
+  if (!in_sync_) return report;
+  report_endpoints(report.outcome);
+  report.endpoints = statuses_.take_changes();
+  return report;
+}
+
+Result<> IptablesDataPlane::program() {
   Result<> result;
   for (auto& family : families_)
     keep_first(result, in_sync_ ? family->apply() : family->apply_closed_start());
@@ -97,12 +112,38 @@ Result<> IptablesDataPlane::apply() {
   return routes_->apply();
 }
 
-void IptablesDataPlane::resync() {
-  for (auto& family : families_) {
-    family->resync_rules();
-    family->resync_sets();
+void IptablesDataPlane::report_endpoints(const Result<>& outcome) {
+  if (outcome) unprogrammed_.clear();
+  for (const auto& [key, endpoint] : endpoints_)
+    statuses_.set(key, unprogrammed_.contains(key)
+                           ? EndpointStatus{EndpointState::error, outcome.error().message}
+                           : status_of(key, endpoint));
+}
+
+EndpointStatus IptablesDataPlane::status_of(const policy::WorkloadKey& key,
+                                            const Endpoint& endpoint) const {
+  for (const auto& family : families_)
+    if (const auto closed = family->closed().find(key); closed != family->closed().end())
+      return {EndpointState::error, closed->second};
+  const auto down = [](std::string reason) {
+    return EndpointStatus{EndpointState::down, std::move(reason)};
+  };
+  if (!endpoint.admin_up) return down("administratively down");
+  if (endpoint.interface_name.empty()) return down("its interface is not known yet");
+  const auto interface = interfaces_.find(endpoint.interface_name);
+  if (interface == interfaces_.end())
+    return down("waiting for interface " + endpoint.interface_name);
+  if (!interface->second) return down("interface " + endpoint.interface_name + " is down");
+  return {};
+}
+
+void IptablesDataPlane::resync(StateKind kind) {
+  if (kind == StateKind::routes) {
+    if (routes_) routes_->resync();
+    return;
   }
-  if (routes_) routes_->resync();
+  for (auto& family : families_)
+    kind == StateKind::rules ? family->resync_rules() : family->resync_sets();
 }
 
 Result<> IptablesDataPlane::clean_up() {
@@ -112,8 +153,14 @@ Result<> IptablesDataPlane::clean_up() {
   return result;
 }
 
-void IptablesDataPlane::on_interface_change(const std::string& name, bool up) {
-  if (routes_) routes_->on_interface_change(name, up);
+void IptablesDataPlane::on_interface(const Interface& interface) {
+  interfaces_[interface.name] = interface.up;
+  if (routes_) routes_->on_interface_change(interface.name, interface.up);
+}
+
+void IptablesDataPlane::on_interface_removed(const std::string& name) {
+  interfaces_.erase(name);
+  if (routes_) routes_->on_interface_change(name, false);
 }
 
 }  // namespace margay::dataplane::iptables

@@ -9,7 +9,10 @@
 // interface without an endpoint's chains is dropped by the dispatch. Control thread only; works in
 // the calling thread's network namespace.
 
+#include <map>
 #include <memory>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "dataplane/dataplane.h"
@@ -34,19 +37,33 @@ class IptablesDataPlane final : public DataPlane {
 
   Capabilities capabilities() const override;
   void on_delta(const policy::Delta& delta) override;
-  base::Result<> apply() override;
-  void resync() override;
+  void on_interface(const Interface& interface) override;
+  void on_interface_removed(const std::string& name) override;
+  ApplyReport apply() override;
+  void resync(StateKind kind) override;
   base::Result<> clean_up() override;
-  void on_interface_change(const std::string& name, bool up) override;
 
  private:
+  struct Endpoint {
+    std::string interface_name;
+    bool admin_up = true;
+  };
+
   IptablesDataPlane(Config config, std::unique_ptr<Commands> commands);
+  base::Result<> program();
+  void report_endpoints(const base::Result<>& outcome);
+  EndpointStatus status_of(const policy::WorkloadKey& key, const Endpoint& endpoint) const;
 
   const Config config_;
   std::unique_ptr<Commands> commands_;
   std::vector<std::unique_ptr<FamilyRules>> families_;
   std::unique_ptr<NodeRoutes> routes_;  // null: not asked for
   bool in_sync_ = false;
+
+  std::map<policy::WorkloadKey, Endpoint> endpoints_;
+  std::set<policy::WorkloadKey> unprogrammed_;  // changed since apply() last succeeded
+  std::map<std::string, bool> interfaces_;      // name -> is it up
+  EndpointStatusTable statuses_;
 };
 
 }  // namespace margay::dataplane::iptables

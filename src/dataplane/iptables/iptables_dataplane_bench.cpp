@@ -77,7 +77,7 @@ void one_changed_policy(benchmark::State& state, const std::string& backend) {
   if (!plane) return state.SkipWithError(plane.error().message.c_str());
   for (const auto& delta : program(state.range(0))) (*plane)->on_delta(delta);
   const auto first = Clock::now();
-  if (const auto applied = (*plane)->apply(); !applied)
+  if (const auto applied = (*plane)->apply().outcome; !applied)
     return state.SkipWithError(applied.error().message.c_str());
   const double first_apply = seconds_since(first);
 
@@ -86,7 +86,7 @@ void one_changed_policy(benchmark::State& state, const std::string& backend) {
   for (auto _ : state) {
     (*plane)->on_delta(policy_update(state.range(0) / 2, ++port));
     const auto start = Clock::now();
-    if (const auto applied = (*plane)->apply(); !applied)
+    if (const auto applied = (*plane)->apply().outcome; !applied)
       return state.SkipWithError(applied.error().message.c_str());
     const double took = seconds_since(start);
     state.SetIterationTime(took);

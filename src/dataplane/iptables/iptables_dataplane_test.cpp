@@ -68,7 +68,7 @@ class IptablesDataPlaneTest : public KernelTest, public testing::WithParamInterf
   void give(DataPlane& plane, const std::vector<policy::Delta>& deltas, bool in_sync = true) {
     for (const auto& delta : deltas) plane.on_delta(delta);
     if (in_sync) plane.on_delta(policy::InSync{});
-    const auto applied = plane.apply();
+    const auto applied = plane.apply().outcome;
     ASSERT_TRUE(applied) << applied.error().message;
   }
 
@@ -158,12 +158,46 @@ TEST_P(IptablesDataPlaneTest, RepairsWhatOthersBrokeAfterAResync) {
   output({program_of("iptables", ""), "-F", "cali-tw-cali1"});
   output({program_of("iptables", ""), "-D", "FORWARD", "1"});
   output({"ipset", "flush", "cali40s:clients"});
-  plane->resync();
-  ASSERT_TRUE(plane->apply());
+  for (const StateKind kind : k_state_kinds) plane->resync(kind);
+  ASSERT_TRUE(plane->apply().outcome);
   EXPECT_THAT(output({program_of("iptables", ""), "-S", "FORWARD"}), HasSubstr("-j cali-FORWARD"));
   EXPECT_THAT(output({program_of("iptables", ""), "-S", "cali-tw-cali1"}),
               HasSubstr("kns.default"));
   EXPECT_THAT(output({"ipset", "save", "cali40s:clients"}), HasSubstr("10.65.0.0/24"));
+}
+
+TEST_P(IptablesDataPlaneTest, ReadsBackOnlyTheKindItWasAskedFor) {
+  const auto plane = make();
+  give(*plane, program());
+  output({program_of("iptables", ""), "-F", "cali-tw-cali1"});
+  output({"ipset", "flush", "cali40s:clients"});
+  plane->resync(StateKind::sets);
+  ASSERT_TRUE(plane->apply().outcome);
+  EXPECT_THAT(output({"ipset", "save", "cali40s:clients"}), HasSubstr("10.65.0.0/24"));
+  EXPECT_THAT(output({program_of("iptables", ""), "-S", "cali-tw-cali1"}),
+              Not(HasSubstr("kns.default")));
+  plane->resync(StateKind::rules);
+  ASSERT_TRUE(plane->apply().outcome);
+  EXPECT_THAT(output({program_of("iptables", ""), "-S", "cali-tw-cali1"}),
+              HasSubstr("kns.default"));
+}
+
+TEST_P(IptablesDataPlaneTest, ReportsAnEndpointWhenItChanges) {
+  const EndpointKey key = policy::WorkloadKey{"node", "k8s", "default/pod", "eth0"};
+  const auto plane = make();
+  for (const auto& delta : program()) plane->on_delta(delta);
+  EXPECT_THAT(plane->apply().endpoints, IsEmpty()) << "before the first complete state";
+  plane->on_delta(policy::InSync{});
+  EXPECT_EQ(plane->apply().endpoints,
+            (std::vector<EndpointReport>{
+                {key, EndpointStatus{EndpointState::down, "waiting for interface cali1"}}}));
+  EXPECT_THAT(plane->apply().endpoints, IsEmpty()) << "nothing is new";
+  plane->on_interface({.name = "cali1", .up = true});
+  EXPECT_EQ(plane->apply().endpoints, (std::vector<EndpointReport>{{key, EndpointStatus{}}}));
+  plane->on_interface_removed("cali1");
+  EXPECT_EQ(plane->apply().endpoints.size(), 1U);
+  plane->on_delta(policy::WorkloadRemove{std::get<policy::WorkloadKey>(key)});
+  EXPECT_EQ(plane->apply().endpoints, (std::vector<EndpointReport>{{key, std::nullopt}}));
 }
 
 TEST_P(IptablesDataPlaneTest, LeavesOthersRulesInPlace) {
@@ -246,12 +280,12 @@ TEST_P(IptablesDataPlaneTest, OpensAClosedEndpointAfterAResyncWhenTheKernelHasWh
   const auto plane = make();
   give(*plane, program());
   give(*plane, {policy_with_a_set_that_is_not_there("broken"), workload_with("cali2", "broken")});
-  plane->resync();
-  ASSERT_TRUE(plane->apply());
+  for (const StateKind kind : k_state_kinds) plane->resync(kind);
+  ASSERT_TRUE(plane->apply().outcome);
   EXPECT_EQ(rules_of("cali-tw-cali2"), 1U);
   give(*plane, {policy::SetUpdate{"s:missing", policy::SetType::nets, {}}});
-  plane->resync();
-  ASSERT_TRUE(plane->apply());
+  for (const StateKind kind : k_state_kinds) plane->resync(kind);
+  ASSERT_TRUE(plane->apply().outcome);
   EXPECT_GT(rules_of("cali-tw-cali2"), 1U);
 }
 

@@ -105,7 +105,7 @@ Result<> KernelSubject::change(const std::vector<policy::ModelChange>& changes) 
 Result<> KernelSubject::program(const std::vector<policy::Delta>& deltas) {
   for (const auto& delta : deltas)
     if (!concerns_other_nodes(delta)) dataplane_->on_delta(delta);
-  return dataplane_->apply();
+  return dataplane_->apply().outcome;
 }
 
 // What was reached step by step must be what a start from nothing gives; and a data plane that

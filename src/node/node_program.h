@@ -1,0 +1,28 @@
+#pragma once
+
+// One run of a node's agent, from nothing to enforcing:
+//
+//   settings known without the datastore -> closed start -> start-up objects -> all settings
+//     -> data plane -> policy
+//
+// The closed start comes before the datastore is first reached, and stands while it cannot be.
+
+#include <string>
+
+#include "base/result.h"
+
+namespace margay::node {
+
+struct NodeOptions {
+  std::string name;        // empty: FelixHostname, or the host's name
+  std::string kubeconfig;  // empty: the service account of the pod this runs in
+  std::string data_plane = "iptables";
+  std::string config_file;  // empty: k_default_config_file, if it exists
+};
+inline constexpr const char* k_default_config_file = "/etc/calico/felix.cfg";
+
+// Until a signal ends it, with the exit status; does not return when it starts itself anew because
+// a setting has changed. What is programmed stays.
+base::Result<int> run_node(const NodeOptions& options);
+
+}  // namespace margay::node
