@@ -102,10 +102,20 @@ std::vector<Gap> gaps(const Capabilities& capabilities, const policy::Delta& del
   return finder.take();
 }
 
+namespace {
+
+template <typename... Kinds>
+bool is_one_of(const policy::Delta& delta) {
+  return (std::holds_alternative<Kinds>(delta) || ...);
+}
+
+}  // namespace
+
 bool accepts(const Capabilities& capabilities, const policy::Delta& delta) {
-  const bool host_endpoint = std::holds_alternative<policy::HostEndpointUpdate>(delta) ||
-                             std::holds_alternative<policy::HostEndpointRemove>(delta);
-  return capabilities.host_endpoints || !host_endpoint;
+  if (is_one_of<policy::HostEndpointUpdate, policy::HostEndpointRemove>(delta))
+    return capabilities.host_endpoints;
+  if (is_one_of<policy::ServiceUpdate, policy::ServiceRemove>(delta)) return capabilities.services;
+  return !is_one_of<policy::UnprogrammedUpdate, policy::UnprogrammedRemove>(delta);
 }
 
 }  // namespace margay::dataplane

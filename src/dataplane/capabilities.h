@@ -41,7 +41,8 @@ struct Gap {
 };
 std::vector<Gap> gaps(const Capabilities& capabilities, const policy::Delta& delta);
 
-// Whether the data plane is to be given the delta at all.
+// Whether the data plane is to be given the delta at all: none of what it has nothing for, and none
+// of those that are for the agent itself (Unprogrammed).
 bool accepts(const Capabilities& capabilities, const policy::Delta& delta);
 
 }  // namespace margay::dataplane

@@ -101,6 +101,19 @@ TEST(Capabilities, OnlyHostEndpointsAreKeptFromADataPlaneWithoutThem) {
   EXPECT_FALSE(accepts({.name = "toy"}, policy::HostEndpointRemove{{"n", "uplink"}}));
 }
 
+TEST(Capabilities, ServicesAreForADataPlaneThatHasThem) {
+  for (const Delta& delta : {Delta(policy::ServiceUpdate{}), Delta(policy::ServiceRemove{})}) {
+    EXPECT_TRUE(accepts(everything(), delta));
+    EXPECT_FALSE(accepts({.name = "toy"}, delta));
+    EXPECT_THAT(gaps({.name = "toy"}, delta), IsEmpty()) << "it is somebody else's job: no news";
+  }
+}
+
+TEST(Capabilities, WhatIsNotProgrammedAtAllIsForTheAgentAlone) {
+  EXPECT_FALSE(accepts(everything(), policy::UnprogrammedUpdate{}));
+  EXPECT_FALSE(accepts(everything(), policy::UnprogrammedRemove{}));
+}
+
 TEST(Capabilities, WhatIsMissingIsListedByName) {
   Capabilities capabilities = everything();
   EXPECT_THAT(missing(capabilities), IsEmpty());

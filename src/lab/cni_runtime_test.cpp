@@ -1,7 +1,6 @@
 // The runtime's side of CNI against a plugin that writes down how it was called.
 
 #include "lab/cni_runtime.h"
-#include "base/file.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -9,6 +8,8 @@
 #include <boost/json/parse.hpp>
 #include <filesystem>
 #include <optional>
+
+#include "base/file.h"
 
 namespace margay::lab {
 namespace {

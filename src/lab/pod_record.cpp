@@ -1,11 +1,12 @@
 #include "lab/pod_record.h"
-#include "base/file.h"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value_to.hpp>
+
+#include "base/file.h"
 
 namespace margay::lab {
 namespace {

@@ -5,6 +5,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "api/calico.h"
 #include "api/codec.h"
@@ -83,7 +84,47 @@ class Agent::Impl final : public store::SyncerSink {
     return {};
   }
 
+  // Any thread.
+  void on_interfaces(const std::vector<dataplane::Interface>& all) {
+    loop_.post([this, all] {
+      std::set<std::string> gone = std::exchange(host_interfaces_, {});
+      for (const auto& interface : all) {
+        gone.erase(interface.name);
+        set_interface(interface);
+      }
+      for (const auto& name : gone) remove_interface(name);
+    });
+  }
+  void on_interface(const dataplane::Interface& interface) {
+    loop_.post([this, interface] { set_interface(interface); });
+  }
+  void on_interface_removed(const std::string& name) {
+    loop_.post([this, name] {
+      if (host_interfaces_.erase(name) > 0) remove_interface(name);
+    });
+  }
+
  private:
+  // ---- the host's interfaces, on the loop -----------------------------------------------------
+
+  void set_interface(const dataplane::Interface& interface) {
+    const bool workload = std::ranges::any_of(
+        options_.workload_interface_prefixes,
+        [&](const std::string& prefix) { return interface.name.starts_with(prefix); });
+    if (workload) return;
+    policy::HostInterface host{.name = interface.name, .addresses = {}};
+    for (const auto& [address, length] : interface.addresses) host.addresses.push_back(address);
+    std::ranges::sort(host.addresses);
+    host_interfaces_.insert(host.name);
+    graph_.on_change(policy::Change<std::string, policy::HostInterface>{host.name, host});
+    request_flush();
+  }
+
+  void remove_interface(const std::string& name) {
+    graph_.on_change(policy::Change<std::string, policy::HostInterface>{name, std::nullopt});
+    request_flush();
+  }
+
   // ---- the syncer's stream --------------------------------------------------------------------
 
   // On the syncer's threads: what an object says needs nothing of this agent.
@@ -197,6 +238,7 @@ class Agent::Impl final : public store::SyncerSink {
 
   k8s::Converter converter_;
   policy::Graph graph_;
+  std::set<std::string> host_interfaces_;  // names that the graph knows
   std::map<std::string, Settings> settings_;
   asio::steady_timer heartbeat_;
   bool in_sync_ = false;
@@ -210,5 +252,10 @@ Agent::Agent(base::EventLoop& loop, store::Store& store, Enforcer& enforcer, Hea
 Agent::~Agent() = default;
 
 Result<> Agent::start() { return impl_->start(); }
+void Agent::on_interfaces(const std::vector<dataplane::Interface>& all) {
+  impl_->on_interfaces(all);
+}
+void Agent::on_interface(const dataplane::Interface& interface) { impl_->on_interface(interface); }
+void Agent::on_interface_removed(const std::string& name) { impl_->on_interface_removed(name); }
 
 }  // namespace margay::node

@@ -12,7 +12,7 @@
 
 #include "base/clock.h"
 #include "base/event_loop.h"
-#include "dataplane/dataplane.h"
+#include "dataplane/interface.h"
 #include "node/agent_metrics.h"
 #include "node/enforcer.h"
 #include "node/health.h"
@@ -26,7 +26,7 @@ namespace margay::node {
 base::Result<std::vector<Settings>> settings_from_store(store::Store& store,
                                                         const std::string& node);
 
-class Agent {
+class Agent final : public dataplane::InterfaceSource::Listener {
  public:
   struct Options {
     std::string node;
@@ -35,13 +35,20 @@ class Agent {
     // Called on the loop when the pools are known, and again when one has changed.
     std::function<void()> on_pools_changed;
     std::vector<Settings> stored_settings;  // what settings_from_store said at start
+    // Interfaces whose names begin so are workloads'; the others are the host's.
+    std::vector<std::string> workload_interface_prefixes{"cali"};
   };
 
   Agent(base::EventLoop& loop, store::Store& store, Enforcer& enforcer, Health& health,
         AgentMetrics& metrics, Options options);
-  ~Agent();
+  ~Agent() override;
 
   base::Result<> start();
+
+  // Any thread. The first list is due before start(): it belongs to the first complete state.
+  void on_interfaces(const std::vector<dataplane::Interface>& all) override;
+  void on_interface(const dataplane::Interface& interface) override;
+  void on_interface_removed(const std::string& name) override;
 
  private:
   class Impl;

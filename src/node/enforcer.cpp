@@ -8,6 +8,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <future>
+#include <optional>
 #include <set>
 #include <thread>
 
@@ -18,6 +19,7 @@ namespace {
 
 using namespace std::chrono_literals;
 namespace asio = boost::asio;
+using dataplane::EndpointKey;
 using dataplane::Interface;
 using dataplane::StateKind;
 
@@ -103,22 +105,50 @@ class Enforcer::Impl {
  private:
   void give(const policy::Delta& delta) {
     in_sync_ = in_sync_ || std::holds_alternative<policy::InSync>(delta);
-    for (const auto& gap : dataplane::gaps(capabilities_, delta)) {
-      const std::string message = gap.message(capabilities_);
-      if (said_.size() == k_most_said) said_.clear();
-      if (said_.insert(message).second) spdlog::warn("{}", message);
-    }
+    for (const auto& gap : dataplane::gaps(capabilities_, delta)) say(gap.message(capabilities_));
     if (dataplane::accepts(capabilities_, delta)) return data_plane_->on_delta(delta);
     report_refused(delta);
   }
 
+  // What the data plane is not given is reported here. News of the worse kind waits until the data
+  // plane has told of the endpoint what it has to, which may be that it is gone.
   void report_refused(const policy::Delta& delta) {
-    using dataplane::EndpointState;
     if (const auto* update = std::get_if<policy::HostEndpointUpdate>(&delta))
-      reports_.on_endpoint_status({update->endpoint.endpoint.key,
-                                   {{EndpointState::error, "not enforced by this data plane"}}});
-    if (const auto* gone = std::get_if<policy::HostEndpointRemove>(&delta))
-      reports_.on_endpoint_status({gone->key, std::nullopt});
+      refused_[update->endpoint.endpoint.key] = "not enforced by this data plane";
+    else if (const auto* removed = std::get_if<policy::HostEndpointRemove>(&delta))
+      forget_refused(removed->key);
+    else if (const auto* left_out = std::get_if<policy::UnprogrammedUpdate>(&delta))
+      note_unprogrammed(left_out->unprogrammed);
+    else if (const auto* mended = std::get_if<policy::UnprogrammedRemove>(&delta))
+      if (const auto key = endpoint_of(mended->key)) forget_refused(*key);
+  }
+
+  static std::optional<EndpointKey> endpoint_of(const policy::Unprogrammed::Key& key) {
+    if (const auto* workload = std::get_if<policy::WorkloadKey>(&key)) return *workload;
+    if (const auto* host = std::get_if<policy::HostEndpointKey>(&key)) return *host;
+    return std::nullopt;
+  }
+
+  void note_unprogrammed(const policy::Unprogrammed& unprogrammed) {
+    const auto key = endpoint_of(unprogrammed.key);
+    if (key && !unprogrammed.partly) {
+      refused_[*key] = unprogrammed.reason;
+      return;
+    }
+    if (key) forget_refused(*key);
+    say(key ? fmt::format("{}: {}", dataplane::to_string(*key), unprogrammed.reason)
+            : fmt::format("service {}: {}", std::get<policy::ServiceKey>(unprogrammed.key).id(),
+                          unprogrammed.reason));
+  }
+
+  void forget_refused(const EndpointKey& key) {
+    refused_.erase(key);
+    reports_.on_endpoint_status({key, std::nullopt});
+  }
+
+  void say(const std::string& message) {
+    if (said_.size() == k_most_said) said_.clear();
+    if (said_.insert(message).second) spdlog::warn("{}", message);
   }
 
   // One apply() for everything that has arrived by the time it runs.
@@ -136,6 +166,9 @@ class Enforcer::Impl {
     metrics_.data_plane_apply_seconds.Observe(
         std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count());
     for (const auto& endpoint : report.endpoints) reports_.on_endpoint_status(endpoint);
+    for (auto& [key, reason] : std::exchange(refused_, {}))
+      reports_.on_endpoint_status(
+          {key, dataplane::EndpointStatus{dataplane::EndpointState::error, std::move(reason)}});
     if (in_sync_ && !std::exchange(all_reported_, true) && options_.on_all_reported)
       options_.on_all_reported();
     report.outcome ? note_success() : note_failure(report.outcome.error());
@@ -202,8 +235,9 @@ class Enforcer::Impl {
   asio::steady_timer heartbeat_{context_};
   std::map<StateKind, asio::steady_timer> refresh_timers_;
   base::Backoff backoff_{{.initial = 100ms, .max = 10s}};
-  std::set<std::string> interfaces_;  // names the data plane knows
-  std::set<std::string> said_;        // gaps already logged
+  std::set<std::string> interfaces_;            // names the data plane knows
+  std::set<std::string> said_;                  // warnings already logged
+  std::map<EndpointKey, std::string> refused_;  // why, and not reported yet
   bool closed_start_ = false;
   bool all_reported_ = false;
   bool in_sync_ = false;

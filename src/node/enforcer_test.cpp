@@ -158,9 +158,42 @@ TEST_F(EnforcerTest, GivesADataPlaneNothingThatItCannotDo) {
   enforcer->deliver({host_endpoint(), policy::InSync{}});
   ASSERT_TRUE(recorded.eventually([&] { return recorded.programmed.in_sync; }));
   EXPECT_TRUE(recorded.read([&] { return recorded.programmed.host_endpoints.empty(); }));
-  EXPECT_EQ(endpoints(EndpointState::error), 1) << "that endpoint is not enforced";
+  EXPECT_TRUE(soon([&] { return endpoints(EndpointState::error) == 1; })) << "and names it";
   enforcer->deliver({policy::HostEndpointRemove{{"node-a", "uplink"}}});
   EXPECT_TRUE(soon([&] { return endpoints(EndpointState::error) == 0; }));
+}
+
+policy::Unprogrammed left_out(const std::string& pod, bool partly = false) {
+  return {.key = key_of(pod), .partly = partly, .reason = "interface cali1 is another's"};
+}
+
+TEST_F(EnforcerTest, AnEndpointThatTheGraphLeavesOutIsAnErrorUntilItIsProgrammed) {
+  const auto enforcer = start();
+  enforcer->on_interface({.name = "cali1", .up = true});
+  enforcer->deliver(
+      {workload("web", "cali1"), policy::UnprogrammedUpdate{left_out("twin")}, policy::InSync{}});
+  EXPECT_TRUE(soon([&] { return endpoints(EndpointState::error) == 1; }));
+  EXPECT_EQ(recorded.read([&] { return recorded.programmed.workloads.size(); }), 1U);
+
+  // They change places: what the data plane tells of the one that is gone is not the last word.
+  enforcer->deliver({policy::WorkloadRemove{key_of("web")}, workload("twin", "cali1"),
+                     policy::UnprogrammedUpdate{left_out("web")},
+                     policy::UnprogrammedRemove{key_of("twin")}});
+  ASSERT_TRUE(
+      recorded.eventually([&] { return recorded.programmed.workloads.contains(key_of("twin")); }));
+  EXPECT_TRUE(soon(
+      [&] { return endpoints(EndpointState::error) == 1 && endpoints(EndpointState::up) == 1; }));
+  enforcer->deliver({policy::UnprogrammedRemove{key_of("web")}});
+  EXPECT_TRUE(soon([&] { return endpoints(EndpointState::error) == 0; }));
+}
+
+TEST_F(EnforcerTest, AnEndpointThatIsProgrammedInPartIsUp) {
+  const auto enforcer = start();
+  enforcer->on_interface({.name = "cali1", .up = true});
+  enforcer->deliver({workload("web", "cali1"), policy::UnprogrammedUpdate{left_out("web", true)},
+                     policy::InSync{}});
+  EXPECT_TRUE(soon([&] { return endpoints(EndpointState::up) == 1; }));
+  EXPECT_EQ(endpoints(EndpointState::error), 0);
 }
 
 TEST_F(EnforcerTest, AListOfAllInterfacesReplacesWhatWasKnown) {

@@ -258,16 +258,19 @@ class NodeProgram {
                                  [this] { return ensure_tunnel_addresses(*store_, name_); });
     RetriedTask mtu("workload MTU", [this] { return keep_workload_mtu(); });
     start_key_task();
-    Agent agent(loop_, *store_, *enforcer_, health_, metrics_,
-                {.node = name_,
-                 .on_settings_changed = [this] { restart_because("FelixConfiguration"); },
-                 .on_pools_changed =
-                     [&] {
-                       tunnel_addresses.request();
-                       mtu.request();
-                     },
-                 .stored_settings = std::move(stored_)});
-    MARGAY_CHECK(agent.start());
+    agent_ = std::make_unique<Agent>(
+        loop_, *store_, *enforcer_, health_, metrics_,
+        Agent::Options{.node = name_,
+                       .on_settings_changed = [this] { restart_because("FelixConfiguration"); },
+                       .on_pools_changed =
+                           [&] {
+                             tunnel_addresses.request();
+                             mtu.request();
+                           },
+                       .stored_settings = std::move(stored_),
+                       .workload_interface_prefixes = parameters_.interface_prefixes});
+    interfaces_.add_listener(*agent_);
+    MARGAY_CHECK(agent_->start());
     MARGAY_TRY(const Endpoints endpoints, start_endpoints(parameters_, health_, metrics_));
     return loop_.run();
   }
@@ -313,6 +316,7 @@ class NodeProgram {
   std::unique_ptr<DataPlaneReports> reports_;
   std::unique_ptr<Enforcer> enforcer_;
   std::unique_ptr<UplinkMtu> uplink_;
+  std::unique_ptr<Agent> agent_;
   HostInterfaces interfaces_;
   dataplane::linux_host::InterfaceMonitor monitor_;
 };

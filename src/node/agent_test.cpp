@@ -1,0 +1,113 @@
+// The agent's core from objects in a store to what a data plane is given, with a store in a file, a
+// data plane without a kernel and interfaces as the test wants them.
+
+#include "node/agent.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <thread>
+
+#include "dataplane/testing/fake_interface_source.h"
+#include "dataplane/testing/recording_dataplane.h"
+#include "node/data_plane_reports.h"
+#include "store/sqlite/sqlite_store.h"
+
+namespace margay::node {
+namespace {
+
+using dataplane::testing::FakeInterfaceSource;
+using dataplane::testing::Recorded;
+using dataplane::testing::RecordingDataPlane;
+using testing::ElementsAre;
+
+dataplane::Interface link(const char* name, const char* address) {
+  return {.name = name, .up = true, .addresses = {{*base::IPAddress::parse(address), 24}}};
+}
+
+struct AgentTest : testing::Test {
+  std::filesystem::path directory =
+      std::filesystem::temp_directory_path() / ("margay-agent-" + std::to_string(getpid()));
+  std::unique_ptr<store::Store> store;
+  base::SystemClock clock;
+  Health health{clock};
+  AgentMetrics metrics{"node-a"};
+  DataPlaneReports reports{{}, metrics};
+  Recorded recorded;
+  std::unique_ptr<Enforcer> enforcer;
+  base::EventLoop loop;
+  std::unique_ptr<Agent> agent;
+  FakeInterfaceSource interfaces{{link("eth0", "192.0.2.1"), link("cali1", "198.51.100.1")}};
+  std::thread thread;
+
+  AgentTest() {
+    std::filesystem::create_directories(directory);
+    store = *store::sqlite::SqliteStore::open({.path = (directory / "db").string()});
+  }
+  ~AgentTest() override {
+    loop.stop();
+    if (thread.joinable()) thread.join();
+    agent.reset();
+    enforcer.reset();
+    store.reset();
+    std::filesystem::remove_all(directory);
+  }
+
+  void start() {
+    enforcer = std::make_unique<Enforcer>(std::make_unique<RecordingDataPlane>(recorded, reports),
+                                          Enforcer::Options{}, reports, health, metrics);
+    enforcer->start();
+    agent = std::make_unique<Agent>(
+        loop, *store, *enforcer, health, metrics,
+        Agent::Options{.node = "node-a", .on_settings_changed = [] {}, .on_pools_changed = [] {}});
+    ASSERT_TRUE(interfaces.start(*agent));
+    ASSERT_TRUE(agent->start());
+    thread = std::thread([this] { loop.run(); });
+    ASSERT_TRUE(recorded.eventually([&] { return recorded.programmed.in_sync; }));
+  }
+  void create_host_endpoint(const std::string& name, const std::string& spec) {
+    const auto made = store->create(
+        {"hostendpoints.projectcalico.org", "", name},
+        R"({"apiVersion":"projectcalico.org/v3","kind":"HostEndpoint","metadata":{"name":")" +
+            name + R"("},"spec":{"node":"node-a",)" + spec + "}}");
+    ASSERT_TRUE(made) << made.error().message;
+  }
+  // What the host endpoint governs; "-" when it is not programmed.
+  std::vector<std::string> governed_by(const std::string& name) {
+    const auto found = recorded.programmed.host_endpoints.find({"node-a", name});
+    if (found == recorded.programmed.host_endpoints.end()) return {"-"};
+    return found->second.interfaces;
+  }
+};
+
+TEST_F(AgentTest, TheFirstCompleteStateKnowsTheHostsInterfaces) {
+  create_host_endpoint("by-address", R"("expectedIPs":["192.0.2.1"])");
+  start();
+  EXPECT_THAT(recorded.read([&] { return governed_by("by-address"); }), ElementsAre("eth0"));
+}
+
+TEST_F(AgentTest, AnInterfaceIsGovernedByTheHostEndpointThatItsAddressesFit) {
+  create_host_endpoint("by-address", R"("expectedIPs":["192.0.2.9"])");
+  start();
+  EXPECT_THAT(recorded.read([&] { return governed_by("by-address"); }), ElementsAre("-"));
+  interfaces.listener().on_interface(link("eth1", "192.0.2.9"));
+  ASSERT_TRUE(recorded.eventually(
+      [&] { return governed_by("by-address") == std::vector<std::string>{"eth1"}; }));
+  interfaces.listener().on_interface_removed("eth1");
+  ASSERT_TRUE(recorded.eventually(
+      [&] { return governed_by("by-address") == std::vector<std::string>{"-"}; }));
+  interfaces.listener().on_interfaces({link("eth2", "192.0.2.9")});
+  EXPECT_TRUE(recorded.eventually(
+      [&] { return governed_by("by-address") == std::vector<std::string>{"eth2"}; }));
+}
+
+TEST_F(AgentTest, WorkloadsInterfacesAreNotTheHosts) {
+  create_host_endpoint("by-address", R"("expectedIPs":["198.51.100.1"])");
+  start();
+  EXPECT_THAT(recorded.read([&] { return governed_by("by-address"); }), ElementsAre("-"));
+}
+
+}  // namespace
+}  // namespace margay::node
