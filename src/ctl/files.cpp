@@ -22,6 +22,7 @@ using base::Result;
 constexpr std::string_view k_list_suffix = "List";
 constexpr std::string_view k_stored_version = "crd.projectcalico.org/v1";
 constexpr std::string_view k_shown_version = "projectcalico.org/v3";
+constexpr std::string_view k_stored_policy_prefix = "default.";  // of the tier
 
 std::string text_of(const json::object& object, std::string_view name) {
   const auto* value = object.if_contains(name);
@@ -129,13 +130,23 @@ class Reader {
     return {};
   }
 
-  // What Calico stores in Kubernetes is what its API shows, under another group and version.
+  // What Calico stores in Kubernetes is what its API shows, under another group and version, and
+  // policies with their tier in the name.
   static const api::Kind* find_kind(const std::string& version, const std::string& name,
                                     json::object& object) {
     const api::Kind* kind = api::find_kind(version, name);
     if (kind != nullptr || version != k_stored_version) return kind;
     object["apiVersion"] = k_shown_version;
+    if (name == "NetworkPolicy" || name == "GlobalNetworkPolicy") show_policy_name(object);
     return api::find_kind(k_shown_version, name);
+  }
+
+  static void show_policy_name(json::object& policy) {
+    json::value* metadata = policy.if_contains("metadata");
+    if (metadata == nullptr || !metadata->is_object()) return;
+    const std::string name = text_of(metadata->get_object(), "name");
+    if (name.starts_with(k_stored_policy_prefix))
+      metadata->get_object()["name"] = name.substr(k_stored_policy_prefix.size());
   }
 
   // Sees to the object's namespace, and says its name.
