@@ -7,10 +7,6 @@ bool asks_any_port(const EntityMatch& entity) {
   return entity.asks_ports() || !entity.not_ports.empty() || !entity.not_named_ports.empty();
 }
 
-bool has_ports(const std::optional<uint8_t>& protocol) {
-  return protocol == k_tcp || protocol == k_udp || protocol == k_sctp;
-}
-
 // Narrows `family` to another condition's; false when no family is left.
 bool narrow(std::optional<IPFamily>& family, IPFamily to) {
   if (family && *family != to) return false;
@@ -35,7 +31,8 @@ RuleScope scope_of(const Rule& rule) {
   };
   if (rule.never_matches) return never("never");
   if (rule.has_http && rule.action != Action::deny) return never("http");
-  if ((asks_any_port(rule.source) || asks_any_port(rule.destination)) && !has_ports(rule.protocol))
+  if ((asks_any_port(rule.source) || asks_any_port(rule.destination)) &&
+      !(rule.protocol && has_ports(*rule.protocol)))
     return never("ports");
   if (rule.icmp || rule.not_icmp) {
     if (rule.protocol != k_icmp && rule.protocol != k_icmpv6) return never("icmp");

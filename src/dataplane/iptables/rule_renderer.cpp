@@ -7,6 +7,7 @@
 
 #include "dataplane/iptables/names.h"
 #include "policy/digest.h"
+#include "policy/rule_scope.h"
 
 namespace margay::dataplane::iptables {
 namespace {
@@ -19,10 +20,6 @@ using policy::ProgramEntity;
 using policy::ProgramRule;
 
 constexpr size_t k_multiport_slots = 15;
-
-bool has_ports(uint8_t protocol) {
-  return protocol == policy::k_tcp || protocol == policy::k_udp || protocol == policy::k_sctp;
-}
 
 // The words that differ between the two ends of a packet.
 struct Side {
@@ -47,7 +44,7 @@ class RuleCompiler {
     add_sets(rule_.source, k_source);
     add_sets(rule_.destination, k_destination);
     if (!add_icmp()) return;
-    if (asks_ports() && !(rule_.protocol && has_ports(*rule_.protocol))) return;
+    if (asks_ports() && !(rule_.protocol && policy::has_ports(*rule_.protocol))) return;
     add_not_ports(rule_.source, k_source);
     add_not_ports(rule_.destination, k_destination);
     for (const auto& source : port_alternatives(rule_.source, k_source))
