@@ -12,6 +12,8 @@
 #include <limits>
 #include <set>
 
+#include "dataplane/iptables/setting_text.h"
+
 namespace margay::node {
 namespace {
 
@@ -87,8 +89,12 @@ Parser integer(Member<T> member, int64_t least, int64_t most) {
   return made;
 }
 
-Parser text(Member<std::string> member) {
-  return parser(member, [member](std::string_view value, Parameters& into) -> Result<> {
+using Check = Result<> (*)(std::string_view text);
+Result<> accept_any(std::string_view) { return {}; }
+
+Parser text(Member<std::string> member, Check check = accept_any) {
+  return parser(member, [member, check](std::string_view value, Parameters& into) -> Result<> {
+    MARGAY_CHECK(check(value));
     into.*member = value;
     return {};
   });
@@ -167,14 +173,8 @@ Result<> parse_interface_prefixes(std::string_view value, Parameters& into) {
   for (size_t at = 0; at <= value.size();) {
     const size_t comma = std::min(value.find(',', at), value.size());
     const std::string_view name = trim(value.substr(at, comma - at));
-    const bool fits =
-        !name.empty() && name.size() <= 15 && std::ranges::all_of(name, [](unsigned char c) {
-          return std::isalnum(c) || c == '_' || c == '-' || c == '.';
-        });
-    if (!fits)
-      return fail(ErrorCode::invalid,
-                  "must be interface prefixes of at most 15 letters, digits, "
-                  "'-', '_' or '.', with commas between them");
+    if (const auto fits = dataplane::iptables::check_interface_prefix(name); !fits)
+      return fail(fits.error().wrap(fmt::format("\"{}\"", name)));
     prefixes.emplace_back(name);
     at = comma + 1;
   }
@@ -256,7 +256,7 @@ std::vector<Parameter> parameters() {
                                      {"RETURN", EndpointToHostAction::return_to_host},
                                      {"ACCEPT", EndpointToHostAction::accept}}),
        k_dangerous, k_non_zero},
-      {"LogPrefix", text(&P::log_prefix)},
+      {"LogPrefix", text(&P::log_prefix, dataplane::iptables::check_log_prefix)},
       {"DisableConntrackInvalidCheck", boolean(&P::disable_conntrack_invalid_check)},
       {"AllowVXLANPacketsFromWorkloads", boolean(&P::allow_vxlan_from_workloads)},
       {"AllowIPIPPacketsFromWorkloads", boolean(&P::allow_ipip_from_workloads)},
@@ -267,7 +267,8 @@ std::vector<Parameter> parameters() {
       {"MTUIfacePattern", regular_expression(&P::mtu_interface_pattern)},
       {"NATPortRange", parser(&P::nat_port_range, parse_nat_port_range)},
       {"NATOutgoingAddress", parser(&P::nat_outgoing_address, parse_nat_address)},
-      {"IptablesNATOutgoingInterfaceFilter", text(&P::nat_outgoing_interface_filter)},
+      {"IptablesNATOutgoingInterfaceFilter",
+       text(&P::nat_outgoing_interface_filter, dataplane::iptables::check_interface_filter)},
       {"DeviceRouteProtocol", parser(&P::device_route_protocol, parse_route_protocol)},
       {"IptablesRefreshInterval", duration(&P::iptables_refresh_interval)},
       {"RouteRefreshInterval", duration(&P::route_refresh_interval)},

@@ -58,6 +58,8 @@ TEST(Parameters, ABadValueFallsBackWithAWarningThatNamesIt) {
                                             {"RouteRefreshInterval", "soon"},
                                             {"NATPortRange", "9:1"},
                                             {"MTUIfacePattern", "eth("},
+                                            {"LogPrefix", "x\n-A INPUT -j ACCEPT"},
+                                            {"IptablesNATOutgoingInterfaceFilter", "eth0 -j X"},
                                             {"IptablesBackend", "ebpf"}}) {
     const auto resolved = resolve({{{name, value}}});
     ASSERT_TRUE(resolved) << name;

@@ -92,12 +92,14 @@ class ConnectivityTest : public KernelTest {
   }
 
   // A fresh data plane, as after a restart of the agent, with one workload.
-  void program(Config config, policy::Action egress) {
+  void program(const Config& config, policy::Action egress) {
+    program(config,
+            {.ingress = {{.action = policy::Action::deny}}, .egress = {{.action = egress}}});
+  }
+  void program(Config config, const policy::ProgramRules& rules) {
     config.node = "node";
     auto plane = IptablesDataPlane::create(std::move(config));
     ASSERT_TRUE(plane) << plane.error().message;
-    const policy::ProgramRules rules{.ingress = {{.action = policy::Action::deny}},
-                                     .egress = {{.action = egress}}};
     policy::ProgramWorkload workload;
     workload.endpoint = {.key = {"node", "k8s", "default/pod", "eth0"},
                          .interface_name = "cali1",
@@ -159,6 +161,21 @@ INSTANTIATE_TEST_SUITE_P(
         HostCase{"ReturnLeavesItToTheHostsRules", EndpointToHostAction::pass_on,
                  policy::Action::allow, true}),
     [](const auto& given) { return given.param.name; });
+
+// Of its ingress rules one cannot be programmed: nothing passes, either way, not even a flow that
+// was there before.
+TEST_F(ConnectivityTest, AnEndpointWithARuleThatTheKernelRefusesPassesNothing) {
+  const Config config{.endpoint_to_host = EndpointToHostAction::accept};
+  policy::ProgramRules rules{.ingress = {{}}, .egress = {{}}};
+  program(config, rules);
+  ASSERT_TRUE(pod_reaches_node(k_arrives_ms));
+  rules.ingress.push_back({.source = {.sets = {"s:that-is-not-there"}}});
+  program(config, rules);
+  EXPECT_FALSE(pod_reaches_node(k_silence_ms));
+  rules.ingress.pop_back();
+  program(config, rules);
+  EXPECT_TRUE(pod_reaches_node(k_arrives_ms));
+}
 
 TEST_F(ConnectivityTest, ARestartKeepsEstablishedFlowsEvenWhenPolicyNowDenies) {
   program({.endpoint_to_host = EndpointToHostAction::accept}, policy::Action::allow);

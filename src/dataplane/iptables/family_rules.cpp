@@ -262,15 +262,15 @@ void FamilyRules::render_address_sets() {
 
 Result<> FamilyRules::apply() {
   render_pending();
-  Result<> result = apply_sets();
-  if (!result && sets_.refused().empty()) return result;
+  unfinished_ = apply_sets();
+  if (!unfinished_ && sets_.refused().empty()) return unfinished_;
   MARGAY_CHECK(tables_.apply());
   if (close_endpoints()) {
     render_endpoints();
     MARGAY_CHECK(tables_.apply());
   }
-  base::keep_first(result, sets_.apply_removals());
-  return result;
+  base::keep_first(unfinished_, sets_.apply_removals());
+  return {};
 }
 
 // What names a set that is not as it should be would match what it should not.

@@ -39,6 +39,8 @@ class FamilyRules {
 
   // The endpoints that are closed since their policy could not be programmed, and why.
   const std::map<policy::WorkloadKey, std::string>& closed() const { return closed_; }
+  // After apply(): what of it is to be tried again, as sets that could not be written.
+  const base::Result<>& unfinished() const { return unfinished_; }
 
  private:
   using NetSets = std::map<std::string, std::vector<policy::Prefix>>;
@@ -87,6 +89,7 @@ class FamilyRules {
   Table raw_{"raw"}, filter_{"filter"}, nat_{"nat"};
   TableGroup tables_;
   IPSets sets_;
+  base::Result<> unfinished_;
   std::vector<std::string> chains_without_sets_;  // refused since a set they name could not be made
 
   std::map<policy::WorkloadKey, policy::ProgramWorkload> workloads_;

@@ -140,7 +140,8 @@ class IdleTest : public KernelTest, public testing::WithParamInterface<PoolCase>
   }
   bool tell_of(const std::vector<net::Link>& links) {
     for (const auto& link : links)
-      plane_->on_interface({.name = link.name, .index = link.index, .up = link.up});
+      plane_->on_interface(
+          {.name = link.name, .index = link.index, .up = link.up, .mtu = link.mtu});
     return !links.empty();
   }
 

@@ -2,13 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <optional>
 
-#include "base/interface_name.h"
 #include "base/result_steps.h"
 #include "dataplane/iptables/family_rules.h"
 #include "dataplane/iptables/node_routes.h"
+#include "dataplane/iptables/setting_text.h"
 
 namespace margay::dataplane::iptables {
 
@@ -18,33 +17,22 @@ using policy::IPFamily;
 
 namespace {
 
-constexpr size_t k_log_prefix_length = 27;        // the kernel keeps 29, and ": " is added
-constexpr size_t k_interface_prefix_length = 14;  // a name has one character more at least
-
-// Text from settings that ends up in rules. Each error names the setting.
+// Each error names the setting.
 Result<> validate(const Config& config) {
-  const auto invalid = [](std::string message) {
-    return base::fail(base::ErrorCode::invalid, std::move(message));
+  const auto setting = [](std::string_view name, std::string_view value, Result<> checked) {
+    if (!checked)
+      checked = base::fail(std::move(checked).error().wrap(fmt::format("{} \"{}\"", name, value)));
+    return checked;
   };
   if (config.interface_prefixes.empty())
-    return invalid("interfacePrefix: must name at least one prefix");
+    return base::fail(base::ErrorCode::invalid, "interfacePrefix: must name at least one prefix");
   for (const auto& prefix : config.interface_prefixes)
-    if (!base::is_interface_name(prefix) || prefix.size() > k_interface_prefix_length)
-      return invalid(fmt::format(
-          "interfacePrefix \"{}\": must be 1 to 14 letters, digits, '_', '.' or '-'", prefix));
-  std::string_view outgoing = config.nat_outgoing_interface;
-  if (outgoing.size() > 1 && outgoing.ends_with('+')) outgoing.remove_suffix(1);
-  if (!outgoing.empty() && !base::is_interface_name(outgoing))
-    return invalid(
-        fmt::format("iptablesNATOutgoingInterfaceFilter \"{}\": must be an interface "
-                    "name, or the beginning of some and '+'",
-                    config.nat_outgoing_interface));
-  if (config.log_prefix.size() > k_log_prefix_length ||
-      !std::ranges::all_of(config.log_prefix, [](char c) { return c >= ' ' && c <= '~'; }))
-    return invalid(
-        fmt::format("logPrefix: must have at most {} characters, and all of them in one "
-                    "line of ASCII",
-                    k_log_prefix_length));
+    MARGAY_CHECK(setting("interfacePrefix", prefix, check_interface_prefix(prefix)));
+  MARGAY_CHECK(setting("logPrefix", config.log_prefix, check_log_prefix(config.log_prefix)));
+  const std::string& filter = config.nat_outgoing_interface;
+  if (!filter.empty())
+    MARGAY_CHECK(
+        setting("iptablesNATOutgoingInterfaceFilter", filter, check_interface_filter(filter)));
   MARGAY_CHECK(Marks::from_mask(config.mark_mask));
   return {};
 }
@@ -84,9 +72,8 @@ Capabilities IptablesDataPlane::capabilities() const {
 void IptablesDataPlane::on_delta(const policy::Delta& delta) {
   if (std::holds_alternative<policy::InSync>(delta)) in_sync_ = true;
   if (const auto* update = std::get_if<policy::WorkloadUpdate>(&delta)) {
-    const auto& endpoint = update->workload.endpoint;
-    endpoints_[endpoint.key] = {endpoint.interface_name, endpoint.admin_up};
-    unprogrammed_.insert(endpoint.key);
+    endpoints_.insert(update->workload.endpoint.key);
+    unprogrammed_.insert(update->workload.endpoint.key);
   } else if (const auto* gone = std::get_if<policy::WorkloadRemove>(&delta)) {
     endpoints_.erase(gone->key);
     unprogrammed_.erase(gone->key);
@@ -99,7 +86,7 @@ void IptablesDataPlane::on_delta(const policy::Delta& delta) {
 ApplyReport IptablesDataPlane::apply() {
   ApplyReport report{.outcome = program()};
   if (!in_sync_) return report;
-  report_endpoints(report.outcome);
+  for (const auto& key : endpoints_) statuses_.set(key, status_of(key, report.outcome));
   report.endpoints = statuses_.take_changes();
   return report;
 }
@@ -108,33 +95,24 @@ Result<> IptablesDataPlane::program() {
   Result<> result;
   for (auto& family : families_)
     keep_first(result, in_sync_ ? family->apply() : family->apply_closed_start());
-  if (!result || !in_sync_ || !routes_) return result;
-  return routes_->apply();
+  if (!result || !in_sync_) return result;
+  unprogrammed_.clear();
+  if (routes_) result = routes_->apply();
+  for (const auto& family : families_) keep_first(result, family->unfinished());
+  return result;
 }
 
-void IptablesDataPlane::report_endpoints(const Result<>& outcome) {
-  if (outcome) unprogrammed_.clear();
-  for (const auto& [key, endpoint] : endpoints_)
-    statuses_.set(key, unprogrammed_.contains(key)
-                           ? EndpointStatus{EndpointState::error, outcome.error().message}
-                           : status_of(key, endpoint));
-}
-
+// What of its policy the kernel refuses, what keeps rules from being written at all, what its
+// interface wants for.
 EndpointStatus IptablesDataPlane::status_of(const policy::WorkloadKey& key,
-                                            const Endpoint& endpoint) const {
+                                            const Result<>& outcome) const {
   for (const auto& family : families_)
     if (const auto closed = family->closed().find(key); closed != family->closed().end())
       return {EndpointState::error, closed->second};
-  const auto down = [](std::string reason) {
-    return EndpointStatus{EndpointState::down, std::move(reason)};
-  };
-  if (!endpoint.admin_up) return down("administratively down");
-  if (endpoint.interface_name.empty()) return down("its interface is not known yet");
-  const auto interface = interfaces_.find(endpoint.interface_name);
-  if (interface == interfaces_.end())
-    return down("waiting for interface " + endpoint.interface_name);
-  if (!interface->second) return down("interface " + endpoint.interface_name + " is down");
-  return {};
+  if (unprogrammed_.contains(key)) return {EndpointState::error, outcome.error().message};
+  const auto obstacle = routes_ ? routes_->obstacle_of(key) : std::nullopt;
+  if (!obstacle) return {};
+  return {obstacle->failed ? EndpointState::error : EndpointState::down, obstacle->reason};
 }
 
 void IptablesDataPlane::resync(StateKind kind) {
@@ -154,7 +132,9 @@ Result<> IptablesDataPlane::clean_up() {
 }
 
 void IptablesDataPlane::on_interface(const Interface& interface) {
-  interfaces_[interface.name] = interface.up;
+  auto& known = interfaces_[interface.name];
+  if (known == interface) return;
+  known = interface;
   if (routes_) routes_->on_interface_change(interface.name, interface.up);
 }
 

@@ -44,15 +44,9 @@ class IptablesDataPlane final : public DataPlane {
   base::Result<> clean_up() override;
 
  private:
-  struct Endpoint {
-    std::string interface_name;
-    bool admin_up = true;
-  };
-
   IptablesDataPlane(Config config, std::unique_ptr<Commands> commands);
   base::Result<> program();
-  void report_endpoints(const base::Result<>& outcome);
-  EndpointStatus status_of(const policy::WorkloadKey& key, const Endpoint& endpoint) const;
+  EndpointStatus status_of(const policy::WorkloadKey& key, const base::Result<>& outcome) const;
 
   const Config config_;
   std::unique_ptr<Commands> commands_;
@@ -60,9 +54,9 @@ class IptablesDataPlane final : public DataPlane {
   std::unique_ptr<NodeRoutes> routes_;  // null: not asked for
   bool in_sync_ = false;
 
-  std::map<policy::WorkloadKey, Endpoint> endpoints_;
-  std::set<policy::WorkloadKey> unprogrammed_;  // changed since apply() last succeeded
-  std::map<std::string, bool> interfaces_;      // name -> is it up
+  std::set<policy::WorkloadKey> endpoints_;
+  std::set<policy::WorkloadKey> unprogrammed_;   // changed since their rules could be written
+  std::map<std::string, Interface> interfaces_;  // by name, as last told
   EndpointStatusTable statuses_;
 };
 

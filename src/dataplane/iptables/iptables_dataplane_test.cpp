@@ -55,12 +55,12 @@ std::vector<policy::Delta> program() {
 
 class IptablesDataPlaneTest : public KernelTest, public testing::WithParamInterface<Backend> {
  protected:
-  std::unique_ptr<DataPlane> make(Config config = {}) {
+  std::unique_ptr<DataPlane> make(Config config = {}, bool routes = false) {
     auto real = system_commands(GetParam(), std::chrono::seconds(10));
     EXPECT_TRUE(real);
     config.node = "node";
     auto made = IptablesDataPlane::create(
-        std::move(config), std::make_unique<RecordingCommands>(std::move(*real), written_), false);
+        std::move(config), std::make_unique<RecordingCommands>(std::move(*real), written_), routes);
     EXPECT_TRUE(made);
     return std::move(*made);
   }
@@ -70,6 +70,11 @@ class IptablesDataPlaneTest : public KernelTest, public testing::WithParamInterf
     if (in_sync) plane.on_delta(policy::InSync{});
     const auto applied = plane.apply().outcome;
     ASSERT_TRUE(applied) << applied.error().message;
+  }
+
+  static void read_everything_again(DataPlane& plane) {
+    for (const StateKind kind : k_state_kinds) plane.resync(kind);
+    ASSERT_TRUE(plane.apply().outcome);
   }
 
   std::string program_of(const char* family, const char* verb) const {
@@ -158,8 +163,7 @@ TEST_P(IptablesDataPlaneTest, RepairsWhatOthersBrokeAfterAResync) {
   output({program_of("iptables", ""), "-F", "cali-tw-cali1"});
   output({program_of("iptables", ""), "-D", "FORWARD", "1"});
   output({"ipset", "flush", "cali40s:clients"});
-  for (const StateKind kind : k_state_kinds) plane->resync(kind);
-  ASSERT_TRUE(plane->apply().outcome);
+  read_everything_again(*plane);
   EXPECT_THAT(output({program_of("iptables", ""), "-S", "FORWARD"}), HasSubstr("-j cali-FORWARD"));
   EXPECT_THAT(output({program_of("iptables", ""), "-S", "cali-tw-cali1"}),
               HasSubstr("kns.default"));
@@ -184,20 +188,25 @@ TEST_P(IptablesDataPlaneTest, ReadsBackOnlyTheKindItWasAskedFor) {
 
 TEST_P(IptablesDataPlaneTest, ReportsAnEndpointWhenItChanges) {
   const EndpointKey key = policy::WorkloadKey{"node", "k8s", "default/pod", "eth0"};
-  const auto plane = make();
+  const auto plane = make({}, true);
+  const auto reported = [&](std::optional<EndpointStatus> status) {
+    return std::vector<EndpointReport>{{key, std::move(status)}};
+  };
   for (const auto& delta : program()) plane->on_delta(delta);
   EXPECT_THAT(plane->apply().endpoints, IsEmpty()) << "before the first complete state";
   plane->on_delta(policy::InSync{});
   EXPECT_EQ(plane->apply().endpoints,
-            (std::vector<EndpointReport>{
-                {key, EndpointStatus{EndpointState::down, "waiting for interface cali1"}}}));
+            reported(EndpointStatus{EndpointState::down,
+                                    "waiting for its interface: interface cali1 is not there"}));
   EXPECT_THAT(plane->apply().endpoints, IsEmpty()) << "nothing is new";
+  add_interface("cali1");
   plane->on_interface({.name = "cali1", .up = true});
-  EXPECT_EQ(plane->apply().endpoints, (std::vector<EndpointReport>{{key, EndpointStatus{}}}));
+  EXPECT_EQ(plane->apply().endpoints, reported(EndpointStatus{}));
+  ASSERT_TRUE(net::delete_link(*socket_, "cali1"));
   plane->on_interface_removed("cali1");
   EXPECT_EQ(plane->apply().endpoints.size(), 1U);
   plane->on_delta(policy::WorkloadRemove{std::get<policy::WorkloadKey>(key)});
-  EXPECT_EQ(plane->apply().endpoints, (std::vector<EndpointReport>{{key, std::nullopt}}));
+  EXPECT_EQ(plane->apply().endpoints, reported(std::nullopt));
 }
 
 TEST_P(IptablesDataPlaneTest, LeavesOthersRulesInPlace) {
@@ -267,6 +276,22 @@ TEST_P(IptablesDataPlaneTest, ClosesTheEndpointOfARuleThatTheKernelRefusesAndGoe
   EXPECT_THAT(state(), Not(HasSubstr("cali-trial")));
 }
 
+TEST_P(IptablesDataPlaneTest, ReportsAClosedEndpointWithTheRule) {
+  const auto plane = make();
+  give(*plane, program());
+  for (const auto& delta :
+       {policy_with_a_set_that_is_not_there("broken"), workload_with("cali2", "broken")})
+    plane->on_delta(delta);
+  const auto report = plane->apply();
+  EXPECT_TRUE(report.outcome) << "all that can be programmed is";
+  ASSERT_EQ(report.endpoints.size(), 1U);
+  const auto& status = report.endpoints[0].status;
+  ASSERT_TRUE(status);
+  EXPECT_EQ(status->state, EndpointState::error);
+  EXPECT_THAT(status->reason,
+              testing::AllOf(HasSubstr("broken: rule"), HasSubstr("cali40s:missing")));
+}
+
 TEST_P(IptablesDataPlaneTest, OpensAClosedEndpointWhenItsPolicyIsMended) {
   const auto plane = make();
   give(*plane, program());
@@ -280,12 +305,10 @@ TEST_P(IptablesDataPlaneTest, OpensAClosedEndpointAfterAResyncWhenTheKernelHasWh
   const auto plane = make();
   give(*plane, program());
   give(*plane, {policy_with_a_set_that_is_not_there("broken"), workload_with("cali2", "broken")});
-  for (const StateKind kind : k_state_kinds) plane->resync(kind);
-  ASSERT_TRUE(plane->apply().outcome);
+  read_everything_again(*plane);
   EXPECT_EQ(rules_of("cali-tw-cali2"), 1U);
   give(*plane, {policy::SetUpdate{"s:missing", policy::SetType::nets, {}}});
-  for (const StateKind kind : k_state_kinds) plane->resync(kind);
-  ASSERT_TRUE(plane->apply().outcome);
+  read_everything_again(*plane);
   EXPECT_GT(rules_of("cali-tw-cali2"), 1U);
 }
 
