@@ -135,11 +135,11 @@ void check_failsafe_protocol(const std::string& text, const Report& report) {
 }
 
 Described<std::vector<json::value>> failsafe_ports() {
-  return list(object(
-      "projectcalico.org.v3.ProtoPort", "A port, of one protocol, of one network.",
-      {keep("protocol", string().check(check_failsafe_protocol), "TCP (the default), UDP or SCTP."),
-       keep("port", integer().between(0, 65535), "The port.").required(),
-       keep("net", net(), "The remote network; unset: any.")}));
+  return list(object("projectcalico.org.v3.ProtoPort", "A port, of one protocol, of one network.",
+                     {keep("protocol", string().keeps_empty().check(check_failsafe_protocol),
+                           "TCP (the default), UDP or SCTP."),
+                      keep("port", integer().between(0, 65535), "The port.").required(),
+                      keep("net", net(), "The remote network; unset: any.")}));
 }
 
 Described<json::value> route_table_range() {
@@ -244,7 +244,7 @@ Described<json::value> felix_spec() {
        keep("ipipMTU", mtu(), "The MTU of the IPIP interface; 0 finds it."),
        keep("allowVXLANPacketsFromWorkloads", boolean(), "Let workloads send VXLAN."),
        keep("allowIPIPPacketsFromWorkloads", boolean(), "Let workloads send IPIP."),
-       keep("awsSrcDstCheck", choice({"DoNothing", "Enable", "Disable"}),
+       keep("awsSrcDstCheck", choice({"DoNothing", "Enable", "Disable"}).keeps_empty(),
             "The source and destination check of AWS instances."),
        keep("serviceLoopPrevention", choice({"Drop", "Reject", "Disabled"}),
             "What becomes of packets to service addresses that no service takes."),

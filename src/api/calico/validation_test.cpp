@@ -442,9 +442,11 @@ TEST(ConfigurationValidation, FelixConfiguration) {
         {"spec.wireguardInterfaceName: Invalid value: \"wg+\": must be an interface name: 1 to 15 "
          "letters, digits, '_', '.' or '-'"}},
        {"words in another case",
-        "spec: {logSeverityScreen: info}",
+        "spec: {logSeverityScreen: info, awsSrcDstCheck: ''}",
         {"spec.logSeverityScreen: Unsupported value: \"info\": supported values: \"Debug\", "
-         "\"Info\", \"Warning\", \"Error\", \"Fatal\""}},
+         "\"Info\", \"Warning\", \"Error\", \"Fatal\"",
+         "spec.awsSrcDstCheck: Unsupported value: \"\": supported values: \"DoNothing\", "
+         "\"Enable\", \"Disable\""}},
        {"an empty duration",
         "spec: {routeRefreshInterval: ''}",
         {"spec.routeRefreshInterval: Invalid value: \"\": must be a duration such as 90s or "
@@ -462,6 +464,11 @@ TEST(ConfigurationValidation, FelixConfiguration) {
        {"a port out of bounds",
         "spec: {healthPort: 65536}",
         {"spec.healthPort: Invalid value: 65536: must be between 0 and 65535, inclusive"}},
+       {"a failsafe of an empty protocol; typed clients send an empty net",
+        "spec: {failsafeInboundHostPorts: [{port: 22, net: ''}, {protocol: '', port: 22, net: "
+        "''}]}",
+        {"spec.failsafeInboundHostPorts[1].protocol: Unsupported value: \"\": supported values: "
+         "\"TCP\", \"UDP\", \"SCTP\""}},
        {"a failsafe of no transport protocol",
         "spec: {failsafeInboundHostPorts: [{protocol: ICMP, port: 1}]}",
         {"spec.failsafeInboundHostPorts[0].protocol: Unsupported value: \"ICMP\": supported "
