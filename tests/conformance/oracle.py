@@ -74,7 +74,7 @@ class Oracle:
     @staticmethod
     def _applies(policy, direction, subject):
         spec = policy["spec"]
-        types = spec.get("policyTypes") or ["Ingress"] + (["Egress"] if "egress" in spec else [])
+        types = spec.get("policyTypes") or ["Ingress"] + (["Egress"] if spec.get("egress") else [])
         return (direction in types and policy["metadata"]["namespace"] == subject.ns
                 and labels_match(spec.get("podSelector", {}), subject.labels))
 

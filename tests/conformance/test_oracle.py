@@ -27,8 +27,10 @@ def test_an_empty_policy_isolates_the_namespace_for_ingress_alone():
     assert reached([deny], A, C)
 
 
-def test_an_egress_list_makes_it_an_egress_policy():
-    assert not reached([{"podSelector": {}, "egress": []}], A, C)
+def test_egress_rules_make_it_an_egress_policy():
+    to_nobody = {"to": [{"podSelector": {"matchLabels": {"pod": "nobody"}}}]}
+    assert not reached([{"podSelector": {}, "egress": [to_nobody]}], A, C)
+    assert reached([{"podSelector": {}, "egress": []}], A, C), "an empty list is as none"
     assert reached([{"podSelector": {}, "ingress": [{}]}], A, C)
 
 
