@@ -20,13 +20,6 @@ constexpr const char* k_pending = "pending";
 constexpr const char* k_confirmed = "confirmed";
 constexpr const char* k_pending_deletion = "pendingDeletion";
 
-// A write that others may have beaten: true when it went through, false when they were faster.
-Result<bool> won(const Result<>& written) {
-  if (written) return true;
-  if (lost_race(written.error())) return false;
-  return fail(written.error());
-}
-
 api::BlockAffinity pending_affinity(const std::string& host, const Prefix& block) {
   api::BlockAffinity affinity;
   affinity.metadata.name = affinity_name(host, block);
@@ -37,11 +30,11 @@ api::BlockAffinity pending_affinity(const std::string& host, const Prefix& block
 }  // namespace
 
 Affinities::Affinities(store::Store& store)
-    : affinities_(store, k_affinities), blocks_(store, k_blocks) {}
+    : store_(store), affinities_(store, k_affinities), blocks_(store, k_blocks) {}
 
 Result<std::vector<Affinities::Affinity>> Affinities::list(const std::string& host,
                                                            IPFamily family) const {
-  MARGAY_TRY(auto all, affinities_.list());
+  MARGAY_TRY(auto all, affinities_.list(affinity_prefix(host)));
   std::erase_if(all, [&](const Affinity& affinity) {
     const auto cidr = Prefix::parse(affinity.object.spec.cidr);
     return affinity.object.spec.node != host || !cidr || cidr->family() != family;
@@ -106,18 +99,19 @@ Result<std::optional<Affinities::Claim>> Affinities::claim_block(Affinity affini
                                                                  const Prefix& block,
                                                                  bool strict) const {
   const std::string host = affinity.object.spec.node;
-  const auto created = blocks_.create(Block::claimed_by(host, block, strict).object());
-  if (!created) {
-    if (!lost_race(created.error())) return fail(created.error());
-    MARGAY_TRY(const auto existing, blocks_.find(block_name(block)));
-    if (!existing) return std::nullopt;
-    MARGAY_TRY(const Block found, Block::from_object(existing->object));
-    if (!found.is_claimed_by(host)) {
-      MARGAY_TRY(const bool removed, won(affinities_.remove(affinity)));
-      return removed ? std::optional(Claim::taken) : std::nullopt;
-    }
-  }
   affinity.object.spec.state = k_confirmed;
+  const auto written =
+      store_.write({blocks_.creation(Block::claimed_by(host, block, strict).object()),
+                    affinities_.change(affinity)});
+  if (written) return Claim::made;
+  if (!lost_race(written.error())) return fail(written.error());
+  MARGAY_TRY(const auto existing, blocks_.find(block_name(block)));
+  if (!existing) return std::nullopt;
+  MARGAY_TRY(const Block found, Block::from_object(existing->object));
+  if (!found.is_claimed_by(host)) {
+    MARGAY_TRY(const bool removed, won(affinities_.remove(affinity)));
+    return removed ? std::optional(Claim::taken) : std::nullopt;
+  }
   MARGAY_TRY(const bool confirmed, won(affinities_.update(affinity)));
   return confirmed ? std::optional(Claim::made) : std::nullopt;
 }

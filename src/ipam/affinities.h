@@ -3,7 +3,8 @@
 // Which node has claimed which block (BlockAffinity and IPAMBlock.spec.affinity).
 //
 // A claim is written in three steps, so that it can be picked up after a crash between any two:
-// the affinity as pending, the block, the affinity as confirmed. Giving a claim up takes the same
+// the affinity as pending, the block, the affinity as confirmed (the last two together where the
+// store can). Giving a claim up takes the same
 // steps back: the affinity as pendingDeletion, the block (deleted when empty, else left without a
 // node), the affinity away.
 
@@ -56,6 +57,7 @@ class Affinities {
                                  bool must_be_empty) const;
   base::Result<std::vector<Affinity>> list(const std::string& host, base::IPFamily family) const;
 
+  store::Store& store_;
   Records<api::BlockAffinity> affinities_;
   Records<api::IPAMBlock> blocks_;
 };

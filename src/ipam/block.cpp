@@ -17,7 +17,6 @@ using base::Prefix;
 using base::Result;
 
 constexpr std::string_view k_host_prefix = "host:";
-constexpr unsigned k_most_address_bits = 12;  // of the largest block there may be: an IPv4 /20
 
 size_t size_of(const Prefix& cidr) { return size_t{1} << (cidr.address().bits() - cidr.length()); }
 
@@ -37,7 +36,7 @@ Block Block::claimed_by(std::string_view host, const Prefix& cidr, bool strict) 
 
 Result<Block> Block::from_object(api::IPAMBlock object) {
   const auto cidr = Prefix::parse_strict(object.spec.cidr);
-  if (!cidr || cidr->address().bits() - cidr->length() > k_most_address_bits) {
+  if (!cidr || cidr->length() < shortest_block(cidr->family())) {
     return fail(ErrorCode::internal, fmt::format("block {}: \"{}\" is not the CIDR of a block",
                                                  object.metadata.name, object.spec.cidr));
   }

@@ -16,6 +16,11 @@
 
 namespace margay::ipam {
 
+// The length of the largest blocks there are, of 4096 addresses.
+constexpr unsigned shortest_block(base::IPFamily family) {
+  return family == base::IPFamily::v4 ? 20 : 116;
+}
+
 class Block {
  public:
   // An empty one, claimed by `host`.

@@ -58,7 +58,7 @@ class Audit {
   }
 
   Result<> read_blocks() {
-    MARGAY_TRY(const auto records, Records<api::IPAMBlock>(store_, k_blocks).list());
+    MARGAY_TRY(const auto records, read_all(Records<api::IPAMBlock>(store_, k_blocks)));
     for (const auto& record : records) {
       auto block = Block::from_object(record.object);
       if (!block) {
@@ -76,24 +76,39 @@ class Audit {
   }
 
   Result<> read_affinities() {
-    MARGAY_TRY(const auto records, Records<api::BlockAffinity>(store_, k_affinities).list());
+    MARGAY_TRY(const auto records, read_all(Records<api::BlockAffinity>(store_, k_affinities)));
     for (const auto& record : records) {
-      MARGAY_TRY(const Prefix cidr, Prefix::parse(record.object.spec.cidr));
-      all_.affinities[{record.object.spec.node, cidr}] = record.object.spec.state;
+      const auto cidr = Prefix::parse(record.object.spec.cidr);
+      if (cidr) {
+        all_.affinities[{record.object.spec.node, *cidr}] = record.object.spec.state;
+      } else {
+        find(Problem::unreadable_record, record.object.metadata.name, cidr.error().message);
+      }
     }
     return {};
   }
 
   Result<> read_handles() {
-    MARGAY_TRY(const auto records, Handles(store_).list());
+    MARGAY_TRY(const auto records, read_all(Handles(store_).records()));
     report_.handles = records.size();
     for (const auto& record : records) {
       for (const auto& [text, count] : record.object.spec.block) {
-        MARGAY_TRY(const Prefix cidr, Prefix::parse(text));
-        all_.counted[{record.object.spec.handle_id, cidr}] = count;
+        const auto cidr = Prefix::parse(text);
+        if (cidr) {
+          all_.counted[{record.object.spec.handle_id, *cidr}] = count;
+        } else {
+          find(Problem::unreadable_record, record.object.metadata.name, cidr.error().message);
+        }
       }
     }
     return {};
+  }
+
+  template <typename T>
+  Result<std::vector<Record<T>>> read_all(const Records<T>& records) {
+    return records.list({}, [this](const std::string& name, const base::Error& error) {
+      find(Problem::unreadable_record, name, error.message);
+    });
   }
 
   void check_blocks() {
@@ -202,6 +217,8 @@ std::string_view to_string(Problem problem) {
       return "stale handle count";
     case Problem::corrupt_block:
       return "corrupt block";
+    case Problem::unreadable_record:
+      return "unreadable record";
     case Problem::overlapping_blocks:
       return "overlapping blocks";
     case Problem::disputed_block:

@@ -25,7 +25,8 @@ enum class Problem : uint8_t {
   unrecorded_claim,    // a block claimed by a node that has no affinity for it
   stale_handle_count,  // a handle counts more in a block than it holds
   // Wrong: no crash and no race makes these.
-  corrupt_block,  // contradicts itself, or cannot be read
+  corrupt_block,      // contradicts itself
+  unreadable_record,  // is not what its kind is; all else goes on without it
   overlapping_blocks,
   disputed_block,     // the affinity says one node, the block another
   uncounted_address,  // assigned, and its handle does not know

@@ -1,8 +1,5 @@
 #include "ipam/handles.h"
 
-#include <algorithm>
-
-#include "ipam/attempts.h"
 #include "ipam/names.h"
 
 namespace margay::ipam {
@@ -12,39 +9,43 @@ using base::Result;
 
 Handles::Handles(store::Store& store) : records_(store, k_handles) {}
 
-Result<std::optional<Record<api::IPAMHandle>>> Handles::find(std::string_view handle_id) const {
-  return records_.find(handle_name(handle_id));
+Result<Handles::Handle> Handles::read(std::string_view handle_id) const {
+  std::optional<std::string> free_name;
+  for (const auto& name : handle_names(handle_id)) {
+    MARGAY_TRY(auto found, records_.find(name));
+    if (found && found->object.spec.handle_id == handle_id) return *std::move(found);
+    if (!found && !free_name) free_name = name;
+  }
+  if (!free_name) {
+    return base::fail(base::ErrorCode::internal,
+                      "handle " + std::string(handle_id) + ": others have all its names");
+  }
+  Handle none;
+  none.object.metadata.name = *std::move(free_name);
+  none.object.spec.handle_id = handle_id;
+  return none;
 }
 
-Result<> Handles::count(std::string_view handle_id, const Prefix& block, int64_t change,
-                        int64_t least) const {
-  for (Attempts attempts; attempts.left(); attempts.wait()) {
-    MARGAY_TRY(auto record, find(handle_id));
-    const int64_t before = record ? record->object.spec.block[block.to_string()] : 0;
-    const auto written = set(handle_id, std::move(record), block, std::max(before + change, least));
-    if (written || !lost_race(written.error())) return written;
-  }
-  return Attempts::exhausted("handle " + std::string(handle_id));
+int64_t Handles::count(const Handle& handle, const Prefix& block) {
+  const auto& counts = handle.object.spec.block;
+  const auto found = counts.find(block.to_string());
+  return found == counts.end() ? 0 : found->second;
 }
 
-Result<> Handles::set(std::string_view handle_id, std::optional<Record<api::IPAMHandle>> record,
-                      const Prefix& block, int64_t count) const {
-  const bool is_new = !record;
-  if (is_new) {
-    record.emplace();
-    record->object.metadata.name = handle_name(handle_id);
-    record->object.spec.handle_id = handle_id;
-  }
-  auto& counts = record->object.spec.block;
+std::optional<store::Write> Handles::set_count(Handle handle, const Prefix& block,
+                                               int64_t count) const {
+  auto& counts = handle.object.spec.block;
+  const int64_t before = Handles::count(handle, block);
   if (count > 0) {
     counts[block.to_string()] = count;
   } else {
     counts.erase(block.to_string());
   }
-  if (counts.empty()) return is_new ? Result<>() : records_.remove(*record);
-  if (!is_new) return records_.update(*record);
-  MARGAY_CHECK(records_.create(std::move(record->object)));
-  return {};
+  const bool is_new = handle.revision == 0;
+  if (counts.empty()) return is_new ? std::nullopt : std::optional(records_.removal(handle));
+  if (is_new) return records_.creation(handle.object);
+  if (count == before) touch(handle);
+  return records_.change(handle);
 }
 
 }  // namespace margay::ipam

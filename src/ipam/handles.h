@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "api/calico.h"
 #include "base/address.h"
@@ -17,19 +18,20 @@ namespace margay::ipam {
 
 class Handles {
  public:
+  using Handle = Record<api::IPAMHandle>;
+
   explicit Handles(store::Store& store);
 
-  base::Result<std::optional<Record<api::IPAMHandle>>> find(std::string_view handle_id) const;
-  base::Result<std::vector<Record<api::IPAMHandle>>> list() const { return records_.list(); }
+  // Its record; of revision 0 when there is none: then it is the one to create.
+  base::Result<Handle> read(std::string_view handle_id) const;
+  const Records<api::IPAMHandle>& records() const { return records_; }
 
-  // Adds `change` to the count for `block`, and makes it `least` at least. Always writes, so that
-  // a release that read the record before must read again.
-  base::Result<> count(std::string_view handle_id, const base::Prefix& block, int64_t change,
-                       int64_t least) const;
-  // Sets the count in a record as it was read (none: there was no record); a record that counts
-  // nothing any more goes. Fails with a lost race when the record has changed since.
-  base::Result<> set(std::string_view handle_id, std::optional<Record<api::IPAMHandle>> record,
-                     const base::Prefix& block, int64_t count) const;
+  static int64_t count(const Handle& handle, const base::Prefix& block);
+  // The write that sets the count in a record as it was read; a record that counts nothing any
+  // more goes. Nothing when there is nothing to write: no record, and nothing to count. All else is
+  // written even when it says what it said, so that whoever read the record before must read again.
+  std::optional<store::Write> set_count(Handle handle, const base::Prefix& block,
+                                        int64_t count) const;
 
  private:
   Records<api::IPAMHandle> records_;

@@ -23,11 +23,13 @@ using base::Result;
 // writes the block (even when it has nothing to change there), then writes the handle as it was
 // read. So when a release's last write goes through, every assignment that counted itself in the
 // handle before either was in the block when the release wrote it, or can no longer be written.
+// Both hand their two writes to the store together, in that order: where it makes them in one
+// commit, all that is between them is never seen, and the proof needs less than it has.
 Result<size_t> Ipam::settle(std::string_view handle_id, const Prefix& cidr,
                             const std::function<size_t(Block&)>& change) {
-  size_t changed_total = 0;
+  size_t most_changed = 0;  // the block may have been written before a write was lost to others
   for (Attempts attempts; attempts.left(); attempts.wait()) {
-    MARGAY_TRY(const auto handle, handles_.find(handle_id));
+    MARGAY_TRY(const auto handle, handles_.read(handle_id));
     MARGAY_TRY(auto record, blocks_.find(block_name(cidr)));
     int64_t held = 0;
     size_t changed = 0;
@@ -37,32 +39,45 @@ Result<size_t> Ipam::settle(std::string_view handle_id, const Prefix& cidr,
       changed = change(*block);
       held = static_cast<int64_t>(block->held_by(handle_id).size());
     }
-    int64_t counted = 0;
-    if (handle) {
-      const auto& counts = handle->object.spec.block;
-      const auto found = counts.find(cidr.to_string());
-      if (found != counts.end()) counted = found->second;
-    }
+    most_changed = std::max(most_changed, changed);
+    const int64_t counted = Handles::count(handle, cidr);
+    std::vector<store::Write> writes;
     if (block && (changed != 0 || counted != held)) {
-      MARGAY_TRY(const bool written, write_or_drop(*record, *block));
-      if (!written) continue;
-      changed_total += changed;
+      record->object = block->object();
+      if (changed == 0) touch(*record);
+      writes.push_back(change_or_removal(*record, *block));
     }
-    if (counted == held) return changed_total;
-    const auto settled = handles_.set(handle_id, handle, cidr, held);
-    if (settled) return changed_total;
-    if (!lost_race(settled.error())) return fail(settled.error());
+    if (counted != held) {
+      if (auto write = handles_.set_count(handle, cidr, held)) writes.push_back(*std::move(write));
+    }
+    if (writes.empty()) return most_changed;
+    MARGAY_TRY(const bool written, won(store_.write(writes)));
+    if (written) return most_changed;
   }
   return Attempts::exhausted("block " + cidr.to_string());
 }
 
-// A block that nobody has claimed and nobody uses goes. False: others were faster.
-Result<bool> Ipam::write_or_drop(Record<api::IPAMBlock>& record, const Block& block) {
+// A block that nobody has claimed and nobody uses goes.
+store::Write Ipam::change_or_removal(const Record<api::IPAMBlock>& record,
+                                     const Block& block) const {
+  return block.empty() && !block.host() ? blocks_.removal(record) : blocks_.change(record);
+}
+
+// The block with what was assigned from it, and before it the handle, which counts as much at
+// least. More is counted while another process assigns to the same handle, and left by one that
+// died.
+Result<bool> Ipam::write_assignment(std::string_view handle_id, Record<api::IPAMBlock> record,
+                                    const Block& block) {
+  MARGAY_TRY(const auto handle, handles_.read(handle_id));
+  const auto held = static_cast<int64_t>(block.held_by(handle_id).size());
+  const int64_t count = std::max(held, Handles::count(handle, block.cidr()));
+  std::vector<store::Write> writes;
+  if (auto write = handles_.set_count(handle, block.cidr(), count)) {
+    writes.push_back(*std::move(write));
+  }
   record.object = block.object();
-  const auto written =
-      block.empty() && !block.host() ? blocks_.remove(record) : blocks_.update(record);
-  if (!written && !lost_race(written.error())) return fail(written.error());
-  return written.has_value();
+  writes.push_back(blocks_.change(record));
+  return won(store_.write(writes));
 }
 
 Ipam::Ipam(store::Store& store)
@@ -74,9 +89,8 @@ Ipam::Ipam(store::Store& store)
 
 Result<size_t> Ipam::release_handle(std::string_view handle_id) {
   size_t released = 0;
-  MARGAY_TRY(const auto handle, handles_.find(handle_id));
-  if (!handle) return released;
-  for (const auto& [text, count] : handle->object.spec.block) {
+  MARGAY_TRY(const auto handle, handles_.read(handle_id));
+  for (const auto& [text, count] : handle.object.spec.block) {
     MARGAY_TRY(const Prefix cidr, Prefix::parse(text));
     MARGAY_TRY(const size_t freed, settle(handle_id, cidr, [&](Block& block) {
                  return block.release(block.held_by(handle_id));
@@ -112,34 +126,35 @@ Result<size_t> Ipam::release_one(const IPAddress& address) {
       });
     }
     block.release({&address, 1});
-    MARGAY_TRY(const bool written, write_or_drop(*record, block));
+    record->object = block.object();
+    MARGAY_TRY(const bool written, won(store_.write({change_or_removal(*record, block)})));
     if (written) return 1;
   }
   return Attempts::exhausted("address " + address.to_string());
 }
 
-// By the pools' block sizes; else, for blocks whose pool has gone, by looking at all.
+// By the pools' block sizes; else, for blocks whose pool has gone, by all that blocks can have.
 Result<std::optional<Prefix>> Ipam::block_of(const IPAddress& address) {
   MARGAY_TRY(const auto pools, load_pools(store_));
+  std::vector<unsigned> lengths;
   for (const auto& pool : pools) {
-    if (!pool.cidr.contains(address)) continue;
-    const Prefix cidr(address, pool.block_size);
+    if (pool.cidr.contains(address)) lengths.push_back(pool.block_size);
+  }
+  for (unsigned length = shortest_block(address.family()); length <= address.bits(); ++length) {
+    lengths.push_back(length);
+  }
+  for (const unsigned length : lengths) {
+    const Prefix cidr(address, length);
     MARGAY_TRY(const auto record, blocks_.find(block_name(cidr)));
     if (record) return cidr;
-  }
-  MARGAY_TRY(const auto records, blocks_.list());
-  for (const auto& record : records) {
-    const auto cidr = Prefix::parse(record.object.spec.cidr);
-    if (cidr && cidr->contains(address)) return *cidr;
   }
   return std::nullopt;
 }
 
 Result<std::vector<IPAddress>> Ipam::addresses_of(std::string_view handle_id) {
   std::vector<IPAddress> addresses;
-  MARGAY_TRY(const auto handle, handles_.find(handle_id));
-  if (!handle) return addresses;
-  for (const auto& [text, count] : handle->object.spec.block) {
+  MARGAY_TRY(const auto handle, handles_.read(handle_id));
+  for (const auto& [text, count] : handle.object.spec.block) {
     MARGAY_TRY(const Prefix cidr, Prefix::parse(text));
     MARGAY_TRY(const auto record, blocks_.find(block_name(cidr)));
     if (!record) continue;
@@ -149,6 +164,11 @@ Result<std::vector<IPAddress>> Ipam::addresses_of(std::string_view handle_id) {
   }
   std::ranges::sort(addresses);
   return addresses;
+}
+
+Result<bool> Ipam::knows(std::string_view handle_id) {
+  MARGAY_TRY(const auto handle, handles_.read(handle_id));
+  return handle.revision != 0;
 }
 
 Result<> Ipam::assign_address(const Owner& owner, const IPAddress& address) {
@@ -190,9 +210,7 @@ Result<bool> Ipam::try_assign_address(const Owner& owner, const IPAddress& addre
                     address.to_string(), cidr.to_string(), block.host().value_or("(none)")));
   }
   MARGAY_CHECK(block.assign(address, {owner.handle_id, owner.attributes}));
-  const auto held = static_cast<int64_t>(block.held_by(owner.handle_id).size());
-  MARGAY_CHECK(handles_.count(owner.handle_id, cidr, 0, held));
-  return write_or_drop(*record, block);
+  return write_assignment(owner.handle_id, *std::move(record), block);
 }
 
 Result<> Ipam::release_affinity(const std::string& host, const Prefix& block, bool must_be_empty) {

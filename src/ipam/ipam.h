@@ -9,6 +9,9 @@
 // leaves behind is found by the handle it worked for: release_handle() (or assigning again) puts
 // that right, and check.h lists what nobody has put right yet.
 //
+// What a call costs does not depend on the cluster's size: own blocks are found by their names, new
+// ones and others' by probing. Only where a pool is nearly used up are all its blocks looked at.
+//
 // Safe from any thread. Calls block; they try again themselves when others were faster, and give
 // up with `unavailable`. Errors of the store are passed on: the state is then as after a crash.
 
@@ -72,6 +75,8 @@ class Ipam {
   base::Result<size_t> release_handle(std::string_view handle_id);
 
   base::Result<std::vector<base::IPAddress>> addresses_of(std::string_view handle_id);
+  // Whether the handle is known: one that is may also have nothing but a claim that died.
+  base::Result<bool> knows(std::string_view handle_id);
 
   // Gives a block up (Affinities::release), or all of a node's.
   base::Result<> release_affinity(const std::string& host, const base::Prefix& block,
@@ -92,13 +97,18 @@ class Ipam {
   base::Result<> from_new_blocks(Search& search);
   base::Result<> from_others_blocks(Search& search);
   base::Result<std::optional<base::Prefix>> unclaimed_block(const Search& search);
+  base::Result<std::optional<base::Prefix>> unclaimed_block_of_all(const Search& search);
+  base::Result<bool> can_claim(const Search& search, const base::Prefix& block);
   base::Result<> assign_from(Search& search, const base::Prefix& block, bool must_be_own);
 
   // Changes a block for a handle, then makes the handle's count what the block says.
   // `change` returns how many addresses it changed, and may be called again on a newer block.
   base::Result<size_t> settle(std::string_view handle_id, const base::Prefix& block,
                               const std::function<size_t(Block&)>& change);
-  base::Result<bool> write_or_drop(Record<api::IPAMBlock>& record, const Block& block);
+  // The writes tell whether they went through; false: others were faster.
+  base::Result<bool> write_assignment(std::string_view handle_id, Record<api::IPAMBlock> record,
+                                      const Block& block);
+  store::Write change_or_removal(const Record<api::IPAMBlock>& record, const Block& block) const;
   base::Result<bool> try_assign_address(const Owner& owner, const base::IPAddress& address,
                                         const base::Prefix& block, const Config& config);
   base::Result<std::optional<base::Prefix>> block_of(const base::IPAddress& address);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <set>
 
 #include "ipam/block.h"
@@ -32,6 +33,50 @@ std::vector<std::string> problems(store::Store& store) {
   }
   return texts;
 }
+
+// What is asked of a store: commits, and objects that it must read.
+class CountingStore final : public store::Store {
+ public:
+  explicit CountingStore(store::Store& store) : store_(store) {}
+  int commits = 0;
+  size_t objects_read = 0;
+
+  base::Result<store::Entry> get(const store::Key& key) override {
+    ++objects_read;
+    return store_.get(key);
+  }
+  base::Result<store::List> list(const store::Scope& scope,
+                                 const store::ListOptions& options) override {
+    auto list = store_.list(scope, options);
+    if (list) objects_read += list->entries.size();
+    return list;
+  }
+  base::Result<store::Entry> create(const store::Key& key, std::string value) override {
+    ++commits;
+    return store_.create(key, std::move(value));
+  }
+  base::Result<store::Entry> update(const store::Key& key, std::string value,
+                                    std::optional<store::Revision> expected) override {
+    ++commits;
+    return store_.update(key, std::move(value), expected);
+  }
+  base::Result<store::Entry> remove(const store::Key& key,
+                                    std::optional<store::Revision> expected) override {
+    ++commits;
+    return store_.remove(key, expected);
+  }
+  base::Result<std::vector<store::Entry>> write(const std::vector<store::Write>& writes) override {
+    ++commits;
+    return store_.write(writes);
+  }
+  base::Result<std::unique_ptr<store::Watch>> watch(const store::Scope& scope, store::Revision from,
+                                                    store::Watcher& watcher) override {
+    return store_.watch(scope, from, watcher);
+  }
+
+ private:
+  store::Store& store_;
+};
 
 class IpamTest : public ::testing::Test {
  protected:
@@ -108,6 +153,71 @@ TEST_F(IpamTest, ABlockIsUsedUpBeforeTheNextIsClaimed) {
   EXPECT_EQ(std::set(assigned.begin(), assigned.end()).size(), 6U);
   EXPECT_EQ(blocks_of("node1").size(), 2U);
   EXPECT_EQ(problems(store_.get()), std::vector<std::string>{});
+}
+
+TEST_F(IpamTest, AnAddressCostsACommitAndReadsNothingOfOtherNodes) {
+  store_.add_pool({.name = "pool", .cidr = "10.0.0.0/16"});
+  for (int i = 0; i < 300; ++i) {  // of 1,024 blocks
+    const std::string n = std::to_string(i);
+    assign(request("other-" + n, "other." + n, 1));
+  }
+  CountingStore store(store_.get());
+  Ipam ipam(store);
+  constexpr int k_adds = 200;
+  for (int i = 0; i < k_adds; ++i) {
+    store.objects_read = 0;
+    ASSERT_TRUE(ipam.assign(request("node1", "h" + std::to_string(i), 1)));
+    EXPECT_LE(store.objects_read, 60U) << "the " << i << "th";
+  }
+  EXPECT_LE(store.commits, k_adds * 12 / 10);
+  store.commits = 0;
+  store.objects_read = 0;
+  for (int i = 0; i < k_adds; ++i) ASSERT_TRUE(ipam.release_handle("h" + std::to_string(i)));
+  EXPECT_LE(store.commits, k_adds);
+  EXPECT_LE(store.objects_read, 5U * k_adds);
+}
+
+TEST_F(IpamTest, HandlesThatDifferInCaseOrCannotBeNamesHoldEachTheirOwn) {
+  store_.add_pool({.name = "pool", .cidr = "10.0.0.0/24"});
+  const std::vector<std::string> ids{"net.ABC",      "net.abc",      "net.Abc",
+                                     "net.pod_12ab", "net.pod-12ab", "net.ends-with-",
+                                     "net.ends-with"};
+  std::map<std::string, std::vector<IPAddress>> held;
+  for (const auto& id : ids) held[id] = assign(request("node1", id, 1));
+  EXPECT_EQ(problems(store_.get()), std::vector<std::string>{});
+  for (const auto& id : ids) {
+    EXPECT_EQ(ipam_.addresses_of(id).value(), held[id]) << id;
+    EXPECT_EQ(ipam_.release_handle(id).value(), 1U) << id;
+    held.erase(id);
+    for (const auto& [other, addresses] : held) {
+      EXPECT_EQ(ipam_.addresses_of(other).value(), addresses) << other << " after " << id;
+    }
+  }
+  EXPECT_EQ(check(store_.get())->handles, 0U);
+}
+
+TEST_F(IpamTest, ANodesBlocksAreItsOwnAlsoBesideNodesWhoseNamesBeginTheSame) {
+  store_.add_pool({.name = "pool", .cidr = "10.0.0.0/16"});
+  const std::vector<std::string> hosts{"node", "node-1", "node-10", "node-1-10",
+                                       std::string(253, 'n')};
+  for (size_t i = 0; i < hosts.size(); ++i) assign(request(hosts[i], "h" + std::to_string(i), 1));
+  for (const auto& host : hosts) EXPECT_EQ(blocks_of(host).size(), 1U) << host;
+  EXPECT_EQ(problems(store_.get()), std::vector<std::string>{});
+}
+
+TEST_F(IpamTest, ARecordThatCannotBeReadStopsNoOther) {
+  store_.add_pool({.name = "pool", .cidr = "10.0.0.0/24", .block_size = 30});
+  assign(request("node1", "h1", 1));
+  store_.put(std::string(k_affinities), {}, "node1-broken", R"({"spec":{"cidr":7}})");
+  store_.put(std::string(k_blocks), {}, "broken", R"({"spec":"none"})");
+  store_.put(std::string(k_handles), {}, "broken", "[]");
+  assign(request("node1", "h2", 5));
+  assign(request("node2", "h3", 1));
+  EXPECT_EQ(ipam_.release_handle("h2").value(), 5U);
+  std::vector<std::string> found = problems(store_.get());
+  ASSERT_EQ(found.size(), 3U);
+  for (const auto& problem : found)
+    EXPECT_TRUE(problem.starts_with("unreadable record")) << problem;
 }
 
 TEST_F(IpamTest, DualStackIsAllOrNothing) {

@@ -8,6 +8,7 @@
 #include "api/calico.h"
 #include "api/codec.h"
 #include "api/kubernetes.h"
+#include "ipam/block.h"
 #include "store/store.h"
 
 namespace margay::ipam {
@@ -35,8 +36,8 @@ Result<Pool> read_pool(const store::Entry& entry) {
   pool.block_size = object.spec.block_size != 0 ? static_cast<unsigned>(object.spec.block_size)
                     : v4                        ? k_default_block_size_v4
                                                 : k_default_block_size_v6;
-  const auto [least, most] = v4 ? std::pair{20U, 32U} : std::pair{116U, 128U};
-  if (pool.block_size < std::max(least, pool.cidr.length()) || pool.block_size > most) {
+  const unsigned least = std::max(shortest_block(pool.cidr.family()), pool.cidr.length());
+  if (pool.block_size < least || pool.block_size > pool.cidr.address().bits()) {
     return fail(ErrorCode::invalid, fmt::format("spec.blockSize: {} does not fit a pool of {}",
                                                 pool.block_size, pool.cidr.to_string()));
   }
@@ -112,11 +113,13 @@ BlockSequence::BlockSequence(const Pool& pool, std::string_view host)
       block_size_(pool.block_size),
       addresses_per_block_(uint64_t{1} << (pool.cidr.address().bits() - pool.block_size)),
       count_(uint64_t{1} << std::min(pool.block_size - pool.cidr.length(), k_most_block_bits)),
-      first_(hash_of(host) % count_) {}
+      first_(hash_of(host) % count_),
+      // Odd, and so without a common divisor with the count: each block comes once.
+      step_((hash_of(fmt::format("{}/step", host)) | 1) % count_) {}
 
 std::optional<Prefix> BlockSequence::next() {
   if (given_ == count_) return std::nullopt;
-  const uint64_t index = (first_ + given_++) % count_;
+  const uint64_t index = (first_ + given_++ * step_) % count_;
   return Prefix(start_.plus(index * addresses_per_block_), block_size_);
 }
 

@@ -42,9 +42,9 @@ base::Result<std::vector<base::Prefix>> resolve_pools(const std::vector<Pool>& p
 // The labels of a node, from its Kubernetes Node or its projectcalico.org/v3 one.
 base::Result<selector::Labels> node_labels(store::Store& store, const std::string& host);
 
-// The blocks of a pool in the order `host` tries them: from a place that depends on the host's
-// name, so that nodes rarely race for one block, round to where it began. Of a pool with more than
-// 2^32 blocks the first 2^32.
+// The blocks of a pool in the order `host` tries them: from a place and in steps that depend on the
+// host's name, so that nodes rarely race for one block, and that a free one is soon found also
+// where most are taken. Each comes once. Of a pool with more than 2^32 blocks the first 2^32.
 class BlockSequence {
  public:
   BlockSequence(const Pool& pool, std::string_view host);
@@ -56,6 +56,7 @@ class BlockSequence {
   uint64_t addresses_per_block_;
   uint64_t count_;
   uint64_t first_;
+  uint64_t step_;
   uint64_t given_ = 0;
 };
 

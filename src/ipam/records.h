@@ -3,7 +3,10 @@
 // Typed access to the records of address management: one kind of object in the store, read and
 // written by compare-and-swap. For the files of this folder.
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,6 +30,21 @@ inline bool lost_race(const base::Error& error) {
          error.code == base::ErrorCode::not_found;
 }
 
+// A compare-and-swap by others must notice that this record was written, though nothing of it
+// changes: API servers give an object that is written as it was no new revision.
+template <typename T>
+void touch(Record<T>& record) {
+  record.object.metadata.annotations["ipam.margay.io/touched-at"] = std::to_string(record.revision);
+}
+
+// True when writes went through, false when others were faster.
+template <typename T>
+base::Result<bool> won(const base::Result<T>& written) {
+  if (written) return true;
+  if (lost_race(written.error())) return false;
+  return base::fail(written.error());
+}
+
 template <typename T>
 class Records {
  public:
@@ -40,14 +58,42 @@ class Records {
     return std::optional(std::move(record));
   }
 
-  base::Result<std::vector<Record<T>>> list() const {
-    MARGAY_TRY(const store::List list, store_.list({.resource = resource_}));
+  // Those whose names begin so. One that cannot be read must not stop work on the others: it is
+  // left out, and told to `unreadable`.
+  using Unreadable = std::function<void(const std::string& name, const base::Error& error)>;
+  base::Result<std::vector<Record<T>>> list(const std::string& name_prefix = {},
+                                            const Unreadable& unreadable = warn) const {
+    MARGAY_TRY(const store::List list,
+               store_.list({.resource = resource_}, {.name_prefix = name_prefix}));
     std::vector<Record<T>> records;
     records.reserve(list.entries.size());
     for (const auto& entry : list.entries) {
-      MARGAY_TRY(records.emplace_back(), decode(entry));
+      auto record = decode(entry);
+      if (record) {
+        records.push_back(*std::move(record));
+      } else {
+        unreadable(entry.key.name, record.error());
+      }
     }
     return records;
+  }
+
+  // The same writes as below, to be made together with others (store::Store::write).
+  store::Write creation(const T& object) const {
+    return {.type = store::Write::Type::create,
+            .key = key(object.metadata.name),
+            .value = text(object)};
+  }
+  store::Write change(const Record<T>& record) const {
+    return {.type = store::Write::Type::update,
+            .key = key(record.object.metadata.name),
+            .value = text(record.object),
+            .expected = record.revision};
+  }
+  store::Write removal(const Record<T>& record) const {
+    return {.type = store::Write::Type::remove,
+            .key = key(record.object.metadata.name),
+            .expected = record.revision};
   }
 
   base::Result<Record<T>> create(T object) const {
@@ -72,6 +118,9 @@ class Records {
  private:
   store::Key key(const std::string& name) const {
     return {.resource = resource_, .ns = {}, .name = name};
+  }
+  static void warn(const std::string& name, const base::Error& error) {
+    spdlog::warn("{} is not used: {}", name, error.message);
   }
   static std::string text(const T& object) { return api::to_json(api::encode(object)); }
   base::Result<Record<T>> decode(const store::Entry& entry) const {

@@ -24,11 +24,19 @@ enum class Fault {
 // Stands for the end of the calling program: nothing between the call and the test may catch it.
 struct Crash {};
 
-// `choose` is asked at each write (`reads` too, when they may fault), from the caller's thread.
+// What the store behind it promises beyond the least that every store does.
+enum class Writes {
+  together,   // several in one commit, as the embedded store and our API server do
+  in_order,   // one by one
+  unchanged,  // one by one, and one that changes nothing makes no revision, as Kubernetes' does
+};
+
+// `choose` is asked at each write, from the caller's thread: once for all that are made together.
 class FaultyStore final : public store::Store {
  public:
   using Choose = std::function<Fault()>;
-  FaultyStore(store::Store& store, Choose choose) : store_(store), choose_(std::move(choose)) {}
+  FaultyStore(store::Store& store, Choose choose, Writes writes = Writes::together)
+      : store_(store), choose_(std::move(choose)), writes_(writes) {}
 
   base::Result<store::Entry> get(const store::Key& key) override { return store_.get(key); }
   base::Result<store::List> list(const store::Scope& scope,
@@ -36,15 +44,19 @@ class FaultyStore final : public store::Store {
     return store_.list(scope, options);
   }
   base::Result<store::Entry> create(const store::Key& key, std::string value) override {
-    return write([&] { return store_.create(key, std::move(value)); });
+    return try_to([&] { return store_.create(key, std::move(value)); });
   }
   base::Result<store::Entry> update(const store::Key& key, std::string value,
                                     std::optional<store::Revision> expected) override {
-    return write([&] { return store_.update(key, std::move(value), expected); });
+    return try_to([&] { return update_as_told(key, std::move(value), expected); });
   }
   base::Result<store::Entry> remove(const store::Key& key,
                                     std::optional<store::Revision> expected) override {
-    return write([&] { return store_.remove(key, expected); });
+    return try_to([&] { return store_.remove(key, expected); });
+  }
+  base::Result<std::vector<store::Entry>> write(const std::vector<store::Write>& writes) override {
+    if (writes_ != Writes::together) return Store::write(writes);
+    return try_to([&] { return store_.write(writes); });
   }
   base::Result<std::unique_ptr<store::Watch>> watch(const store::Scope& scope, store::Revision from,
                                                     store::Watcher& watcher) override {
@@ -52,8 +64,17 @@ class FaultyStore final : public store::Store {
   }
 
  private:
+  base::Result<store::Entry> update_as_told(const store::Key& key, std::string value,
+                                            std::optional<store::Revision> expected) {
+    if (writes_ == Writes::unchanged) {
+      auto current = store_.get(key);
+      const bool as_expected = current && expected.value_or(current->revision) == current->revision;
+      if (as_expected && current->value == value) return current;
+    }
+    return store_.update(key, std::move(value), expected);
+  }
   template <typename Call>
-  base::Result<store::Entry> write(Call&& call) {
+  auto try_to(Call&& call) -> decltype(call()) {
     const Fault fault = choose_();
     switch (fault) {
       case Fault::none:
@@ -75,6 +96,7 @@ class FaultyStore final : public store::Store {
 
   store::Store& store_;
   Choose choose_;
+  Writes writes_;
 };
 
 // The `nth` write (from 1) gets `fault`, all others none.
