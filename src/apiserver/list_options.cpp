@@ -115,6 +115,9 @@ Answer<ListOptions> parse_list_options(const api::Kind& kind, const ResourcePath
   MARGAY_CHECK(read_selectors(kind, query, out));
   narrow("metadata.name", out.scope.name, out);
   if (kind.namespaced) narrow("metadata.namespace", out.scope.ns, out);
+  out.name_prefix = get(query, "namePrefix");
+  if (!out.name_prefix.empty() && kind.namespaced && out.scope.ns.empty())
+    return refuse(bad_request("namePrefix needs a namespace"));
   MARGAY_TRY(const auto limit, number(query, "limit"));
   out.limit = limit.value_or(0);
   out.resume = get(query, "continue");

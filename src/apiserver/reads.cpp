@@ -35,7 +35,9 @@ Status page_error(const api::Kind& kind, const base::Error& error, bool resumed)
 
 Answer<Listing> list_objects(store::Store& store, const api::Kind& kind,
                              const ListOptions& options) {
-  auto page = store.list(options.scope, {.limit = options.limit, .resume = options.resume});
+  auto page = store.list(
+      options.scope,
+      {.name_prefix = options.name_prefix, .limit = options.limit, .resume = options.resume});
   if (!page) return refuse(page_error(kind, page.error(), !options.resume.empty()));
   MARGAY_CHECK(check_revision(options, page->revision));
   Listing out{std::move(page->entries), {.revision = page->revision, .resume = page->resume}};

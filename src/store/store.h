@@ -123,6 +123,12 @@ class Store {
   // such that each is right without those after it, and gain speed, never correctness.
   virtual base::Result<std::vector<Entry>> write(const std::vector<Write>& writes);
 
+  // Merges `patch` (RFC 7396), a JSON object with a status and annotations or labels, into the
+  // object. Behind an API server this is a PATCH of its /status, which needs no right to change the
+  // rest of it. A metadata.resourceVersion or uid in the patch must be the object's; else
+  // `conflict`.
+  virtual base::Result<Entry> patch_status(const Key& key, const std::string& patch);
+
   // Delivers every change after `from`. The watcher must outlive the Watch.
   virtual base::Result<std::unique_ptr<Watch>> watch(const Scope& scope, Revision from,
                                                      Watcher& watcher) = 0;

@@ -16,8 +16,6 @@ using base::ErrorCode;
 using base::fail;
 using base::Result;
 
-constexpr std::chrono::minutes k_token_lifetime{1};
-
 // Whether to ask again, and after how long. An `unavailable` call has not been acted on; an answer
 // with Retry-After says the same (RFC 9110, 10.2.3, as API servers use it).
 std::optional<std::chrono::milliseconds> wait_before_retry(const Result<HttpsResponse>& answer,
@@ -46,17 +44,16 @@ Result<std::unique_ptr<ApiClient>> ApiClient::create(const ClusterAccess& access
   return std::unique_ptr<ApiClient>(new ApiClient(access, retry_for, std::move(https)));
 }
 
-Result<> ApiClient::authorize(HttpsRequest& request) {
-  const std::lock_guard lock(mutex_);
-  const auto now = std::chrono::steady_clock::now();
-  if (!token_file_.empty() &&
-      (token_read_ == decltype(token_read_){} || now - token_read_ > k_token_lifetime)) {
+// A file's token is read for each request: it costs nothing beside one, and a token that was
+// renewed (or revoked and replaced) is used at once.
+Result<> ApiClient::authorize(HttpsRequest& request) const {
+  std::string token = token_;
+  if (!token_file_.empty()) {
     std::ifstream file(token_file_);
-    if (!(file >> token_))
+    if (!(file >> token))
       return fail(ErrorCode::unauthorized, "the token file " + token_file_ + " can't be read");
-    token_read_ = now;
   }
-  if (!token_.empty()) request.headers.emplace_back("Authorization", "Bearer " + token_);
+  if (!token.empty()) request.headers.emplace_back("Authorization", "Bearer " + token);
   return {};
 }
 

@@ -4,7 +4,6 @@
 // again where that is safe.
 
 #include <memory>
-#include <mutex>
 
 #include "store/kubernetes/https_client.h"
 #include "store/kubernetes/kubeconfig.h"
@@ -32,12 +31,10 @@ class ApiClient {
         token_file_(access.token_file),
         retry_for_(retry_for),
         https_(std::move(https)) {}
-  base::Result<> authorize(HttpsRequest& request);
+  base::Result<> authorize(HttpsRequest& request) const;
 
-  std::mutex mutex_;
-  std::string token_;
+  const std::string token_;
   const std::string token_file_;
-  std::chrono::steady_clock::time_point token_read_{};
   const std::chrono::milliseconds retry_for_;
   std::unique_ptr<HttpsClient> https_;
 };

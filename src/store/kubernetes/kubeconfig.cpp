@@ -194,4 +194,9 @@ Result<ClusterAccess> load_in_cluster(const InCluster& from) {
   return access;
 }
 
+Result<ClusterAccess> load_access(const std::string& kubeconfig) {
+  return kubeconfig.empty() ? load_in_cluster(InCluster::from_environment())
+                            : load_kubeconfig(kubeconfig);
+}
+
 }  // namespace margay::store::kubernetes

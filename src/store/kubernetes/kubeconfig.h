@@ -17,7 +17,7 @@ struct ClusterAccess {
   std::string certificate_pem;  // empty: none
   std::string key_pem;
   std::string token;       // empty: none
-  std::string token_file;  // read again each minute, since such tokens are renewed; or empty
+  std::string token_file;  // read for each request, since such tokens are renewed; or empty
   std::string ns;          // the default namespace; empty: none given
 };
 
@@ -35,5 +35,8 @@ struct InCluster {
   static InCluster from_environment();
 };
 base::Result<ClusterAccess> load_in_cluster(const InCluster& from);
+
+// By the file that the user named, or, where none was, as the pod that this program runs in.
+base::Result<ClusterAccess> load_access(const std::string& kubeconfig);
 
 }  // namespace margay::store::kubernetes

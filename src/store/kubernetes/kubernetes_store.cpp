@@ -47,14 +47,15 @@ std::string_view content_type(PatchType type) {
   return "application/merge-patch+json";
 }
 
-std::string list_target(const api::Kind& kind, const Scope& scope, size_t limit,
-                        std::string_view resume) {
+std::string list_target(const api::Kind& kind, const Scope& scope, const ListOptions& options) {
   std::string query;
   const auto add = [&query](std::string_view name, const std::string& value) {
     query += fmt::format("{}{}={}", query.empty() ? "?" : "&", name, value);
   };
-  if (limit != 0) add("limit", std::to_string(limit));
-  if (!resume.empty()) add("continue", escape(resume));
+  if (options.limit != 0) add("limit", std::to_string(options.limit));
+  if (!options.resume.empty()) add("continue", escape(options.resume));
+  // Our server's own: others do not know it, and send everything.
+  if (!options.name_prefix.empty()) add("namePrefix", escape(options.name_prefix));
   if (!scope.name.empty()) add("fieldSelector", escape("metadata.name=" + scope.name));
   return collection_path(kind, scope.ns) + query;
 }
@@ -104,23 +105,30 @@ Result<Entry> KubernetesStore::get(const Key& key) {
   return fetch_entry("GET", key, std::move(path), {});
 }
 
-Result<List> KubernetesStore::list_page(const Scope& scope, size_t limit, std::string_view resume) {
+Result<List> KubernetesStore::list_page(const Scope& scope, const ListOptions& options) {
   MARGAY_TRY(const auto* kind, find_kind(scope.resource));
-  MARGAY_TRY(const auto body,
-             client_->fetch(request("GET", list_target(*kind, scope, limit, resume), {}, {},
-                                    options_.timeout)));
-  return parse_list(*kind, body);
+  MARGAY_TRY(const auto body, client_->fetch(request("GET", list_target(*kind, scope, options), {},
+                                                     {}, options_.timeout)));
+  MARGAY_TRY(auto list, parse_list(*kind, body));
+  if (options.name_prefix.empty()) return list;
+  std::erase_if(list.entries, [&](const Entry& entry) {
+    return entry.key.ns != scope.ns || !entry.key.name.starts_with(options.name_prefix);
+  });
+  list.remaining.reset();
+  return list;
 }
 
 Result<List> KubernetesStore::list(const Scope& scope, const ListOptions& options) {
-  if (options.limit != 0 || !options.resume.empty())
-    return list_page(scope, options.limit, options.resume);
+  if (options.limit != 0 || !options.resume.empty()) return list_page(scope, options);
 
-  MARGAY_TRY(auto list, list_page(scope, options_.page_size, {}));
+  ListOptions paged = options;
+  paged.limit = options_.page_size;
+  MARGAY_TRY(auto list, list_page(scope, paged));
   while (!list.resume.empty()) {
-    auto page = list_page(scope, options_.page_size, list.resume);
+    paged.resume = list.resume;
+    auto page = list_page(scope, paged);
     // The snapshot expired on the way: take the list in one piece.
-    if (!page && page.error().code == ErrorCode::too_old) return list_page(scope, 0, {});
+    if (!page && page.error().code == ErrorCode::too_old) return list_page(scope, options);
     if (!page) return page;
     std::ranges::move(page->entries, std::back_inserter(list.entries));
     list.resume = std::move(page->resume);
@@ -151,6 +159,10 @@ Result<Entry> KubernetesStore::update(const Key& key, std::string value,
   MARGAY_TRY(auto path, object_path(*kind, key));
   MARGAY_TRY(auto body, to_body(*kind, key, value, expected));
   return fetch_entry("PUT", key, std::move(path), std::move(body));
+}
+
+Result<Entry> KubernetesStore::patch_status(const Key& key, const std::string& patch) {
+  return this->patch(key, PatchType::merge, patch, "status");
 }
 
 Result<Entry> KubernetesStore::update_status(const Key& key, std::string value,

@@ -46,6 +46,7 @@ class KubernetesStore final : public Store {
   base::Result<Entry> update(const Key& key, std::string value,
                              std::optional<Revision> expected) override;
   base::Result<Entry> remove(const Key& key, std::optional<Revision> expected) override;
+  base::Result<Entry> patch_status(const Key& key, const std::string& patch) override;
   // `from` is the revision of a list: 0 is `too_old`. Watches must be gone before the store.
   base::Result<std::unique_ptr<Watch>> watch(const Scope& scope, Revision from,
                                              Watcher& watcher) override;
@@ -65,7 +66,7 @@ class KubernetesStore final : public Store {
   base::Result<Entry> fetch_entry(std::string method, const Key& key, std::string target,
                                   std::string body,
                                   std::string_view content_type = "application/json");
-  base::Result<List> list_page(const Scope& scope, size_t limit, std::string_view resume);
+  base::Result<List> list_page(const Scope& scope, const ListOptions& options);
 
   const Options options_;
   std::unique_ptr<ApiClient> client_;

@@ -6,8 +6,11 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include "store/kubernetes/fake_api_server.h"
 #include "store/testing/recording_watcher.h"
+#include "store/testing/temporary_folder.h"
 
 namespace margay::store::kubernetes {
 namespace {
@@ -57,6 +60,22 @@ TEST(KubernetesStore, AsksForAnObjectWithItsToken) {
   EXPECT_NE(head.find("\r\nAuthorization: Bearer secret"), std::string::npos) << head;
 }
 
+TEST(KubernetesStore, UsesARenewedTokenOfItsFileAtOnce) {
+  std::vector<std::string> heads;
+  FakeApiServer server([&](const FakeRequest& request, FakeConnection& client) {
+    heads.push_back(request.head);
+    client.respond(200, config_map("a", 7));
+  });
+  const testing::TemporaryFolder folder;
+  const auto store = connect(server, {.access = {.token_file = folder.file("token")}});
+  for (const std::string token : {"first", "second"}) {
+    std::ofstream(folder.file("token")) << token << "\n";
+    ASSERT_TRUE(store->get(k_key));
+    EXPECT_NE(heads.back().find("\r\nAuthorization: Bearer " + token), std::string::npos)
+        << heads.back();
+  }
+}
+
 TEST(KubernetesStore, SendsTheExpectedRevisionOrNone) {
   std::vector<std::string> bodies;
   FakeApiServer server([&](const FakeRequest& request, FakeConnection& client) {
@@ -73,6 +92,33 @@ TEST(KubernetesStore, SendsTheExpectedRevisionOrNone) {
   EXPECT_EQ(
       server.requests(),
       (std::vector<std::string>{"PUT " + k_path + "/a", "PUT " + k_path + "/a", "POST " + k_path}));
+}
+
+TEST(KubernetesStore, PatchesAStatusWithoutWritingTheObject) {
+  FakeRequest seen;
+  FakeApiServer server([&](const FakeRequest& request, FakeConnection& client) {
+    seen = request;
+    client.respond(200, config_map("a", 8));
+  });
+  const auto store = connect(server);
+  ASSERT_TRUE(store->patch_status({"pods", "alpha", "a"}, R"({"metadata":{"labels":{"a":"b"}}})"));
+  EXPECT_EQ(seen.method + " " + seen.target, "PATCH /api/v1/namespaces/alpha/pods/a/status");
+  EXPECT_NE(seen.head.find("application/merge-patch+json"), std::string::npos) << seen.head;
+  EXPECT_EQ(seen.body, R"({"metadata":{"labels":{"a":"b"}}})");
+}
+
+TEST(KubernetesStore, ListsByPrefixAlsoWhereTheServerDoesNotKnowOfIt) {
+  FakeApiServer server([&](const FakeRequest&, FakeConnection& client) {
+    client.respond(200,
+                   fmt::format(R"({{"metadata":{{"resourceVersion":"9"}},"items":[{},{},{}]}})",
+                               config_map("a", 1), config_map("ab", 2), config_map("b", 3)));
+  });
+  const auto store = connect(server);
+  const auto list = store->list({"configmaps", "alpha"}, {.name_prefix = "a"});
+  ASSERT_TRUE(list) << list.error().message;
+  ASSERT_EQ(list->entries.size(), 2U);
+  EXPECT_EQ(list->entries[1].key.name, "ab");
+  EXPECT_EQ(server.requests(), std::vector{"GET " + k_path + "?limit=500&namePrefix=a"});
 }
 
 TEST(KubernetesStore, PatchesASubresource) {
