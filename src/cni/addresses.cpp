@@ -55,6 +55,8 @@ bool satisfies(const std::vector<IPAddress>& held, const ipam::AssignRequest& wa
 
 base::Result<std::vector<IPAddress>> assign_any(ipam::Ipam& ipam,
                                                 const ipam::AssignRequest& wanted) {
+  MARGAY_TRY(const bool known, ipam.knows(wanted.owner.handle_id));
+  if (!known) return ipam.assign(wanted);
   MARGAY_TRY(auto held, ipam.addresses_of(wanted.owner.handle_id));
   if (satisfies(held, wanted)) return held;
   // Of an ADD that died between the families, or asked for something else.
@@ -150,14 +152,21 @@ CniResult<> release_addresses(store::Store& store, const NetworkConfig& config,
   return {};
 }
 
+AddressResult addresses_of(store::Store& store, const NetworkConfig& config,
+                           const Arguments& arguments) {
+  if (config.ipam.type != k_builtin_ipam) return {};
+  auto held = ipam::Ipam(store).addresses_of(handle_id(config.name, arguments.container_id));
+  if (!held) return std::unexpected(ipam_error(held.error()));
+  return *std::move(held);
+}
+
 CniResult<> check_addresses(store::Store& store, const NetworkConfig& config,
                             const Arguments& arguments, const std::string& node,
                             const std::vector<IPAddress>& addresses) {
   if (config.ipam.type != k_builtin_ipam) return delegate_check(store, config, arguments, node);
-  const auto held = ipam::Ipam(store).addresses_of(handle_id(config.name, arguments.container_id));
-  if (!held) return std::unexpected(ipam_error(held.error()));
+  MARGAY_TRY(const auto held, addresses_of(store, config, arguments));
   for (const auto& address : addresses) {
-    if (std::ranges::find(*held, address) != held->end()) continue;
+    if (std::ranges::find(held, address) != held.end()) continue;
     return fail(Code::not_as_added,
                 fmt::format("address {}: not assigned to the container", address.to_string()));
   }

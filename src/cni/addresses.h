@@ -31,6 +31,11 @@ CniResult<std::vector<base::IPAddress>> assign_addresses(store::Store& store,
 // Idempotent.
 CniResult<> release_addresses(store::Store& store, const NetworkConfig& config,
                               const Arguments& arguments, const std::string& node);
+// What the container has from the address management in this process; of another's nothing is
+// known.
+CniResult<std::vector<base::IPAddress>> addresses_of(store::Store& store,
+                                                     const NetworkConfig& config,
+                                                     const Arguments& arguments);
 // That the addresses are the container's still.
 CniResult<> check_addresses(store::Store& store, const NetworkConfig& config,
                             const Arguments& arguments, const std::string& node,

@@ -49,6 +49,7 @@ class KillTest : public ::testing::Test {
          R"({"metadata":{"name":"six"},"spec":{"cidr":"fd00:244::/48"}})"},
         {{"pods", "shop", "web"}, R"({"metadata":{"name":"web","namespace":"shop"}})"}};
     for (const auto& [key, value] : objects) ASSERT_TRUE(store->create(key, value));
+    ASSERT_TRUE(base::mark_closed_start(node_state_));
   }
 
   std::unique_ptr<SqliteStore> open_store() const {
@@ -66,7 +67,8 @@ class KillTest : public ::testing::Test {
                             return found == variables.end() ? nullptr : found->second.c_str();
                           },
                           .input = k_conf,
-                          .open_store = [&](const NetworkConfig&) { return open_store(); }});
+                          .open_store = [&](const NetworkConfig&) { return open_store(); },
+                          .node_state = node_state_});
   }
   Answer call_on_host(const char* command) const {
     return host_->get().run([&] { return base::Result<Answer>(call(command)); }).value();
@@ -109,6 +111,7 @@ class KillTest : public ::testing::Test {
   }
 
   store::testing::TemporaryFolder folder_;
+  const base::NodeState node_state_{.lib = folder_.file("lib"), .run = folder_.file("run")};
   std::unique_ptr<ScratchNamespace> host_, container_;
 };
 

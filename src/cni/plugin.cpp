@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "cni/addresses.h"
+#include "cni/node_lock.h"
 #include "cni/pod.h"
 #include "cni/pod_network.h"
 #include "cni/result.h"
@@ -26,8 +27,6 @@ namespace {
 using base::IPAddress;
 using base::IPFamily;
 using base::Prefix;
-
-constexpr const char* k_mtu_file = "/var/lib/calico/mtu";  // written by the node's agent
 
 std::string first_word_of(const std::string& path) {
   std::ifstream file(path);
@@ -44,25 +43,42 @@ std::string node_name(const NetworkConfig& config) {
   return host.data();
 }
 
-uint32_t mtu_of(const NetworkConfig& config) {
+// What the configuration says, else what the node's agent has worked out, else the kernel's.
+uint32_t mtu_of(const NetworkConfig& config, const base::NodeState& state) {
   if (config.mtu != 0) return config.mtu;
-  const std::string text = first_word_of(k_mtu_file);
-  return static_cast<uint32_t>(std::strtoul(text.c_str(), nullptr, 10));
+  const auto mtu = base::read_workload_mtu(state);
+  if (mtu) return *mtu;
+  if (mtu.error().code != base::ErrorCode::not_found) {
+    spdlog::warn("the kernel's default MTU is used: {}", mtu.error().message);
+  }
+  return 0;
 }
+
+std::filesystem::path lock_file(const base::NodeState& state) { return state.run / "ipam.lock"; }
 
 // One operation of one container.
 class Operating {
  public:
-  Operating(store::Store& store, const NetworkConfig& config, const Arguments& arguments)
-      : store_(store), config_(config), arguments_(arguments), node_(node_name(config)) {}
+  Operating(store::Store& store, const NetworkConfig& config, const Arguments& arguments,
+            const base::NodeState& state)
+      : store_(store),
+        config_(config),
+        arguments_(arguments),
+        state_(state),
+        node_(node_name(config)) {}
 
   CniResult<std::string> add() {
     if (!arguments_.pod) {
       return fail(Code::invalid_environment,
                   "CNI_ARGS: K8S_POD_NAMESPACE and K8S_POD_NAME are required");
     }
+    if (!base::has_closed_start(state_)) {
+      return fail(Code::try_again_later,
+                  "the node's agent has not run since the machine was booted: until it has, pods "
+                  "would be without policy");
+    }
     MARGAY_TRY(const PodWishes wishes, wishes_of_pod());
-    MARGAY_TRY(const auto addresses, assign_addresses(store_, config_, arguments_, node_, wishes));
+    MARGAY_TRY(const auto addresses, assign(wishes));
     auto result = wire(addresses, wishes.mac);
     if (!result) give_back();
     return result;
@@ -73,9 +89,10 @@ class Operating {
         as(Code::network, disconnect(arguments_.network_namespace, arguments_.interface_name));
     if (!removed) return std::unexpected(removed.error());
     if (arguments_.pod && config_.kubernetes_policy) {
-      MARGAY_CHECK(clear_pod(store_, *arguments_.pod, arguments_.container_id));
+      MARGAY_TRY(const auto addresses, addresses_of(store_, config_, arguments_));
+      MARGAY_CHECK(clear_pod(store_, *arguments_.pod, arguments_.container_id, addresses));
     }
-    MARGAY_CHECK(release_addresses(store_, config_, arguments_, node_));
+    MARGAY_CHECK(release());
     return std::string();
   }
 
@@ -97,6 +114,15 @@ class Operating {
   }
 
  private:
+  CniResult<std::vector<IPAddress>> assign(const PodWishes& wishes) {
+    const NodeLock one_at_a_time(lock_file(state_));
+    return assign_addresses(store_, config_, arguments_, node_, wishes);
+  }
+  CniResult<> release() {
+    const NodeLock one_at_a_time(lock_file(state_));
+    return release_addresses(store_, config_, arguments_, node_);
+  }
+
   CniResult<PodWishes> wishes_of_pod() {
     if (!config_.kubernetes_policy) return PodWishes{};
     auto wishes = read_pod(store_, *arguments_.pod);
@@ -113,7 +139,7 @@ class Operating {
                        .container_namespace = arguments_.network_namespace,
                        .addresses = addresses,
                        .routes = config_.ipam.routes,
-                       .mtu = mtu_of(config_),
+                       .mtu = mtu_of(config_, state_),
                        .container_mac = mac,
                        .allow_ip_forwarding = config_.allow_ip_forwarding};
     if (network.routes.empty() || config_.include_default_routes) {
@@ -150,20 +176,22 @@ class Operating {
   void give_back() {
     const auto removed = disconnect(arguments_.network_namespace, arguments_.interface_name);
     if (!removed) spdlog::warn("left behind until DEL: {}", removed.error().message);
-    const auto released = release_addresses(store_, config_, arguments_, node_);
+    const auto released = release();
     if (!released) spdlog::warn("left behind until DEL: {}", released.error().message);
   }
 
   store::Store& store_;
   const NetworkConfig& config_;
   const Arguments& arguments_;
+  const base::NodeState& state_;
   const std::string node_;
 };
 
 // The plugin that only manages addresses.
 CniResult<std::string> operate_ipam(store::Store& store, const NetworkConfig& config,
-                                    const Arguments& arguments) {
+                                    const Arguments& arguments, const base::NodeState& state) {
   const std::string node = node_name(config);
+  const NodeLock one_at_a_time(lock_file(state));
   if (arguments.operation == Operation::add) {
     MARGAY_TRY(auto addresses, assign_addresses(store, config, arguments, node, {}));
     return Addressing{.addresses = std::move(addresses)}.to_json(config.version);
@@ -183,8 +211,8 @@ CniResult<std::string> operate_ipam(store::Store& store, const NetworkConfig& co
 }
 
 CniResult<std::string> operate(store::Store& store, const NetworkConfig& config,
-                               const Arguments& arguments) {
-  Operating operating(store, config, arguments);
+                               const Arguments& arguments, const base::NodeState& state) {
+  Operating operating(store, config, arguments, state);
   switch (arguments.operation) {
     case Operation::add:
       return operating.add();
@@ -195,14 +223,15 @@ CniResult<std::string> operate(store::Store& store, const NetworkConfig& config,
   }
 }
 
-using Operate = CniResult<std::string> (*)(store::Store&, const NetworkConfig&, const Arguments&);
+using Operate = CniResult<std::string> (*)(store::Store&, const NetworkConfig&, const Arguments&,
+                                           const base::NodeState&);
 
 CniResult<std::string> run(const Call& call, Operate operation) {
   MARGAY_TRY(const Arguments arguments, parse_arguments(call.environment));
   if (arguments.operation == Operation::version) return supported_versions(version_of(call.input));
   MARGAY_TRY(const NetworkConfig config, parse_config(call.input));
   MARGAY_TRY(const auto store, as(Code::datastore, call.open_store(config)));
-  return operation(*store, config, arguments);
+  return operation(*store, config, arguments, call.node_state);
 }
 
 Answer answer(const Call& call, Operate operation) {
@@ -241,7 +270,8 @@ int run_as_program(Answer (*answer_call)(const Call&)) {
     if (const auto config = parse_config(input)) log_as_told(*config);
     result = answer_call({.environment = [](const char* name) { return std::getenv(name); },
                           .input = input,
-                          .open_store = open_kubernetes});
+                          .open_store = open_kubernetes,
+                          .node_state = base::NodeState::from_environment(environ)});
   } catch (const std::exception& bug) {
     const CniError error{Code::failed, fmt::format("bug: {}", bug.what()), {}};
     result = {error.to_json(version_of(input)), 1};

@@ -6,7 +6,8 @@
 // Every operation may be repeated, and may be cut short anywhere:
 // * ADD assigns addresses to the container's handle first, then wires the pod, then says so in the
 //   pod's annotations. Repeated, it finds what it has and makes what is missing. When it fails it
-//   gives back what it took.
+//   gives back what it took. Until the agent has laid the closed start after a boot, ADD is
+//   answered with error 11 (try again later): a pod would be open.
 // * DEL goes the other way round, so that an address is free only when nobody has it: the wire, the
 //   annotations, the addresses. It works on what is the container's own (its end of the pair, its
 //   handle), so the DEL of an old container never harms a newer one of the same pod.
@@ -15,6 +16,7 @@
 #include <memory>
 #include <string>
 
+#include "base/node_state.h"
 #include "base/result.h"
 #include "cni/arguments.h"
 #include "cni/config.h"
@@ -34,6 +36,7 @@ struct Call {
   Environment environment;
   std::string input;
   std::function<base::Result<std::unique_ptr<store::Store>>(const NetworkConfig&)> open_store;
+  base::NodeState node_state = {};  // what the node's agent has left
 };
 struct Answer {
   std::string output;

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 
+#include "base/file.h"
 #include "cni/testing/plugin_fixture.h"
 #include "ipam/ipam.h"
 #include "net/sysctl.h"
@@ -108,6 +109,81 @@ TEST_F(PluginTest, DelOfAnOlderContainerLeavesTheNewerAlone) {
   EXPECT_EQ(annotation("containerID"), "new");
   EXPECT_EQ(assigned(), 2U);
   for (const auto& address : result.addresses) EXPECT_TRUE(host_reaches(address));
+}
+
+TEST_F(PluginTest, AddWaitsForTheClosedStartOfThisBoot) {
+  const struct {
+    const char* name;
+    std::function<base::Result<>()> leave;
+    int status;
+  } cases[] = {
+      {"no agent has run", [&] { return base::remove_file(node_state_.closed_start_file()); }, 1},
+      {"one has, before the last boot",
+       [&] { return base::write_file(node_state_.closed_start_file(), "another boot"); }, 1},
+      {"one has", [&] { return base::mark_closed_start(node_state_); }, 0},
+  };
+  for (const auto& [name, leave, status] : cases) {
+    ASSERT_TRUE(leave()) << name;
+    const auto answer = call("ADD");
+    EXPECT_EQ(answer.status, status) << name << answer.output;
+    const bool told = answer.output.find(R"("code":11)") != std::string::npos;
+    EXPECT_EQ(told, status != 0) << name << answer.output;
+    EXPECT_EQ(assigned(), status == 0 ? 2U : 0U) << name;
+    EXPECT_EQ(host_has_interface(), status == 0) << name;
+  }
+  ASSERT_TRUE(base::remove_file(node_state_.closed_start_file()));
+  EXPECT_EQ(call("DEL").status, 0) << "DEL opens nothing, and waits for nobody";
+}
+
+TEST_F(PluginTest, TheMtuIsTheConfigurationsElseTheNodesElseTheKernels) {
+  const std::string unset = R"({"cniVersion": "0.3.1", "name": "k8s-pod-network", "type": "calico",
+      "nodename": "node1", "ipam": {"type": "calico-ipam"}, "policy": {"type": "k8s"}})";
+  const auto mtu_with = [&](const std::string& input) {
+    add({}, input);
+    auto socket = container_->socket();
+    const uint32_t mtu = net::get_link(socket, "eth0").value().mtu;
+    EXPECT_EQ(call("DEL", {}, input).status, 0);
+    return mtu;
+  };
+  EXPECT_EQ(mtu_with(unset), 1500U);
+  ASSERT_TRUE(base::write_file(node_state_.mtu_file(), "many"));
+  EXPECT_EQ(mtu_with(unset), 1500U) << "not a number: as if there were none";
+  ASSERT_TRUE(base::write_workload_mtu(node_state_, 1310));
+  EXPECT_EQ(mtu_with(unset), 1310U);
+  EXPECT_EQ(mtu_with(conf()), 1410U);
+}
+
+// Calico v3.19.0 writes podIP and podIPs, and not whose they are.
+TEST_F(PluginTest, DelOfAPodThatCalicosPluginAddedClearsItsAnnotations) {
+  const ScratchNamespace old_sandbox("mt-cni");
+  const auto older = add({.id = "old", .sandbox = &old_sandbox});
+  const auto newer = add({.id = "new"});
+  const auto annotate_as_calico = [&](const Addressing& result) {
+    put_pod(fmt::format(R"({{"cni.projectcalico.org/podIP":"{0}/32",
+                            "cni.projectcalico.org/podIPs":"{0}/32,{1}/128","kept":"x"}})",
+                        result.addresses[0].to_string(), result.addresses[1].to_string()));
+  };
+  annotate_as_calico(newer);
+  EXPECT_EQ(call("DEL", {.id = "old", .sandbox = &old_sandbox}).status, 0);
+  EXPECT_EQ(annotation("podIP"), newer.addresses[0].to_string() + "/32") << "not its own";
+  EXPECT_EQ(call("DEL", {.id = "new"}).status, 0);
+  EXPECT_EQ(annotation("podIP"), "");
+  EXPECT_EQ(annotation("podIPs"), "");
+  EXPECT_EQ(assigned(), 0U);
+  EXPECT_FALSE(host_has_interface());
+  EXPECT_EQ(problems(), std::vector<std::string>{});
+}
+
+// What the CNI specification allows, and object names do not.
+TEST_F(PluginTest, ContainersOfEveryIdAreAddedAndDeleted) {
+  for (const char* id : {"pod_12ab", "ends-with-", "ends-with.", "0", "UPPER", "upper", "a..b"}) {
+    add({.id = id});
+    EXPECT_EQ(annotation("containerID"), id);
+    EXPECT_EQ(assigned(), 2U) << id;
+    EXPECT_EQ(call("DEL", {.id = id}).status, 0) << id;
+    EXPECT_EQ(assigned(), 0U) << id;
+    EXPECT_EQ(problems(), std::vector<std::string>{}) << id;
+  }
 }
 
 TEST_F(PluginTest, CheckSeesWhetherAllIsAsAdded) {

@@ -115,6 +115,22 @@ CniResult<std::vector<IPAddress>> addresses_in(const Annotations& annotations, c
   return addresses;
 }
 
+std::string value_in(const Annotations& annotations, const char* name) {
+  const auto found = annotations.find(name);
+  return found == annotations.end() ? "" : found->second;
+}
+
+// Whether what the pod says of its address is this container's doing.
+bool is_of(const Annotations& annotations, const std::string& container_id,
+           const std::vector<IPAddress>& addresses) {
+  const std::string id = value_in(annotations, "containerID");
+  if (!id.empty()) return id == container_id;
+  const auto address = base::Prefix::parse(value_in(annotations, "podIP"));
+  return address && std::ranges::any_of(addresses, [&](const IPAddress& mine) {
+           return *address == base::Prefix(mine);
+         });
+}
+
 CniResult<PodWishes> wishes_of(const Annotations& pod, const Annotations& ns) {
   PodWishes wishes;
   MARGAY_TRY(wishes.ipv4_pools, list_in(pod.contains("ipv4pools") ? pod : ns, "ipv4pools"));
@@ -194,11 +210,10 @@ CniResult<> annotate_pod(store::Store& store, const PodIdentity& pod,
   });
 }
 
-CniResult<> clear_pod(store::Store& store, const PodIdentity& pod,
-                      const std::string& container_id) {
+CniResult<> clear_pod(store::Store& store, const PodIdentity& pod, const std::string& container_id,
+                      const std::vector<IPAddress>& addresses) {
   const auto done = edit(store, pod, [&](const Annotations& current) -> std::optional<Annotations> {
-    const auto mine = current.find("containerID");
-    if (mine == current.end() || mine->second != container_id) return std::nullopt;
+    if (!is_of(current, container_id, addresses)) return std::nullopt;
     return Annotations{{"podIP", ""}, {"podIPs", ""}, {"containerID", ""}};
   });
   if (!done && done.error().code == Code::pod_unknown) return {};

@@ -36,7 +36,10 @@ CniResult<PodWishes> read_pod(store::Store& store, const PodIdentity& pod);
 CniResult<> annotate_pod(store::Store& store, const PodIdentity& pod,
                          const std::vector<base::IPAddress>& addresses,
                          const std::string& container_id);
-// Empties them, if they are this container's still. A pod that is gone is fine.
-CniResult<> clear_pod(store::Store& store, const PodIdentity& pod, const std::string& container_id);
+// Empties them, if they are this container's still: they name it, or, where they name none (Calico
+// v3.19's own plugin writes no containerID), podIP is one of the addresses that it has. A pod that
+// is gone is fine.
+CniResult<> clear_pod(store::Store& store, const PodIdentity& pod, const std::string& container_id,
+                      const std::vector<base::IPAddress>& addresses);
 
 }  // namespace margay::cni

@@ -26,6 +26,7 @@
 #include "net/interface_address.h"
 #include "net/link.h"
 #include "net/testing/scratch_namespace.h"
+#include "store/testing/temporary_folder.h"
 
 namespace margay::cni::testing {
 
@@ -92,6 +93,7 @@ class PluginTest : public ::testing::Test {
     store_.add_pool({.name = "six", .cidr = "fd00:244::/48"});
     put_namespace("{}");
     put_pod("{}");
+    ASSERT_TRUE(base::mark_closed_start(node_state_)) << "as the node's agent does";
   }
   // A host has addresses of its own to send from.
   void give_host_addresses() {
@@ -145,7 +147,8 @@ class PluginTest : public ::testing::Test {
         .input = input,
         .open_store = [&](const NetworkConfig&) -> base::Result<std::unique_ptr<store::Store>> {
           return std::make_unique<FaultyStore>(store, [] { return Fault::none; });
-        }};
+        },
+        .node_state = node_state_};
     return host_->get().run([&] { return base::Result<Answer>(plugin(what)); }).value();
   }
   Answer call(const char* command, const Container& container = {},
@@ -178,6 +181,9 @@ class PluginTest : public ::testing::Test {
   }
 
   ipam::testing::ScratchStore store_;
+  store::testing::TemporaryFolder node_folder_;
+  const base::NodeState node_state_{.lib = node_folder_.file("lib"),
+                                    .run = node_folder_.file("run")};
   std::unique_ptr<ScratchNamespace> host_, container_;
 };
 
