@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "policy/digest.h"
 #include "policy/rule_scope.h"
 #include "policy/rule_text.h"
@@ -11,6 +13,11 @@ namespace {
 
 constexpr size_t k_rule_id_length = 16;
 constexpr size_t k_set_digest_length = 38;  // as long as a selector's id, which also names sets
+
+// Whether nets are their whole family, which is the rule's own already.
+bool cover_family(const std::vector<Prefix>& nets) {
+  return std::ranges::any_of(nets, [](const Prefix& net) { return net.length() == 0; });
+}
 
 class RuleCompiler {
  public:
@@ -51,7 +58,8 @@ ProgramRule RuleCompiler::compile(const Rule& rule) {
   ProgramRule compiled;
   compiled.action =
       place_ == RulesOf::profile && rule.action == Action::pass ? Action::deny : rule.action;
-  if (!scope.never.empty()) {
+  if (!scope.never.empty() || cover_family(rule.source.not_nets) ||
+      cover_family(rule.destination.not_nets)) {
     compiled.never_matches = true;
     return compiled;
   }
@@ -66,7 +74,7 @@ ProgramRule RuleCompiler::compile(const Rule& rule) {
 }
 
 ProgramEntity RuleCompiler::compile(const EntityMatch& entity, uint8_t protocol) {
-  ProgramEntity compiled{.nets = entity.nets,
+  ProgramEntity compiled{.nets = cover_family(entity.nets) ? std::vector<Prefix>() : entity.nets,
                          .not_nets = entity.not_nets,
                          .ports = entity.ports,
                          .not_ports = entity.not_ports};

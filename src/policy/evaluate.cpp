@@ -8,6 +8,7 @@
 
 #include "policy/membership.h"
 #include "policy/order.h"
+#include "policy/protocol.h"
 #include "policy/rule_match.h"
 
 namespace margay::policy {
@@ -26,25 +27,6 @@ Verdict verdict_of(Action action) {
   return action == Action::allow ? Verdict::allow : Verdict::deny;
 }
 
-std::string protocol_name(uint8_t protocol) {
-  switch (protocol) {
-    case k_icmp:
-      return "icmp";
-    case k_tcp:
-      return "tcp";
-    case k_udp:
-      return "udp";
-    case k_icmpv6:
-      return "icmpv6";
-    case k_sctp:
-      return "sctp";
-    case k_udplite:
-      return "udplite";
-    default:
-      return fmt::format("protocol {}", protocol);
-  }
-}
-
 }  // namespace
 
 std::string to_string(const Packet& packet) {
@@ -55,11 +37,10 @@ std::string to_string(const Packet& packet) {
 
 Labels effective_labels(const Model& model, const Labels& own,
                         const std::vector<std::string>& profiles) {
-  Labels labels;
+  Labels labels = own;
   for (const std::string& name : profiles)
     if (const Profile* profile = find_profile(model, name))
-      for (const auto& [key, value] : profile->labels_to_apply) labels.insert_or_assign(key, value);
-  for (const auto& [key, value] : own) labels.insert_or_assign(key, value);
+      labels.insert(profile->labels_to_apply.begin(), profile->labels_to_apply.end());
   return labels;
 }
 

@@ -93,8 +93,8 @@ std::vector<const Policy*> applicable_policies(const Model& model, const Workloa
 
 const WorkloadEndpoint* endpoint_of(const Model& model, const IPAddress& address);
 
-// The labels of an endpoint or set after inheritance from its profiles: a later profile's are
-// stronger than an earlier one's, its own the strongest.
+// The labels of an endpoint or set after inheritance from its profiles: its own first, then those
+// of the first profile that gives them.
 Labels effective_labels(const Model& model, const Labels& own,
                         const std::vector<std::string>& profiles);
 

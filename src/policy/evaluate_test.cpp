@@ -9,11 +9,11 @@ namespace {
 
 using namespace testing;
 
-TEST(EffectiveLabels, GrowStrongerFromProfileToProfileToOwn) {
+TEST(EffectiveLabels, AreItsOwnThenThoseOfTheFirstProfileThatGivesThem) {
   Model model;
   model.profiles["a"] = {.name = "a", .labels_to_apply = {{"x", "a"}, {"y", "a"}, {"z", "a"}}};
   model.profiles["b"] = {.name = "b", .labels_to_apply = {{"y", "b"}, {"z", "b"}}};
-  const Labels expected = {{"x", "a"}, {"y", "b"}, {"z", "own"}};
+  const Labels expected = {{"x", "a"}, {"y", "a"}, {"z", "own"}};
   EXPECT_EQ(effective_labels(model, {{"z", "own"}}, {"a", "not-there", "b"}), expected);
 }
 
@@ -76,6 +76,7 @@ class Decisions : public ::testing::TestWithParam<DecisionCase> {
     Model model = cluster();
     model.tiers["security"] = {"security", 10};
     model.tiers["default"] = {"default", 1000};
+    model.tiers["lenient"] = {"lenient", 2000, Action::pass};
     WorkloadEndpoint& server = model.workloads.at({"node-a", "k8s", "shop/server", "eth0"});
     for (const Policy& policy : c.policies) model.policies[policy.key] = policy;
     server.profiles.clear();
@@ -143,6 +144,26 @@ const DecisionCase k_decisions[] = {
      {ingress_policy(k_a, {}, {deny()}), ingress_policy(k_b, 1e9, {allow()})},
      {},
      "allow by default/b rule 0"},
+    {"equal order: a global policy is stored as default.<name>, and no namespace comes into that",
+     {ingress_policy({"default", "", "zz"}, {}, {deny()}),
+      ingress_policy({"default", "x", "a"}, {}, {allow()})},
+     {},
+     "deny by default/zz rule 0"},
+    {"equal order: but one in a namespace that is less comes first",
+     {ingress_policy({"default", "", "a"}, {}, {deny()}),
+      ingress_policy({"default", "app", "zz"}, {}, {allow()})},
+     {},
+     "allow by default/app/zz rule 0"},
+    {"equal order: a policy of the namespace comes before Kubernetes'",
+     {ingress_policy({"default", "shop", "knp.default.a"}, 1000, {allow()}),
+      ingress_policy({"default", "shop", "zz"}, 1000, {deny()})},
+     {},
+     "deny by default/shop/zz rule 0"},
+    {"equal order: OpenStack's are stored as they are called",
+     {ingress_policy({"default", "shop", "ossg.default.a"}, 1, {allow()}),
+      ingress_policy({"default", "shop", "zz"}, 1, {deny()})},
+     {},
+     "deny by default/shop/zz rule 0"},
     {"names compare as namespace/name, as bytes",  // '-' is less than '/'
      {ingress_policy({"default", "shop", "x"}, 1, {deny()}),
       ingress_policy({"default", "shop-2", "x"}, 1, {allow()})},
@@ -160,6 +181,10 @@ const DecisionCase k_decisions[] = {
      {ingress_policy(k_s, 1, {elsewhere(Action::allow)}), ingress_policy(k_a, 1, {allow()})},
      {k_open},
      "deny at the end of security/s"},
+    {"but for a tier whose default is to pass",
+     {ingress_policy({"lenient", "", "l"}, 1, {elsewhere(Action::deny)})},
+     {k_open},
+     "allow by profile open rule 0"},
     {"tiers come by order, not by name",
      {ingress_policy(k_s, 1000, {allow()}), ingress_policy(k_a, 1, {deny()})},
      {},

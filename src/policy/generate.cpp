@@ -73,7 +73,11 @@ Model Generator::model() {
   };
 
   put(model.tiers, std::string("default"), Tier{"default", 100.0});
-  if (options_.extra_tiers) put(model.tiers, std::string("security"), Tier{"security", 50.0});
+  if (options_.extra_tiers) {
+    Tier security = random_tier(random_, "security");
+    security.order = 50.0;
+    put(model.tiers, security.name, security);
+  }
   for (const std::string& name : vocabulary_profiles())
     if (name != "not-there") put(model.profiles, name, random_profile(random_, options_, name));
   for (size_t i = 0; i < options_.policies; ++i) {
@@ -96,6 +100,14 @@ Model Generator::model() {
   for (size_t i = 0; options_.host_endpoints && i < 3; ++i) {
     const HostEndpointKey key{random_.pick(nodes), fmt::format("host-{}", i)};
     put(model.host_endpoints, key, random_host_endpoint(random_, key));
+  }
+  for (const char* name : {"eth0", "eth1"})
+    put(model.interfaces, std::string(name), random_interface(random_, name));
+  for (size_t i = 0; i < 4; ++i) {
+    const Service service = random_service(random_, i);
+    put(model.services, service.key, service);
+    const EndpointSlice slice = random_slice(random_, nodes, i);
+    put(model.endpoint_slices, slice.key, slice);
   }
   for (const Prefix& cidr : vocabulary_pools(options_)) {
     const std::string name = cidr.family() == IPFamily::v4 ? "pool-v4" : "pool-v6";

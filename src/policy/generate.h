@@ -28,6 +28,7 @@ struct GenerateOptions {
   bool host_endpoints = true;
   bool log_rules = true;
   bool extra_tiers = true;  // besides `default`
+  bool floating_ips = true;
   // Protocols that packets have, and that rules name among others. None that the rules around
   // policy treat apart (IPIP).
   std::vector<uint8_t> protocols = {k_tcp, k_udp, k_sctp, k_icmp, k_icmpv6, k_udplite, 103, 253};

@@ -72,7 +72,19 @@ class ChangeMaker {
   }
   ModelChange tier() {
     const std::string name = random_.pick({"default", "security", "unknown"});
-    return set_or_remove(name, Tier{name, random_.pick({10.0, 100.0, 1000.0})});
+    return set_or_remove(name, random_tier(random_, name));
+  }
+  ModelChange interface() {
+    const std::string name = random_.pick({"eth0", "eth1", "cali0003"});
+    return set_or_remove(name, random_interface(random_, name));
+  }
+  ModelChange service() {
+    const Service service = random_service(random_, random_.below(4));
+    return set_or_remove(service.key, service);
+  }
+  ModelChange slice() {
+    const EndpointSlice slice = random_slice(random_, nodes_, random_.below(4));
+    return set_or_remove(slice.key, slice);
   }
 
   Random& random_;
@@ -82,9 +94,10 @@ class ChangeMaker {
 };
 
 const ChangeMaker::Kind ChangeMaker::k_kinds[] = {
-    {25, &ChangeMaker::policy},      {10, &ChangeMaker::profile},      {25, &ChangeMaker::workload},
-    {10, &ChangeMaker::network_set}, {6, &ChangeMaker::host_endpoint}, {6, &ChangeMaker::pool},
-    {8, &ChangeMaker::host},         {7, &ChangeMaker::block},
+    {22, &ChangeMaker::policy},     {10, &ChangeMaker::profile},      {20, &ChangeMaker::workload},
+    {8, &ChangeMaker::network_set}, {8, &ChangeMaker::host_endpoint}, {5, &ChangeMaker::pool},
+    {6, &ChangeMaker::host},        {6, &ChangeMaker::block},         {3, &ChangeMaker::interface},
+    {5, &ChangeMaker::service},     {4, &ChangeMaker::slice},
 };
 
 ModelChange ChangeMaker::make() {

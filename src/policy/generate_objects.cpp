@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <array>
 
 namespace margay::policy {
@@ -183,7 +184,7 @@ PolicyKey random_policy_key(Random& random, const GenerateOptions& options, size
   return {.tier = options.extra_tiers ? random.pick({"default", "default", "security", "unknown"})
                                       : "default",
           .ns = random.pick({"", "red", "green", "blue"}),
-          .name = fmt::format("policy-{}", index)};
+          .name = fmt::format("{}-{}", random.pick({"policy", "zz", "knp.default.policy"}), index)};
 }
 
 Selector random_selector(Random& random) {
@@ -273,6 +274,9 @@ WorkloadEndpoint random_workload(Random& random, const GenerateOptions& options,
   endpoint.labels.emplace("projectcalico.org/orchestrator", "k8s");
   endpoint.profiles = random_profiles(random, endpoint.ns);
   endpoint.ports = random_named_ports(random);
+  if (options.floating_ips && random.chance(30))
+    endpoint.floating_ips = {
+        {endpoint.addresses[0], IPAddress::parse("198.51.100.64")->plus(random.below(3))}};
   if (random.chance(5)) endpoint.addresses.clear();
   if (random.chance(5)) endpoint.interface_name.clear();
   endpoint.admin_up = !random.chance(5);
@@ -281,7 +285,7 @@ WorkloadEndpoint random_workload(Random& random, const GenerateOptions& options,
 
 HostEndpoint random_host_endpoint(Random& random, HostEndpointKey key) {
   HostEndpoint endpoint{.key = std::move(key)};
-  endpoint.interface_name = random.pick({"eth0", "*", ""});
+  endpoint.interface_name = random.pick({"eth0", "eth1", "cali0003", "*", ""});
   if (random.chance(70))
     endpoint.expected_addresses = {IPAddress::parse("192.0.2.140")->plus(random.below(4)),
                                    IPAddress::parse("2001:db8:1::1")->plus(random.below(4))};
@@ -314,8 +318,74 @@ IPPool random_pool(Random& random, std::string name, Prefix cidr) {
   return pool;
 }
 
+Tier random_tier(Random& random, std::string name) {
+  return {.name = std::move(name),
+          .order = random.pick({10.0, 100.0, 1000.0}),
+          .default_action = random.chance(30) ? Action::pass : Action::deny};
+}
+
+HostInterface random_interface(Random& random, std::string name) {
+  HostInterface interface{.name = std::move(name), .addresses = {}};
+  for (size_t i = 0; i < 4; ++i) {
+    if (random.chance(30)) interface.addresses.push_back(IPAddress::parse("192.0.2.140")->plus(i));
+    if (random.chance(30))
+      interface.addresses.push_back(IPAddress::parse("2001:db8:1::1")->plus(i));
+  }
+  std::ranges::sort(interface.addresses);
+  return interface;
+}
+
+Service random_service(Random& random, size_t index) {
+  Service service{.key = {random.pick(namespaces()), fmt::format("service-{}", index)},
+                  .created = random.pick({"", "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"}),
+                  .cluster_ips = {IPAddress::parse("10.96.0.1")->plus(index),
+                                  IPAddress::parse("fd96::1")->plus(index)},
+                  .external_ips = {},
+                  .load_balancer_ips = {},
+                  .ports = {},
+                  .client_affinity = {},
+                  .source_ranges = {}};
+  for (size_t i = random.below(3); i > 0; --i)
+    service.external_ips.push_back(IPAddress::parse("198.51.100.1")->plus(random.below(3)));
+  if (random.chance(30)) service.load_balancer_ips = {*IPAddress::parse("198.51.100.2")};
+  for (const std::string& name : random.some(port_names(), 2))
+    service.ports.push_back({.name = name,
+                             .protocol = random.pick<uint8_t>({k_tcp, k_udp}),
+                             .port = random.pick<uint16_t>({53, 80}),
+                             .node_port = random.pick<uint16_t>({0, 30080, 30081})});
+  if (random.chance(30)) service.client_affinity = std::chrono::seconds(10);
+  if (random.chance(30)) service.internal_policy = TrafficPolicy::local;
+  if (random.chance(30)) service.external_policy = TrafficPolicy::local;
+  service.prefers_zone = random.chance(40);
+  return service;
+}
+
+EndpointSlice random_slice(Random& random, const std::vector<std::string>& nodes, size_t index) {
+  EndpointSlice slice{.key = {random.pick(namespaces()), fmt::format("slice-{}", index)},
+                      .service = {},
+                      .ports = {},
+                      .backends = {}};
+  slice.service = {slice.key.ns, fmt::format("service-{}", random.below(4))};
+  for (const std::string& name : random.some(port_names(), 3))
+    slice.ports.push_back(
+        {.name = name, .protocol = random.pick<uint8_t>({k_tcp, k_udp}), .port = 8080});
+  const bool v6 = random.chance(40);
+  for (size_t i = random.below(5); i > 0; --i) {
+    const size_t workload = random.below(8);
+    Backend& backend = slice.backends.emplace_back();
+    backend.address = v6 ? workload_v6(workload) : workload_v4(workload);
+    backend.node = random.pick(nodes);
+    if (random.chance(70)) backend.for_zones = {random.pick({"zone-a", "zone-b"})};
+    backend.ready = random.chance(60);
+    backend.serving = backend.ready || random.chance(50);
+    backend.terminating = random.chance(30);
+  }
+  return slice;
+}
+
 Host random_host(Random& random, std::string name, size_t index) {
   Host host{.name = std::move(name)};
+  host.zone = random.pick({"", "zone-a", "zone-b"});
   const unsigned subnet = random.chance(50) ? 24 : 28;
   if (random.chance(90)) {
     host.v4 = IPAddress::parse("192.0.2.10")->plus(index * 20);

@@ -32,6 +32,12 @@ HostEndpoint random_host_endpoint(Random& random, HostEndpointKey key);
 NetworkSet random_network_set(Random& random, const GenerateOptions& options, NetworkSetKey key);
 IPPool random_pool(Random& random, std::string name, Prefix cidr);
 // `index` gives the addresses.
+Tier random_tier(Random& random, std::string name);
+// One of the host's interfaces, whose addresses some host endpoints expect.
+HostInterface random_interface(Random& random, std::string name);
+// Of services `index` gives the key and the cluster IP; the rest they may contend for.
+Service random_service(Random& random, size_t index);
+EndpointSlice random_slice(Random& random, const std::vector<std::string>& nodes, size_t index);
 Host random_host(Random& random, std::string name, size_t index);
 Block random_block(Random& random, const std::vector<std::string>& nodes, Prefix cidr);
 

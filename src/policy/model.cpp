@@ -45,6 +45,12 @@ void append_changes(std::vector<ModelChange>& changes, const std::map<K, V>& fro
 
 }  // namespace
 
+std::string PolicyKey::stored_id() const {
+  const bool has_tier = name.starts_with("knp.") || name.starts_with("ossg.");
+  const std::string stored = has_tier ? name : tier + "." + name;
+  return ns.empty() ? stored : ns + "/" + stored;
+}
+
 void Model::apply(const ModelChange& change) {
   std::visit(
       [this](const auto& c) {

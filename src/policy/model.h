@@ -85,8 +85,11 @@ struct PolicyKey {
   std::string tier = "default";
   std::string ns;  // empty: global
   std::string name;
-  // "<namespace>/<name>", or "<name>" for a global policy: breaks ties of order, as bytes.
+  // "<namespace>/<name>", or "<name>" for a global policy: what users call it.
   std::string id() const { return ns.empty() ? name : ns + "/" + name; }
+  // The name under which Calico stores it, "<namespace>/<tier>.<name>": breaks ties of order, as
+  // bytes. Names from Kubernetes and OpenStack (knp.*, ossg.*) have their tier in them.
+  std::string stored_id() const;
   auto operator<=>(const PolicyKey&) const = default;
 };
 

@@ -1,7 +1,7 @@
 #pragma once
 
 // The order in which tiers and policies are consulted (docs/policy.md, "Order"): by `order`, an
-// unset one last; ties by name, for policies by PolicyKey::id(), compared as bytes.
+// unset one last; ties by name, for policies by PolicyKey::stored_id(), compared as bytes.
 
 #include <compare>
 #include <map>

@@ -35,8 +35,9 @@ enum class SetType : uint8_t {
 };
 
 // A rule with every reference resolved to sets by id. All that is set must match. Its conditions
-// are explicit: `family` is set when nets or ICMP types imply it, and `never_matches` when no
-// packet of any data plane can match (policy/rule_scope.h).
+// are explicit: `family` is set when nets or ICMP types imply it, nets of length 0 are left out for
+// that, and `never_matches` is set when no packet of any data plane can match
+// (policy/rule_scope.h).
 struct ProgramEntity {
   std::vector<Prefix> nets, not_nets;
   std::vector<std::string> sets;      // address in every one of them

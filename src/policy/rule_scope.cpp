@@ -1,5 +1,7 @@
 #include "policy/rule_scope.h"
 
+#include "policy/protocol.h"
+
 namespace margay::policy {
 namespace {
 
@@ -32,10 +34,10 @@ RuleScope scope_of(const Rule& rule) {
   if (rule.never_matches) return never("never");
   if (rule.has_http && rule.action != Action::deny) return never("http");
   if ((asks_any_port(rule.source) || asks_any_port(rule.destination)) &&
-      !(rule.protocol && has_ports(*rule.protocol)))
+      !(rule.protocol && takes_port_rules(*rule.protocol)))
     return never("ports");
   if (rule.icmp || rule.not_icmp) {
-    if (rule.protocol != k_icmp && rule.protocol != k_icmpv6) return never("icmp");
+    if (!rule.protocol || !is_icmp(*rule.protocol)) return never("icmp");
     if (!narrow(scope.family, rule.protocol == k_icmp ? IPFamily::v4 : IPFamily::v6))
       return never("icmp");
   }

@@ -10,12 +10,6 @@
 
 namespace margay::policy {
 
-// Whether a rule for this protocol may ask for ports. UDP-Lite has some, but Calico's rules do not
-// ask for them.
-constexpr bool has_ports(uint8_t protocol) {
-  return protocol == k_tcp || protocol == k_udp || protocol == k_sctp;
-}
-
 struct RuleScope {
   std::optional<IPFamily> family;  // of the packets it can match; unset: both
   // Why no packet matches, as the field to blame; empty when one may:

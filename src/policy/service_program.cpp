@@ -6,6 +6,8 @@
 #include <map>
 #include <set>
 
+#include "policy/protocol.h"
+
 namespace margay::policy {
 namespace {
 
@@ -107,24 +109,7 @@ std::vector<ProgramFrontend> frontends_of(const Service& service, const ServiceP
                          .port = port.node_port,
                          .local_only = service.external_policy == TrafficPolicy::local});
   std::ranges::sort(frontends);
-  // An address that a service lists twice is one way to reach it.
-  const auto place = [](const ProgramFrontend& f) { return std::pair(f.address, f.port); };
-  std::set<std::pair<std::optional<IPAddress>, uint16_t>> seen;
-  std::erase_if(frontends, [&](const auto& f) { return !seen.insert(place(f)).second; });
   return frontends;
-}
-
-std::string protocol_text(uint8_t protocol) {
-  switch (protocol) {
-    case k_tcp:
-      return "tcp";
-    case k_udp:
-      return "udp";
-    case k_sctp:
-      return "sctp";
-    default:
-      return std::to_string(protocol);
-  }
 }
 
 }  // namespace
@@ -135,18 +120,24 @@ ProgramService program_of(const Service& service, const std::vector<const Endpoi
                          .ports = {},
                          .client_affinity = service.client_affinity,
                          .source_ranges = service.source_ranges};
+  std::set<FrontendKey> claimed;  // a way that the service has twice leads to its first port
   for (const ServicePort& port : service.ports)
     for (const IPFamily family : {IPFamily::v4, IPFamily::v6}) {
-      auto frontends = frontends_of(service, port, family);
-      if (frontends.empty()) continue;
+      ProgramServicePort made{.name = port.name,
+                              .family = family,
+                              .protocol = port.protocol,
+                              .frontends = frontends_of(service, port, family),
+                              .backends = {},
+                              .local_backends = {}};
+      std::erase_if(made.frontends, [&](const ProgramFrontend& frontend) {
+        return !claimed.insert(key_of(made, frontend)).second;
+      });
+      if (made.frontends.empty()) continue;
       const Candidates candidates = candidates_of(port, family, slices, view);
-      program.ports.push_back({.name = port.name,
-                               .family = family,
-                               .protocol = port.protocol,
-                               .frontends = std::move(frontends),
-                               .backends = cluster_backends(candidates, service.prefers_zone, view),
-                               .local_backends = usable_backends(
-                                   candidates, [](const Candidate& c) { return c.is_local; })});
+      made.backends = cluster_backends(candidates, service.prefers_zone, view);
+      made.local_backends =
+          usable_backends(candidates, [](const Candidate& c) { return c.is_local; });
+      program.ports.push_back(std::move(made));
     }
   return program;
 }
@@ -159,7 +150,7 @@ FrontendKey key_of(const ProgramServicePort& port, const ProgramFrontend& fronte
 }
 
 std::string to_string(const FrontendKey& key) {
-  const std::string protocol = protocol_text(key.protocol);
+  const std::string protocol = protocol_name(key.protocol);
   if (!key.address)
     return fmt::format("node port {}/{} (IPv{})", key.port, protocol, static_cast<int>(key.family));
   const std::string address = key.address->to_string();

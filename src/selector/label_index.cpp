@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <ranges>
 
 #include "selector/expression.h"
 #include "selector/pattern_index.h"
@@ -151,9 +152,9 @@ void LabelIndex::Impl::release_labels(const LabelList& labels) {
 
 std::vector<Symbol> LabelIndex::Impl::acquire_parents(const std::vector<std::string>& parents) {
   std::vector<Symbol> acquired;
-  for (const std::string& id : parents) {
+  for (const std::string& id : std::views::reverse(parents)) {
     const Symbol parent = parents_.acquire(id);
-    // Named twice, the later place counts.
+    // Named twice, the earlier place counts.
     if (std::erase(acquired, parent) > 0) parents_.release(parent);
     acquired.push_back(parent);
   }

@@ -3,7 +3,7 @@
 // Which selectors match which items, kept up to date as either changes.
 //
 // Items inherit labels from parents (an endpoint from its profiles): the item's own labels are
-// stronger than any parent's, an earlier parent's weaker than a later one's. The index reports
+// stronger than any parent's, an earlier parent's stronger than a later one's. The index reports
 // every start and end of a match exactly once, through callbacks made before the call returns;
 // they must not call the index.
 // The cost of a label change grows with the selectors that mention the changed labels, never with

@@ -68,26 +68,26 @@ TEST(LabelIndex, ReportsStartsAndStopsAsSelectorsChange) {
   EXPECT_FALSE(observed.repeated());
 }
 
-TEST(LabelIndex, ItemsInheritFromParentsTheLaterTheStronger) {
+TEST(LabelIndex, ItemsInheritFromParentsTheEarlierTheStronger) {
   Observed observed;
-  for (const char* value : {"own", "late", "early"})
+  for (const char* value : {"own", "strong", "weak"})
     observed.index.set_selector(value, Selector::equals("k", value));
   const auto matching = [&observed] {
     return observed.matches().empty() ? "" : observed.matches().begin()->first;
   };
-  observed.index.set_parent("1", {{"k", "early"}});
-  observed.index.set_item("pod", {{"k", "own"}}, {"1", "2"});
-  observed.index.set_parent("2", {{"k", "late"}});
+  observed.index.set_parent("1", {{"k", "weak"}});
+  observed.index.set_item("pod", {{"k", "own"}}, {"2", "1"});
+  observed.index.set_parent("2", {{"k", "strong"}});
   EXPECT_EQ(matching(), "own");
-  observed.index.set_item("pod", {}, {"1", "2"});
-  EXPECT_EQ(matching(), "late");
+  observed.index.set_item("pod", {}, {"2", "1"});
+  EXPECT_EQ(matching(), "strong");
   observed.index.remove_parent("2");
-  EXPECT_EQ(matching(), "early");
+  EXPECT_EQ(matching(), "weak");
   observed.index.set_parent("1", {{"k", "own"}});
   EXPECT_EQ(matching(), "own");
-  observed.index.set_parent("2", {{"k", "early"}});
-  EXPECT_EQ(matching(), "early");
-  observed.index.set_item("pod", {}, {"2", "1"});
+  observed.index.set_parent("2", {{"k", "weak"}});
+  EXPECT_EQ(matching(), "weak");
+  observed.index.set_item("pod", {}, {"1", "2"});
   EXPECT_EQ(matching(), "own");
   observed.index.set_item("pod", {}, {});
   EXPECT_EQ(matching(), "");
@@ -105,8 +105,8 @@ struct World {
     std::set<Match> matches;
     for (const auto& [item, value] : items) {
       Labels labels = value.first;
-      for (auto parent = value.second.rbegin(); parent != value.second.rend(); ++parent)
-        if (const auto known = parents.find(*parent); known != parents.end())
+      for (const std::string& parent : value.second)
+        if (const auto known = parents.find(parent); known != parents.end())
           labels.insert(known->second.begin(), known->second.end());
       for (const auto& [id, selector] : selectors)
         if (selector.matches(labels)) matches.emplace(id, item);

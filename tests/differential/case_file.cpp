@@ -57,6 +57,7 @@ template <typename Archive>
 void members(Archive& archive, Tier& tier) {
   archive("name", tier.name);
   archive("order", tier.order);
+  archive("defaultAction", tier.default_action);
 }
 template <typename Archive>
 void members(Archive& archive, PolicyKey& key) {

@@ -2,24 +2,19 @@
 
 #include <algorithm>
 
+#include "policy/protocol.h"
+
 namespace margay::differential {
 namespace {
 
 using policy::Direction;
+using policy::has_ports;
+using policy::is_icmp;
 using policy::Packet;
 
 constexpr uint8_t k_node_information_query = 139;  // RFC 4620 section 4
 constexpr size_t k_one_spoofed_in = 30;
 constexpr size_t k_one_tunnelled_in = 30;
-
-bool has_ports(uint8_t protocol) {
-  return protocol == policy::k_tcp || protocol == policy::k_udp || protocol == policy::k_sctp ||
-         protocol == policy::k_udplite;
-}
-
-bool is_icmp(uint8_t protocol) {
-  return protocol == policy::k_icmp || protocol == policy::k_icmpv6;
-}
 
 // What a workload would send to speak for another node: IPIP, or VXLAN.
 Packet as_tunnel_packet(Packet packet, bool ipip) {

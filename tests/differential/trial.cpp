@@ -67,7 +67,7 @@ class Trial {
   Trial(Subject& subject, uint64_t seed, const TrialOptions& options)
       : subject_(subject),
         options_(options),
-        generator_(seed, {.node = k_node, .workloads = options.workloads}),
+        generator_(seed, {.node = k_node, .workloads = options.workloads, .floating_ips = false}),
         random_(seed ^ 0x9e3779b97f4a7c15U) {}
 
   Result<TrialResult> run() {

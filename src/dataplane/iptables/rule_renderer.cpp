@@ -7,7 +7,7 @@
 
 #include "dataplane/iptables/names.h"
 #include "policy/digest.h"
-#include "policy/rule_scope.h"
+#include "policy/protocol.h"
 
 namespace margay::dataplane::iptables {
 namespace {
@@ -44,7 +44,7 @@ class RuleCompiler {
     add_sets(rule_.source, k_source);
     add_sets(rule_.destination, k_destination);
     if (!add_icmp()) return;
-    if (asks_ports() && !(rule_.protocol && policy::has_ports(*rule_.protocol))) return;
+    if (asks_ports() && !(rule_.protocol && policy::takes_port_rules(*rule_.protocol))) return;
     add_not_ports(rule_.source, k_source);
     add_not_ports(rule_.destination, k_destination);
     for (const auto& source : port_alternatives(rule_.source, k_source))

@@ -135,11 +135,11 @@ std::optional<ProgramRoute> Routes::route(const Prefix& destination) const {
   const auto* claims = find(claims_, destination);
   if (claims == nullptr) return std::nullopt;
   for (const Claim& claim : *claims)
-    if (auto route = follow(destination, claim)) return route;
+    if (auto route = route_by(destination, claim)) return route;
   return std::nullopt;
 }
 
-std::optional<ProgramRoute> Routes::follow(const Prefix& destination, const Claim& claim) const {
+std::optional<ProgramRoute> Routes::route_by(const Prefix& destination, const Claim& claim) const {
   using Kind = ProgramRoute::Kind;
   ProgramRoute route{.destination = destination, .node = claim.node};
   if (const IPPool* pool = pool_of(destination)) {
@@ -160,10 +160,10 @@ std::optional<ProgramRoute> Routes::follow(const Prefix& destination, const Clai
       [[fallthrough]];
     case Claim::Source::borrowed:
       route.kind = Kind::remote_workload;
-      return lead_to_node(route) ? std::optional(route) : std::nullopt;
+      return set_next_hop(route) ? std::optional(route) : std::nullopt;
     case Claim::Source::host:
       route.kind = Kind::remote_host;
-      return lead_to_node(route) ? std::optional(route) : std::nullopt;
+      return set_next_hop(route) ? std::optional(route) : std::nullopt;
     case Claim::Source::pool:
       route.kind = Kind::pool;
       return route;
@@ -171,7 +171,7 @@ std::optional<ProgramRoute> Routes::follow(const Prefix& destination, const Clai
   return std::nullopt;
 }
 
-bool Routes::lead_to_node(ProgramRoute& route) const {
+bool Routes::set_next_hop(ProgramRoute& route) const {
   const IPFamily family = route.destination.family();
   const Host* host = find(hosts_, route.node);
   if (host == nullptr || !address_of(*host, family)) return false;

@@ -52,9 +52,9 @@ class Routes {
   void mark_everything();
 
   std::optional<ProgramRoute> route(const Prefix& destination) const;
-  std::optional<ProgramRoute> follow(const Prefix& destination, const Claim& claim) const;
-  // Fills in the next hop; false when the node's address is not known.
-  bool lead_to_node(ProgramRoute& route) const;
+  std::optional<ProgramRoute> route_by(const Prefix& destination, const Claim& claim) const;
+  // False when the node's address is not known.
+  bool set_next_hop(ProgramRoute& route) const;
   const IPPool* pool_of(const Prefix& destination) const;
 
   std::string node_;

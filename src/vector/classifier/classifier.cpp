@@ -17,6 +17,7 @@ struct Classifier::ListKey {
   struct Tier {
     std::string name;
     std::vector<Part*> policies;  // at least one
+    policy::Action default_action;
     auto operator<=>(const Tier&) const = default;
   };
   Direction direction = Direction::ingress;
@@ -164,7 +165,8 @@ auto Classifier::use_list(const policy::ProgramWorkload& workload, Direction dir
   for (const policy::ProgramTier& tier : workload.tiers) {
     const auto& policies = direction == Direction::ingress ? tier.ingress : tier.egress;
     if (policies.empty()) continue;
-    auto& parts = key.tiers.emplace_back(ListKey::Tier{tier.name, {}}).policies;
+    auto& parts =
+        key.tiers.emplace_back(ListKey::Tier{tier.name, {}, tier.default_action}).policies;
     for (const policy::PolicyKey& policy : policies)
       parts.push_back(part({false, policy, direction}));
   }
@@ -222,11 +224,9 @@ auto Classifier::lines_of(const List& list) const -> std::vector<Line> {
     if (!rules.is_present()) return end(DecidedBy::missing_policy, "missing " + *rules.place());
     const bool is_profile = part->key.is_profile;
     for (const auto& resolved : rules.resolved()) {
-      policy::Action action = resolved->rule.action;
-      if (is_profile && action == policy::Action::pass) action = policy::Action::deny;
       lines.push_back({resolved.get(),
                        is_profile ? DecidedBy::profile_rule : DecidedBy::policy_rule,
-                       action,
+                       resolved->rule.action,
                        rules.place(),
                        {},
                        static_cast<uint32_t>(lines.size() + 1)});
@@ -235,7 +235,8 @@ auto Classifier::lines_of(const List& list) const -> std::vector<Line> {
   for (const ListKey::Tier& tier : key.tiers) {
     const size_t first = lines.size();
     for (const Part* part : tier.policies) add(part);
-    end(DecidedBy::end_of_tier, "end of tier " + tier.name);
+    if (tier.default_action == policy::Action::deny)
+      end(DecidedBy::end_of_tier, "end of tier " + tier.name);
     for (size_t i = first; i < lines.size(); ++i)
       if (lines[i].action == policy::Action::pass)
         lines[i].resume = static_cast<uint32_t>(lines.size());

@@ -182,8 +182,15 @@ class RandomProgram {
     }
     return policy::PolicyUpdate{policy_key(index), known};
   }
+  // As a program has them: in a profile nothing passes.
+  static std::shared_ptr<const policy::ProgramRules> without_pass(policy::ProgramRules rules) {
+    for (auto* list : {&rules.ingress, &rules.egress})
+      for (policy::ProgramRule& rule : *list)
+        if (rule.action == policy::Action::pass) rule.action = policy::Action::deny;
+    return std::make_shared<const policy::ProgramRules>(std::move(rules));
+  }
   policy::Delta profile_update(size_t index) {
-    return policy::ProfileUpdate{fmt::format("profile-{}", index), some_rules()};
+    return policy::ProfileUpdate{fmt::format("profile-{}", index), without_pass(*some_rules())};
   }
   policy::Delta workload_update(size_t index) {
     policy::ProgramWorkload workload;
@@ -191,6 +198,7 @@ class RandomProgram {
     workload.endpoint.admin_up = !random_.chance(10);
     for (const char* name : {"first", "default"}) {
       policy::ProgramTier tier{.name = name};
+      if (random_.chance(30)) tier.default_action = policy::Action::pass;
       for (size_t i = 0; i < k_policies; ++i) {
         const policy::PolicyKey key = policy_key(i);
         if (key.tier != name) continue;

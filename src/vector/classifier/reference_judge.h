@@ -46,7 +46,8 @@ inline ReferenceJudgement reference_judge(const policy::ProgramState& state,
     const policy::ProgramRule* rule = nullptr;
     for (auto each = policies.begin(); each != policies.end() && rule == nullptr; ++each)
       rule = decided(state.policies.at(*each));
-    if (rule == nullptr && !policies.empty()) return say(DecidedBy::end_of_tier, nullptr);
+    if (rule == nullptr && !policies.empty() && tier.default_action == Action::deny)
+      return say(DecidedBy::end_of_tier, nullptr);
     if (rule != nullptr && rule->action != Action::pass) return say(DecidedBy::policy_rule, rule);
   }
   for (const std::string& name : workload.endpoint.profiles)
