@@ -32,6 +32,7 @@ struct Container {
   std::vector<std::string> command;
   std::vector<std::string> args;
   std::vector<ContainerPort> ports;
+  std::string restart_policy;  // of an init container; Always: a sidecar
 };
 
 struct PodSpec {
@@ -94,6 +95,7 @@ struct Service {
   std::optional<int64_t> session_affinity_timeout_seconds;
   std::string external_traffic_policy;  // Cluster, Local
   std::string internal_traffic_policy;
+  std::string traffic_distribution;  // PreferSameZone, PreferClose, PreferSameNode
 };
 
 struct EndpointConditions {
@@ -102,10 +104,19 @@ struct EndpointConditions {
   std::optional<bool> terminating;
 };
 
+struct ZoneHint {
+  std::string name;
+};
+
+struct EndpointHints {
+  std::vector<ZoneHint> for_zones;
+};
+
 struct SliceEndpoint {
   std::vector<std::string> addresses;
   EndpointConditions conditions;
   std::string node_name;
+  std::optional<EndpointHints> hints;
 };
 
 struct SlicePort {

@@ -21,28 +21,6 @@ using policy::WorkloadEndpoint;
 constexpr std::string_view k_pods = "pods";
 constexpr uint64_t k_stand_ins = 1U << 17;  // as many as the smaller range has
 
-std::string text_of(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  return value && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
-store::Key key_of(const FileObject& file) {
-  store::Key key{.resource = file.kind->resource()};
-  const auto* metadata = file.object.if_contains("metadata");
-  if (metadata && metadata->is_object()) {
-    key.name = text_of(metadata->get_object(), "name");
-    if (file.kind->namespaced) key.ns = text_of(metadata->get_object(), "namespace");
-  }
-  return key;
-}
-
-bool is_finished(const json::value& pod) {
-  const auto* status = pod.get_object().if_contains("status");
-  if (status == nullptr || !status->is_object()) return false;
-  const std::string phase = text_of(status->get_object(), "phase");
-  return phase == "Succeeded" || phase == "Failed";
-}
-
 bool is_routing(std::string_view resource) {
   return resource.starts_with("ippools.") || resource.starts_with("nodes.") ||
          resource.starts_with("ipamblocks.");
@@ -65,7 +43,7 @@ Result<Cluster> Cluster::from_files(const FileObjects& files) {
   Cluster cluster;
   cluster.warnings_ = files.warnings;
   for (const FileObject& file : files.objects)
-    MARGAY_CHECK(cluster.add(key_of(file), file.object, file.origin));
+    MARGAY_CHECK(cluster.add(file.key(), file.object, file.origin));
   cluster.add_implied_profiles();
   MARGAY_CHECK(cluster.add_stand_in_addresses());
   cluster.index_workloads();
@@ -97,25 +75,26 @@ Result<> Cluster::add(const store::Key& key, const json::value& object, const st
   for (const auto& warning : reading->warnings)
     warnings_.push_back(fmt::format("{}: {}", origin, warning));
   const auto origins = std::exchange(reading->origins, {});
-  const bool has_place = reading->change.has_value();
   for (const auto& change : converter_.set(key, *std::move(reading))) {
     const auto* policy = std::get_if<policy::Change<policy::PolicyKey, policy::Policy>>(&change);
     if (policy && origins) origins_[policy->key] = *origins;
     model_.apply(change);
   }
-  if (key.resource != k_pods) return {};
-  if (!has_place) remember_host_network(object);
-  if (is_finished(object)) finished_.insert(key.ns + "/" + key.name);
+  if (const store::Key* other = converter_.shadowed_by(key))
+    warnings_.push_back(fmt::format("{}: not in effect, {} {}/{} has its place", origin,
+                                    other->resource, other->ns, other->name));
+  if (key.resource == k_pods)
+    if (const auto pod = api::decode<api::kubernetes::Pod>(object)) remember_pod(*pod);
   return {};
 }
 
-void Cluster::remember_host_network(const json::value& object) {
-  auto pod = api::decode<api::kubernetes::Pod>(object);
-  if (!pod) return;
-  pod->spec.host_network = false;
+void Cluster::remember_pod(api::kubernetes::Pod pod) {
+  const std::string name = pod.metadata.ns + "/" + pod.metadata.name;
+  if (k8s::is_finished(pod)) finished_.insert(name);
+  if (k8s::has_endpoint(pod)) return;
+  pod.spec.host_network = false;
   k8s::Warnings ignored;  // of an endpoint that is none
-  host_network_[pod->metadata.ns + "/" + pod->metadata.name] =
-      k8s::endpoint_of(*pod, ignored).addresses;
+  host_network_[name] = k8s::endpoint_of(pod, ignored).addresses;
 }
 
 void Cluster::add_implied_profiles() {
@@ -125,6 +104,7 @@ void Cluster::add_implied_profiles() {
     if (ns != "default") unknown.insert(ns);
     api::kubernetes::Namespace implied;
     implied.metadata.name = ns;
+    implied.metadata.labels[std::string(k8s::k_namespace_name_label)] = ns;  // as Kubernetes does
     const auto profile = k8s::profile_of(implied);
     model_.profiles.emplace(profile.name, profile);
   };
@@ -141,7 +121,7 @@ void Cluster::add_implied_profiles() {
   for (const auto& [key, set] : model_.network_sets) imply(key.ns);
   for (const std::string& ns : unknown)
     warnings_.push_back(
-        fmt::format("namespace {} is not in the files; taken to have no labels", ns));
+        fmt::format("namespace {} is not in the files; taken to have no labels but its name", ns));
 }
 
 Result<> Cluster::add_stand_in_addresses() {

@@ -12,7 +12,7 @@
 
 #include "base/result.h"
 #include "ctl/files.h"
-#include "k8s/objects.h"
+#include "k8s/converter.h"
 #include "policy/model.h"
 #include "store/store.h"
 
@@ -21,8 +21,8 @@ namespace margay::ctl {
 class Cluster {
  public:
   // Namespaces and service accounts that objects name without defining them are there, without
-  // labels. Pods that run without addresses get one of each family from k_stand_in_v4 and
-  // k_stand_in_v6, so that their labels can be asked about.
+  // labels but their names. Pods that run without addresses get one of each family from
+  // k_stand_in_v4 and k_stand_in_v6, so that their labels can be asked about.
   static base::Result<Cluster> from_files(const FileObjects& files);
   // `unavailable`, ... as the store says; what the server does not know is not there.
   static base::Result<Cluster> from_store(store::Store& store);
@@ -41,7 +41,7 @@ class Cluster {
  private:
   base::Result<> add(const store::Key& key, const boost::json::value& object,
                      const std::string& origin);
-  void remember_host_network(const boost::json::value& pod);
+  void remember_pod(api::kubernetes::Pod pod);
   void add_implied_profiles();
   base::Result<> add_stand_in_addresses();
   void index_workloads();

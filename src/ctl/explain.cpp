@@ -5,6 +5,8 @@
 #include <boost/json/array.hpp>
 #include <iterator>
 
+#include "policy/protocol.h"
+
 namespace margay::ctl {
 namespace {
 
@@ -29,7 +31,7 @@ std::string describe(const End& end) {
 }
 
 std::string describe(const Packet& packet) {
-  std::string protocol = protocol_name(packet.protocol);
+  std::string protocol = policy::protocol_name(packet.protocol);
   if (packet.protocol == policy::k_icmp || packet.protocol == policy::k_icmpv6)
     return fmt::format("{} type {} code {}", protocol, packet.icmp_type, packet.icmp_code);
   if (packet.source_port == 0 && packet.destination_port == 0) return protocol;

@@ -162,6 +162,16 @@ class Reader {
 
 }  // namespace
 
+store::Key FileObject::key() const {
+  store::Key key{.resource = kind->resource()};
+  const auto* metadata = object.if_contains("metadata");
+  if (metadata && metadata->is_object()) {
+    key.name = text_of(metadata->get_object(), "name");
+    if (kind->namespaced) key.ns = text_of(metadata->get_object(), "namespace");
+  }
+  return key;
+}
+
 Result<FileObjects> read_objects(const std::vector<std::string>& paths) {
   Reader reader;
   for (const std::string& path : paths) {

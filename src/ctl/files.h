@@ -8,6 +8,7 @@
 
 #include "api/kind.h"
 #include "base/result.h"
+#include "store/store.h"
 
 namespace margay::ctl {
 
@@ -15,6 +16,8 @@ struct FileObject {
   const api::Kind* kind = nullptr;
   boost::json::object object;
   std::string origin;  // "shop.yaml: Pod shop/web", for messages
+
+  store::Key key() const;
 };
 
 struct FileObjects {

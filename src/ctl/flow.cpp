@@ -6,6 +6,7 @@
 #include <array>
 
 #include "k8s/field.h"
+#include "policy/protocol.h"
 
 namespace margay::ctl {
 namespace {
@@ -15,24 +16,18 @@ using base::fail;
 using base::Result;
 using policy::Decision;
 using policy::Direction;
+using policy::has_ports;
 using policy::IPAddress;
 using policy::IPFamily;
+using policy::is_icmp;
 using policy::Packet;
+using policy::protocol_name;
 using policy::Verdict;
 
 // A port that clients use when nobody says which: IANA's dynamic range begins here.
 constexpr uint16_t k_client_port = 49152;
 constexpr uint8_t k_echo_request = 8;
 constexpr uint8_t k_echo_request_v6 = 128;
-
-bool has_ports(uint8_t protocol) {
-  return protocol == policy::k_tcp || protocol == policy::k_udp || protocol == policy::k_sctp ||
-         protocol == policy::k_udplite;
-}
-
-bool is_icmp(uint8_t protocol) {
-  return protocol == policy::k_icmp || protocol == policy::k_icmpv6;
-}
 
 std::string version(IPFamily family) { return family == IPFamily::v4 ? "IPv4" : "IPv6"; }
 
@@ -141,25 +136,6 @@ Result<uint8_t> parse_protocol(std::string_view text) {
       k8s::read_protocol(api::IntOrString(std::string(text)), k8s::Field("protocol", problems));
   if (!protocol) return fail(std::move(problems));
   return *protocol;
-}
-
-std::string protocol_name(uint8_t protocol) {
-  switch (protocol) {
-    case policy::k_tcp:
-      return "tcp";
-    case policy::k_udp:
-      return "udp";
-    case policy::k_sctp:
-      return "sctp";
-    case policy::k_icmp:
-      return "icmp";
-    case policy::k_icmpv6:
-      return "icmpv6";
-    case policy::k_udplite:
-      return "udplite";
-    default:
-      return fmt::format("protocol {}", protocol);
-  }
 }
 
 std::string_view to_string(Verdict verdict) { return verdict == Verdict::allow ? "allow" : "deny"; }

@@ -62,7 +62,6 @@ class FlowJudge {
 
 // "tcp", "ICMPv6", "132".
 base::Result<uint8_t> parse_protocol(std::string_view text);
-std::string protocol_name(uint8_t protocol);
 std::string_view to_string(policy::Verdict verdict);
 std::string_view to_string(policy::Action action);
 

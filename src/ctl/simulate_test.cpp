@@ -253,7 +253,7 @@ metadata: {name: only-a, namespace: n}
 spec: {podSelector: {matchLabels: {app: a}}, ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8}}]}]}
 )");
   EXPECT_THAT(sparse.warnings(),
-              ElementsAre("namespace n is not in the files; taken to have no labels",
+              ElementsAre("namespace n is not in the files; taken to have no labels but its name",
                           HasSubstr("2 pods have no address in the files")));
   const FlowJudge judge(sparse);
   const auto verdict = [&judge](const char* from, const char* to) {
@@ -264,6 +264,32 @@ spec: {podSelector: {matchLabels: {app: a}}, ingress: [{from: [{ipBlock: {cidr: 
   EXPECT_EQ(verdict("n/a", "n/b"), policy::Verdict::allow);
   EXPECT_EQ(verdict("n/b", "n/a"), policy::Verdict::deny);
   EXPECT_EQ(verdict("10.1.1.1", "n/a"), policy::Verdict::allow);
+}
+
+TEST_F(Simulate, NamespacesOutsideTheFilesAreKnownByName) {
+  const Cluster sparse = cluster_of(R"(
+{apiVersion: v1, kind: Pod, metadata: {name: a, namespace: n}, spec: {containers: [{name: c, image: i}]}}
+---
+{apiVersion: v1, kind: Pod, metadata: {name: b, namespace: other}, spec: {containers: [{name: c, image: i}]}}
+---
+{apiVersion: v1, kind: Pod, metadata: {name: d, namespace: default}, spec: {containers: [{name: c, image: i}]}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: by-name, namespace: n}
+spec:
+  podSelector: {}
+  ingress:
+  - from:
+    - namespaceSelector:
+        matchExpressions: [{key: kubernetes.io/metadata.name, operator: In, values: [other, default]}]
+)");
+  const FlowJudge judge(sparse);
+  for (const char* from : {"other/b", "default/d"}) {
+    const auto answer = judge.judge({.from = from, .to = "n/a", .port = 80}, false);
+    ASSERT_TRUE(answer) << answer.error().message;
+    EXPECT_EQ(answer->verdict(), policy::Verdict::allow) << from;
+  }
 }
 
 TEST_F(Simulate, ExplainTellsEveryStepToPeople) {

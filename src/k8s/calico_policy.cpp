@@ -35,20 +35,43 @@ Directions read_types(const auto& spec, const Field& field) {
   return directions;
 }
 
-Selector service_accounts(const std::string& selector, const Field& field) {
-  return read_service_account_selector(selector, field).value_or(Selector());
+Selector own_selector(const auto& spec, const Field& field) {
+  return read_selector(spec.selector, field / "selector").value_or(Selector());
 }
 
-// The parts that both kinds have. Which endpoints a policy is for cannot be guessed: what makes it
-// unreadable is reported to `problems`.
+Selector service_accounts(const auto& spec, const Field& field) {
+  return read_service_account_selector(spec.service_account_selector,
+                                       field / "serviceAccountSelector")
+      .value_or(Selector());
+}
+
+// Of a global policy. Calico v3.19 joins the selectors one after the other, and from then on every
+// all() in what is joined stands for being in a namespace, or having a service account. A selector
+// that is left out adds nothing.
+Selector joined_selector(const api::GlobalNetworkPolicySpec& spec, const Field& field) {
+  Selector joined = own_selector(spec, field);
+  bool is_written = !spec.selector.empty();
+  const auto join = [&](const Selector& other, std::string_view label) {
+    joined = is_written ? with_all_as(joined, label) && with_all_as(other, label)
+                        : with_all_as(other, label);
+    is_written = true;
+  };
+  if (!spec.namespace_selector.empty())
+    join(read_namespace_selector(spec.namespace_selector, field / "namespaceSelector")
+             .value_or(Selector()),
+         k_namespace_label);
+  if (!spec.service_account_selector.empty())
+    join(service_accounts(spec, field), k_service_account_label);
+  return joined;
+}
+
+// The parts that both kinds have, but the selector. Which endpoints a policy is for cannot be
+// guessed: what makes it unreadable is reported to `problems`.
 Policy read_policy(policy::PolicyKey key, const auto& spec, const Field& field,
                    Warnings& warnings) {
   const Directions directions = read_types(spec, field / "types");
   Policy policy;
   policy.order = spec.order;
-  policy.selector =
-      read_selector(spec.selector, field / "selector").value_or(Selector()) &&
-      service_accounts(spec.service_account_selector, field / "serviceAccountSelector");
   policy.applies_ingress = directions.ingress;
   policy.applies_egress = directions.egress;
   policy.ingress = read_rules(spec.ingress, key.ns, "spec.ingress", warnings);
@@ -63,9 +86,10 @@ Result<Policy> policy_of(const api::NetworkPolicy& object, Warnings& warnings) {
   Problems problems;
   policy::PolicyKey key{.ns = object.metadata.ns,
                         .name = std::string(without_tier(object.metadata.name))};
-  Policy policy = read_policy(std::move(key), object.spec, Field("spec", problems), warnings);
-  policy.selector =
-      Selector::equals(std::string(k_namespace_label), object.metadata.ns) && policy.selector;
+  const Field spec("spec", problems);
+  Policy policy = read_policy(std::move(key), object.spec, spec, warnings);
+  policy.selector = Selector::equals(std::string(k_namespace_label), object.metadata.ns) &&
+                    own_selector(object.spec, spec) && service_accounts(object.spec, spec);
   if (!problems.empty()) return fail(std::move(problems));
   return policy;
 }
@@ -75,11 +99,7 @@ Result<Policy> policy_of(const api::GlobalNetworkPolicy& object, Warnings& warni
   const Field spec("spec", problems);
   Policy policy = read_policy({.name = std::string(without_tier(object.metadata.name))},
                               object.spec, spec, warnings);
-  if (!object.spec.namespace_selector.empty()) {
-    const auto namespaces =
-        read_namespace_selector(object.spec.namespace_selector, spec / "namespaceSelector");
-    policy.selector = namespaces.value_or(Selector()) && policy.selector;
-  }
+  policy.selector = joined_selector(object.spec, spec);
   policy.do_not_track = object.spec.do_not_track;
   policy.pre_dnat = object.spec.pre_dnat;
   policy.apply_on_forward = object.spec.apply_on_forward;
@@ -89,10 +109,9 @@ Result<Policy> policy_of(const api::GlobalNetworkPolicy& object, Warnings& warni
 
 Result<policy::Profile> profile_of(const api::Profile& profile, Warnings& warnings) {
   const std::string& name = profile.metadata.name;
-  if (is_kubernetes_profile(name) || name == policy::k_default_allow_profile) {
+  if (name == policy::k_default_allow_profile) {
     Problems problems;
-    Field("metadata.name", problems)
-        .invalid(name, "kns.*, ksa.* and projectcalico-default-allow are made by the system");
+    Field("metadata.name", problems).invalid(name, "is made by the system");
     return fail(std::move(problems));
   }
   return policy::Profile{
@@ -125,6 +144,7 @@ Result<policy::NetworkSet> network_set_of(const api::GlobalNetworkSet& object) {
       .profiles = {},
       .nets = read_nets(object.spec.nets, Field("spec.nets", problems)),
   };
+  set.labels.erase(std::string(k_namespace_label));  // it is in none, whatever it says
   if (!problems.empty()) return fail(std::move(problems));
   return set;
 }

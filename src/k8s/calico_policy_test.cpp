@@ -69,6 +69,11 @@ TEST(NetworkPolicy, AppliesToItsNamespace) {
   EXPECT_EQ(converted(object).order, std::nullopt);
 }
 
+TEST(NetworkPolicy, OfAllServiceAccountsIsForThoseWithoutOneToo) {
+  const auto policy = converted(namespaced({.service_account_selector = "all()"}));
+  EXPECT_EQ(policy.selector, parsed("projectcalico.org/namespace == 'shop'"));
+}
+
 TEST(NetworkPolicy, StoredWithItsTierIsKnownWithout) {
   auto object = namespaced({});
   object.metadata.name = "default.web";
@@ -88,7 +93,18 @@ TEST(GlobalNetworkPolicy, AppliesByLabelsNamespacesAndServiceAccounts) {
       {"app == 'web'", "", "", "app == 'web'"},
       {"", "all()", "", "has(projectcalico.org/namespace)"},
       {"", "team == 'a'", "", "pcns.team == 'a'"},
-      {"has(app)", "team != 'a'", "has(x)", "pcns.team != 'a' && has(app) && has(pcsa.x)"},
+      {"has(app)", "team != 'a'", "has(x)", "has(app) && pcns.team != 'a' && has(pcsa.x)"},
+      // Every all() of what is joined, and nothing that is not written.
+      {"all()", "team == 'a'", "", "has(projectcalico.org/namespace) && pcns.team == 'a'"},
+      {"all()", "", "!has(x)", "has(projectcalico.org/serviceaccount) && !has(pcsa.x)"},
+      {"", "", "!has(x)", "!has(pcsa.x)"},
+      {"", "", "all()", "has(projectcalico.org/serviceaccount)"},
+      {"app == 'web' || all()", "", "has(x)",
+       "(app == 'web' || has(projectcalico.org/serviceaccount)) && has(pcsa.x)"},
+      {"!all()", "has(y)", "", "!has(projectcalico.org/namespace) && has(pcns.y)"},
+      {"all()", "all()", "all()",
+       "has(projectcalico.org/namespace) && has(projectcalico.org/namespace) && "
+       "has(projectcalico.org/serviceaccount)"},
   };
   for (const auto& [selector, namespaces, accounts, expected] : cases) {
     const auto policy = converted(global({.selector = selector,
@@ -336,10 +352,13 @@ TEST(Profile, KeepsLabelsAndRules) {
   EXPECT_EQ(profile->labels_to_apply, (policy::Labels{{"a", "b"}}));
   EXPECT_THAT(profile->ingress, ElementsAre(Rule{}));
   EXPECT_THAT(profile->egress, ElementsAre(Rule{.action = Action::deny}));
-  for (const char* reserved : {"kns.shop", "ksa.shop.web", "projectcalico-default-allow"}) {
-    object.metadata.name = reserved;
-    EXPECT_FALSE(profile_of(object, warnings)) << reserved;
+  // Where no Kubernetes makes them, Calico's controllers write these.
+  for (const char* name : {"kns.shop", "ksa.shop.web"}) {
+    object.metadata.name = name;
+    EXPECT_TRUE(profile_of(object, warnings)) << name;
   }
+  object.metadata.name = "projectcalico-default-allow";
+  EXPECT_FALSE(profile_of(object, warnings));
 }
 
 TEST(NetworkSet, IsInItsNamespace) {
@@ -357,10 +376,20 @@ TEST(NetworkSet, IsInItsNamespace) {
   EXPECT_THAT(set->nets, ElementsAre(net("192.0.2.1/32"), net("198.51.100.0/24")));
 }
 
+TEST(NetworkSet, CannotClaimAnotherNamespace) {
+  api::NetworkSet object;
+  object.metadata.ns = "shop";
+  object.metadata.name = "partners";
+  object.metadata.labels = {{"projectcalico.org/namespace", "bank"}, {"pcns.team", "a"}};
+  EXPECT_EQ(network_set_of(object)->labels,
+            (policy::Labels{{"projectcalico.org/namespace", "shop"}, {"pcns.team", "a"}}))
+      << "pcns.* of sets counts, as in Calico v3.19";
+}
+
 TEST(GlobalNetworkSet, IsInNone) {
   api::GlobalNetworkSet object;
   object.metadata.name = "partners";
-  object.metadata.labels = {{"role", "partner"}};
+  object.metadata.labels = {{"role", "partner"}, {"projectcalico.org/namespace", "shop"}};
   object.spec.nets = {"2001:db8::/32"};
   const auto set = network_set_of(object);
   ASSERT_TRUE(set);

@@ -7,6 +7,7 @@
 // leaving something out is safe, it is left out with a warning instead: a rule that cannot be read
 // never opens anything, and never keeps its policy from isolating.
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,8 @@ using Warnings = std::vector<std::string>;
 policy::Profile profile_of(const api::kubernetes::Namespace& ns);
 policy::Profile profile_of(const api::kubernetes::ServiceAccount& account);
 
+// Whether the pod has run to its end.
+bool is_finished(const api::kubernetes::Pod& pod);
 // Whether the pod has an interface of its own.
 bool has_endpoint(const api::kubernetes::Pod& pod);
 policy::WorkloadEndpoint endpoint_of(const api::kubernetes::Pod& pod, Warnings& warnings);
@@ -35,6 +38,15 @@ struct RuleOrigins {
 };
 base::Result<policy::Policy> policy_of(const api::kubernetes::NetworkPolicy& policy,
                                        Warnings& warnings, RuleOrigins* origins = nullptr);
+
+// Whether a service is reached by addresses of its own (not headless, not an alias).
+bool has_frontends(const api::kubernetes::Service& service);
+// What cannot be read is left out with a warning; who may use a load balancer's address is never
+// widened by that.
+policy::Service service_of(const api::kubernetes::Service& service, Warnings& warnings);
+// Nothing when it belongs to no service, or its backends have names for addresses.
+std::optional<policy::EndpointSlice> endpoint_slice_of(const api::kubernetes::EndpointSlice& slice,
+                                                       Warnings& warnings);
 
 // ---- projectcalico.org --------------------------------------------------------------------------
 

@@ -20,10 +20,25 @@ using policy::IPAddress;
 using policy::NamedPort;
 using policy::WorkloadEndpoint;
 
+constexpr std::string_view k_sidecar = "Always";  // restartPolicy of an init container
+
 std::optional<std::string_view> annotation(const Pod& pod, std::string_view name) {
   const auto found = pod.metadata.annotations.find(name);
   if (found == pod.metadata.annotations.end()) return std::nullopt;
   return found->second;
+}
+
+// What a workload may say of itself, and what the system says of it instead of the rest: which
+// namespace, orchestrator and service account it has is not its own to claim.
+policy::Labels workload_labels(const api::Labels& own, const std::string& ns,
+                               std::string_view orchestrator, const std::string& account) {
+  policy::Labels labels = own;
+  std::erase_if(labels, [](const auto& label) { return is_inherited_label(label.first); });
+  labels.erase(std::string(k_service_account_label));
+  labels[std::string(k_namespace_label)] = ns;
+  labels[std::string(k_orchestrator_label)] = orchestrator;
+  if (!account.empty()) labels[std::string(k_service_account_label)] = account;
+  return labels;
 }
 
 policy::Labels prefixed(const api::Labels& labels, std::string_view prefix) {
@@ -49,7 +64,7 @@ std::vector<std::string> split(std::string_view text, char separator) {
 // A finished pod's addresses may be someone else's already. A pod that is only being deleted keeps
 // them until the CNI plugin says, by an empty annotation, that they are gone.
 bool has_released_addresses(const Pod& pod) {
-  if (pod.status.phase == "Succeeded" || pod.status.phase == "Failed") return true;
+  if (is_finished(pod)) return true;
   return !pod.metadata.deletion_timestamp.empty() && annotation(pod, k_pod_ip_annotation) == "";
 }
 
@@ -95,20 +110,30 @@ std::vector<FloatingIP> floating_ips_of(const Pod& pod, const std::vector<IPAddr
   return floating;
 }
 
+void add_named_ports(const api::kubernetes::Container& container, const Field& field,
+                     std::vector<NamedPort>& ports) {
+  for (size_t i = 0; i < container.ports.size(); ++i) {
+    const auto& declared = container.ports[i];
+    if (declared.name.empty()) continue;
+    const Field place = (field / "ports")[i];
+    const std::string protocol = declared.protocol.empty() ? "TCP" : declared.protocol;
+    const auto number = read_protocol(protocol, place / "protocol");
+    const auto port = read_port_number(declared.container_port, place / "containerPort");
+    if (number && port)
+      ports.push_back({.name = declared.name, .protocol = *number, .port = *port});
+  }
+}
+
+// Of what runs beside each other: containers, and init containers that stay (sidecars).
 std::vector<NamedPort> named_ports_of(const Pod& pod, const Field& root) {
   std::vector<NamedPort> ports;
-  for (size_t i = 0; i < pod.spec.containers.size(); ++i) {
-    const auto& declared = pod.spec.containers[i].ports;
-    for (size_t j = 0; j < declared.size(); ++j) {
-      if (declared[j].name.empty()) continue;
-      const Field field = ((root / "spec.containers")[i] / "ports")[j];
-      const std::string protocol = declared[j].protocol.empty() ? "TCP" : declared[j].protocol;
-      const auto number = read_protocol(protocol, field / "protocol");
-      const auto port = read_port_number(declared[j].container_port, field / "containerPort");
-      if (number && port)
-        ports.push_back({.name = declared[j].name, .protocol = *number, .port = *port});
-    }
-  }
+  const auto& containers = pod.spec.containers;
+  const auto& init = pod.spec.init_containers;
+  for (size_t i = 0; i < containers.size(); ++i)
+    add_named_ports(containers[i], (root / "spec.containers")[i], ports);
+  for (size_t i = 0; i < init.size(); ++i)
+    if (init[i].restart_policy == k_sidecar)
+      add_named_ports(init[i], (root / "spec.initContainers")[i], ports);
   return ports;
 }
 
@@ -134,6 +159,13 @@ std::vector<FloatingIP> read_nats(const std::vector<api::IPNAT>& nats, const Fie
   return floating;
 }
 
+// By what Calico v3.19 tells the workloads of an orchestrator apart.
+const std::string& workload_of(const api::WorkloadEndpointSpec& spec) {
+  if (spec.orchestrator == k_kubernetes && !spec.pod.empty()) return spec.pod;
+  if (spec.orchestrator == k_cni && !spec.container_id.empty()) return spec.container_id;
+  return spec.workload.empty() ? spec.pod : spec.workload;
+}
+
 }  // namespace
 
 policy::Profile profile_of(const api::kubernetes::Namespace& ns) {
@@ -155,6 +187,10 @@ policy::Profile profile_of(const api::kubernetes::ServiceAccount& account) {
   return profile;
 }
 
+bool is_finished(const Pod& pod) {
+  return pod.status.phase == "Succeeded" || pod.status.phase == "Failed";
+}
+
 bool has_endpoint(const Pod& pod) { return !pod.spec.host_network; }
 
 WorkloadEndpoint endpoint_of(const Pod& pod, Warnings& warnings) {
@@ -171,18 +207,13 @@ WorkloadEndpoint endpoint_of(const Pod& pod, Warnings& warnings) {
       .interface_name = interface_name(ns, pod.metadata.name),
       .mac = {},
       .addresses = addresses_of(pod, root),
-      .labels = pod.metadata.labels,
+      .labels = workload_labels(pod.metadata.labels, ns, k_kubernetes, account),
       .profiles = {namespace_profile(ns)},
       .ports = named_ports_of(pod, root),
       .floating_ips = {},
   };
   endpoint.floating_ips = floating_ips_of(pod, endpoint.addresses, root);
-  endpoint.labels[std::string(k_namespace_label)] = ns;
-  endpoint.labels[std::string(k_orchestrator_label)] = k_kubernetes;
-  if (!account.empty()) {
-    endpoint.labels[std::string(k_service_account_label)] = account;
-    endpoint.profiles.push_back(service_account_profile(ns, account));
-  }
+  if (!account.empty()) endpoint.profiles.push_back(service_account_profile(ns, account));
   for (const auto& problem : problems) warnings.push_back(problem.message() + " (left out)");
   return endpoint;
 }
@@ -195,21 +226,18 @@ Result<WorkloadEndpoint> endpoint_of(const api::WorkloadEndpoint& object) {
   WorkloadEndpoint endpoint{
       .key = {.node = spec.node,
               .orchestrator = spec.orchestrator,
-              .workload = ns + "/" + (spec.pod.empty() ? spec.workload : spec.pod),
+              .workload = ns + "/" + workload_of(spec),
               .endpoint = spec.endpoint},
       .ns = ns,
       .interface_name = spec.interface_name,
       .mac = spec.mac,
       .addresses = read_addresses(spec.ip_networks, field / "ipNetworks"),
-      .labels = object.metadata.labels,
+      .labels =
+          workload_labels(object.metadata.labels, ns, spec.orchestrator, spec.service_account_name),
       .profiles = spec.profiles,
       .ports = read_named_ports(spec.ports, field / "ports"),
       .floating_ips = read_nats(spec.ip_nats, field / "ipNATs"),
   };
-  endpoint.labels[std::string(k_namespace_label)] = ns;
-  endpoint.labels[std::string(k_orchestrator_label)] = spec.orchestrator;
-  if (!spec.service_account_name.empty())
-    endpoint.labels[std::string(k_service_account_label)] = spec.service_account_name;
   if (!problems.empty()) return fail(std::move(problems));
   return endpoint;
 }

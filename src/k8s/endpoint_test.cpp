@@ -93,6 +93,23 @@ TEST(Pod, WithoutAServiceAccountHasNoneOfItsLabels) {
   EXPECT_THAT(endpoint.profiles, ElementsAre("kns.shop"));
 }
 
+// A workload cannot say where it stands: whatever labels it has, it is in its own namespace, of its
+// own service account.
+TEST(Pod, CannotClaimTheLabelsOfAnotherNamespaceOrServiceAccount) {
+  Pod pod = running_pod();
+  pod.metadata.labels = {{"app", "web"},
+                         {"pcns.team", "admin"},
+                         {"pcns.projectcalico.org/name", "kube-system"},
+                         {"pcsa.projectcalico.org/name", "root"},
+                         {"projectcalico.org/namespace", "kube-system"},
+                         {"projectcalico.org/orchestrator", "cni"},
+                         {"projectcalico.org/serviceaccount", "root"}};
+  Warnings warnings;
+  EXPECT_EQ(endpoint_of(pod, warnings).labels, endpoint_of(running_pod(), warnings).labels);
+  pod.spec.service_account_name.clear();
+  EXPECT_FALSE(endpoint_of(pod, warnings).labels.contains(k_service_account_label));
+}
+
 TEST(Pod, OnTheHostsNetworkHasNoEndpoint) {
   Pod pod = running_pod();
   EXPECT_TRUE(has_endpoint(pod));
@@ -172,6 +189,18 @@ TEST(Pod, NamedPortsOfEveryTransportProtocol) {
   EXPECT_THAT(warnings, IsEmpty());
 }
 
+TEST(Pod, NamedPortsOfSidecarsCount) {
+  Pod pod = running_pod();
+  pod.spec.containers = {{.ports = {{.name = "http", .container_port = 8080}}}};
+  pod.spec.init_containers = {
+      {.ports = {{.name = "proxy", .container_port = 15001}}, .restart_policy = "Always"},
+      {.ports = {{.name = "setup", .container_port = 1}}}};
+  Warnings warnings;
+  EXPECT_THAT(endpoint_of(pod, warnings).ports,
+              ElementsAre(NamedPort{"http", policy::k_tcp, 8080},
+                          NamedPort{"proxy", policy::k_tcp, 15001}));
+}
+
 TEST(Pod, FloatingIPsMapToTheAddressOfTheirFamily) {
   Pod pod = running_pod();
   pod.metadata.annotations[std::string(k_floating_ips_annotation)] =
@@ -249,6 +278,44 @@ TEST(WorkloadEndpoint, IsReadAsItIsWritten) {
               ElementsAre(FloatingIP{address("10.0.0.1"), address("192.0.2.1")}));
   EXPECT_EQ(endpoint->labels.at("projectcalico.org/orchestrator"), "openstack");
   EXPECT_EQ(endpoint->labels.at("projectcalico.org/serviceaccount"), "sa");
+}
+
+TEST(WorkloadEndpoint, CannotClaimTheLabelsOfAnotherNamespaceOrServiceAccount) {
+  api::WorkloadEndpoint object;
+  object.metadata.ns = "shop";
+  object.metadata.labels = {{"app", "vm"},
+                            {"pcns.team", "admin"},
+                            {"pcsa.projectcalico.org/name", "root"},
+                            {"projectcalico.org/namespace", "kube-system"},
+                            {"projectcalico.org/orchestrator", "k8s"},
+                            {"projectcalico.org/serviceaccount", "root"}};
+  object.spec = {.orchestrator = "openstack", .workload = "w", .node = "n", .endpoint = "eth0"};
+  const auto endpoint = endpoint_of(object);
+  ASSERT_TRUE(endpoint);
+  EXPECT_THAT(endpoint->labels,
+              UnorderedElementsAre(Pair("app", "vm"), Pair("projectcalico.org/namespace", "shop"),
+                                   Pair("projectcalico.org/orchestrator", "openstack")));
+}
+
+TEST(WorkloadEndpoint, OfEachOrchestratorIsKnownByWhatTellsItsWorkloadsApart) {
+  struct Case {
+    const char* orchestrator;
+    const char* workload;
+  };
+  for (const auto& [orchestrator, workload] :
+       {Case{"k8s", "shop/pod"}, Case{"cni", "shop/container"}, Case{"openstack", "shop/vm"}}) {
+    api::WorkloadEndpoint object;
+    object.metadata.ns = "shop";
+    object.spec = {.orchestrator = orchestrator,
+                   .workload = "vm",
+                   .node = "n",
+                   .container_id = "container",
+                   .pod = "pod",
+                   .endpoint = "eth0"};
+    const auto endpoint = endpoint_of(object);
+    ASSERT_TRUE(endpoint);
+    EXPECT_EQ(endpoint->key.workload, workload) << orchestrator;
+  }
 }
 
 TEST(HostEndpoint, IsRefusedWithEveryFieldThatIsWrong) {

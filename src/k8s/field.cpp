@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "k8s/names.h"
+#include "policy/protocol.h"
 #include "selector/ast.h"
 #include "selector/parser.h"
 
@@ -141,19 +142,13 @@ std::optional<uint16_t> read_port_number(int64_t port, const Field& field) {
 }
 
 std::optional<uint8_t> read_protocol(const api::IntOrString& protocol, const Field& field) {
-  static constexpr std::pair<std::string_view, uint8_t> k_names[] = {
-      {"tcp", policy::k_tcp},   {"udp", policy::k_udp},       {"icmp", policy::k_icmp},
-      {"sctp", policy::k_sctp}, {"icmpv6", policy::k_icmpv6}, {"udplite", policy::k_udplite}};
   const auto* text = std::get_if<std::string>(&protocol);
   const auto value = text ? number(*text) : std::get<int64_t>(protocol);
   if (value && 1 <= *value && *value <= 255) return static_cast<uint8_t>(*value);
 
-  std::string name = text ? *text : std::to_string(*value);
-  std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::tolower(c); });
-  for (const auto& [known, protocol_number] : k_names)
-    if (name == known) return protocol_number;
-  field.invalid(text ? *text : name,
-                "must be TCP, UDP, ICMP, ICMPv6, SCTP, UDPLite or a number from 1 to 255");
+  const std::string name = text ? *text : std::to_string(*value);
+  if (const auto known = policy::protocol_by_name(name)) return known;
+  field.invalid(name, "must be TCP, UDP, ICMP, ICMPv6, SCTP, UDPLite or a number from 1 to 255");
   return std::nullopt;
 }
 
@@ -175,6 +170,16 @@ std::optional<Selector> read_namespace_selector(std::string_view text, const Fie
   if (root) return Selector(selector::map_tests(*root, of_namespace));
   field.invalid(text, root.error().message);
   return std::nullopt;
+}
+
+Selector with_all_as(const Selector& selector, std::string_view label) {
+  const auto replace = [&label](const selector::NodePtr& test) {
+    return std::holds_alternative<selector::All>(test->form)
+               ? selector::make_node(selector::Has{std::string(label)})
+               : test;
+  };
+  const auto root = std::make_shared<const selector::Node>(selector.root());
+  return Selector(selector::map_tests(root, replace));
 }
 
 std::optional<Selector> read_service_account_selector(std::string_view text, const Field& field) {

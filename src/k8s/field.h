@@ -53,6 +53,8 @@ std::optional<selector::Selector> read_selector(std::string_view text, const Fie
 // global() "has none".
 std::optional<selector::Selector> read_namespace_selector(std::string_view text,
                                                           const Field& field);
+// The same with every all() in it meaning "has this label".
+selector::Selector with_all_as(const selector::Selector& selector, std::string_view label);
 // Of service accounts: keys prefixed pcsa.
 std::optional<selector::Selector> read_service_account_selector(std::string_view text,
                                                                 const Field& field);

@@ -17,7 +17,7 @@
 
 #include "base/event_loop.h"
 #include "base/process.h"
-#include "k8s/objects.h"
+#include "k8s/converter.h"
 #include "k8s/testing/stored_cluster.h"
 #include "policy/graph.h"
 #include "store/sqlite/database.h"

@@ -167,7 +167,9 @@ std::vector<Rule> read_rules(const std::vector<NetworkPolicyRule>& rules, const 
 
 void read_types(const api::kubernetes::NetworkPolicy& object, const Field& field, Policy& policy) {
   policy.applies_ingress = object.policy_types.empty();
-  policy.applies_egress = object.policy_types.empty() && object.egress.has_value();
+  // Kubernetes' default: an empty list of egress rules is none.
+  policy.applies_egress =
+      object.policy_types.empty() && object.egress.has_value() && !object.egress->empty();
   for (size_t i = 0; i < object.policy_types.size(); ++i) {
     if (object.policy_types[i] == "Ingress") {
       policy.applies_ingress = true;

@@ -78,7 +78,7 @@ TEST(KubernetesPolicy, Types) {
   using Rules = std::vector<NetworkPolicyRule>;
   const std::vector<Case> cases = {
       {"absent, no egress list", {}, std::nullopt, true, false},
-      {"absent, an empty egress list", {}, Rules(), true, true},
+      {"absent, an empty egress list", {}, Rules(), true, false},
       {"absent, an egress rule", {}, Rules(1), true, true},
       {"Ingress", {"Ingress"}, Rules(1), true, false},
       {"Egress", {"Egress"}, std::nullopt, false, true},

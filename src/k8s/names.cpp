@@ -9,7 +9,6 @@ namespace margay::k8s {
 namespace {
 
 constexpr std::string_view k_namespace_profile_prefix = "kns.";
-constexpr std::string_view k_service_account_profile_prefix = "ksa.";
 constexpr std::string_view k_tier_prefix = "default.";
 constexpr size_t k_interface_digits = 11;
 
@@ -23,9 +22,8 @@ std::string service_account_profile(std::string_view ns, std::string_view name) 
   return fmt::format("{}{}.{}", k_service_account_profile_prefix, ns, name);
 }
 
-bool is_kubernetes_profile(std::string_view profile) {
-  return profile.starts_with(k_namespace_profile_prefix) ||
-         profile.starts_with(k_service_account_profile_prefix);
+bool is_inherited_label(std::string_view key) {
+  return key.starts_with(k_namespace_prefix) || key.starts_with(k_service_account_prefix);
 }
 
 std::string kubernetes_policy(std::string_view name) { return fmt::format("knp.default.{}", name); }

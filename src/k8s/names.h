@@ -16,17 +16,28 @@ inline constexpr std::string_view k_name_label = "projectcalico.org/name";
 inline constexpr std::string_view k_namespace_prefix = "pcns.";
 inline constexpr std::string_view k_service_account_prefix = "pcsa.";
 
-inline constexpr std::string_view k_kubernetes = "k8s";  // the orchestrator
+// Orchestrators.
+inline constexpr std::string_view k_kubernetes = "k8s";
+inline constexpr std::string_view k_cni = "cni";  // CNI without Kubernetes
 inline constexpr std::string_view k_pod_interface = "eth0";
+
+// A label that says where an object stands, which the system gives and the object cannot claim:
+// endpoints have those of their namespace and service account from profiles alone.
+bool is_inherited_label(std::string_view key);  // begins with one of the two prefixes
+
+// Of Kubernetes.
+inline constexpr std::string_view k_namespace_name_label = "kubernetes.io/metadata.name";
+inline constexpr std::string_view k_zone_label = "topology.kubernetes.io/zone";
+inline constexpr std::string_view k_service_name_label = "kubernetes.io/service-name";
 
 // Annotations of pods.
 inline constexpr std::string_view k_pod_ip_annotation = "cni.projectcalico.org/podIP";
 inline constexpr std::string_view k_pod_ips_annotation = "cni.projectcalico.org/podIPs";
 inline constexpr std::string_view k_floating_ips_annotation = "cni.projectcalico.org/floatingIPs";
 
+inline constexpr std::string_view k_service_account_profile_prefix = "ksa.";
 std::string namespace_profile(std::string_view ns);                               // kns.<ns>
 std::string service_account_profile(std::string_view ns, std::string_view name);  // ksa.<ns>.<name>
-bool is_kubernetes_profile(std::string_view profile);  // one of these two
 
 // A Kubernetes NetworkPolicy among Calico's: knp.default.<name>.
 std::string kubernetes_policy(std::string_view name);

@@ -4,6 +4,7 @@
 
 #include "k8s/convert.h"
 #include "k8s/field.h"
+#include "k8s/names.h"
 
 namespace margay::k8s {
 namespace {
@@ -93,6 +94,9 @@ Result<Host> host_of(const api::CalicoNode& object) {
   host.vxlan_v6 = read_optional(object.spec.ipv6_vxlan_tunnel_addr, spec / "ipv6VXLANTunnelAddr");
   host.vxlan_mac = object.spec.vxlan_tunnel_mac_addr;
   host.vxlan_mac_v6 = object.spec.vxlan_tunnel_mac_addr_v6;
+  if (const auto zone = object.metadata.labels.find(k_zone_label);
+      zone != object.metadata.labels.end())
+    host.zone = zone->second;
   if (!problems.empty()) return fail(std::move(problems));
   return host;
 }

@@ -53,6 +53,13 @@ TEST(Node, AddressesOfBGPCountFirst) {
                                  .vxlan_mac = "66:00:00:00:00:01"}));
 }
 
+TEST(Node, IsInTheZoneOfItsLabel) {
+  api::CalicoNode object;
+  EXPECT_EQ(host_of(object)->zone, "");
+  object.metadata.labels["topology.kubernetes.io/zone"] = "a";
+  EXPECT_EQ(host_of(object)->zone, "a");
+}
+
 TEST(Node, AnAddressOfTheWrongFamilyIsRefused) {
   api::CalicoNode object;
   object.spec.bgp = api::NodeBGPSpec{.ipv4_address = "2001:db8::1/64"};

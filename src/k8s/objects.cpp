@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "api/codec.h"
+#include "k8s/resources.h"
 
 namespace margay::k8s {
 namespace {
@@ -54,6 +55,15 @@ Placement place(const api::GlobalNetworkPolicy& policy, Reading& reading) {
 Placement place(const api::Profile& profile, Reading& reading) {
   return placed(profile_of(profile, reading.warnings));
 }
+Placement place(const kubernetes::Service& service, Reading& reading) {
+  if (!has_frontends(service)) return std::nullopt;
+  return change_to(service_of(service, reading.warnings));
+}
+Placement place(const kubernetes::EndpointSlice& slice, Reading& reading) {
+  auto read = endpoint_slice_of(slice, reading.warnings);
+  if (!read) return std::nullopt;
+  return change_to(*std::move(read));
+}
 Placement place(const api::NetworkSet& set, Reading&) { return placed(network_set_of(set)); }
 Placement place(const api::GlobalNetworkSet& set, Reading&) { return placed(network_set_of(set)); }
 Placement place(const api::WorkloadEndpoint& endpoint, Reading&) {
@@ -81,34 +91,51 @@ struct Resource {
 };
 
 constexpr Resource k_resources[] = {
-    {"namespaces", place_json<kubernetes::Namespace>},
-    {"serviceaccounts", place_json<kubernetes::ServiceAccount>},
-    {"pods", place_json<kubernetes::Pod>},
-    {"networkpolicies.networking.k8s.io", place_json<kubernetes::NetworkPolicy>},
-    {"networkpolicies.projectcalico.org", place_json<api::NetworkPolicy>},
-    {"globalnetworkpolicies.projectcalico.org", place_json<api::GlobalNetworkPolicy>},
-    {"profiles.projectcalico.org", place_json<api::Profile>},
-    {"networksets.projectcalico.org", place_json<api::NetworkSet>},
-    {"globalnetworksets.projectcalico.org", place_json<api::GlobalNetworkSet>},
-    {"workloadendpoints.projectcalico.org", place_json<api::WorkloadEndpoint>},
-    {"hostendpoints.projectcalico.org", place_json<api::HostEndpoint>},
-    {"ippools.projectcalico.org", place_json<api::IPPool>},
-    {"nodes.projectcalico.org", place_json<api::CalicoNode>},
-    {"ipamblocks.crd.projectcalico.org", place_json<api::IPAMBlock>},
+    {k_namespaces, place_json<kubernetes::Namespace>},
+    {k_service_accounts, place_json<kubernetes::ServiceAccount>},
+    {k_pods, place_json<kubernetes::Pod>},
+    {k_kubernetes_policies, place_json<kubernetes::NetworkPolicy>},
+    {k_policies, place_json<api::NetworkPolicy>},
+    {k_global_policies, place_json<api::GlobalNetworkPolicy>},
+    {k_profiles, place_json<api::Profile>},
+    {k_network_sets, place_json<api::NetworkSet>},
+    {k_global_network_sets, place_json<api::GlobalNetworkSet>},
+    {k_workload_endpoints, place_json<api::WorkloadEndpoint>},
+    {k_host_endpoints, place_json<api::HostEndpoint>},
+    {k_pools, place_json<api::IPPool>},
+    {k_nodes, place_json<api::CalicoNode>},
+    {k_blocks, place_json<api::IPAMBlock>},
 };
 
-}  // namespace
+constexpr Resource k_service_resources[] = {
+    {k_services, place_json<kubernetes::Service>},
+    {k_endpoint_slices, place_json<kubernetes::EndpointSlice>},
+};
 
-std::vector<std::string> resources() {
+std::vector<std::string> names_of(std::span<const Resource> resources) {
   std::vector<std::string> names;
-  for (const Resource& resource : k_resources) names.emplace_back(resource.name);
+  for (const Resource& resource : resources) names.emplace_back(resource.name);
   return names;
 }
 
+const Resource* find_resource(std::string_view name) {
+  for (const std::span<const Resource> resources :
+       {std::span<const Resource>(k_resources), std::span<const Resource>(k_service_resources)})
+    if (const auto found = std::ranges::find(resources, name, &Resource::name);
+        found != resources.end())
+      return &*found;
+  return nullptr;
+}
+
+}  // namespace
+
+std::vector<std::string> resources() { return names_of(k_resources); }
+std::vector<std::string> service_resources() { return names_of(k_service_resources); }
+
 Result<Reading> read_object(const store::Key& key, const api::json::value& object) {
   Reading reading;
-  const auto* resource = std::ranges::find(k_resources, key.resource, &Resource::name);
-  if (resource == std::ranges::end(k_resources)) return reading;
+  const Resource* resource = find_resource(key.resource);
+  if (resource == nullptr) return reading;
   MARGAY_TRY(reading.change, resource->place(object, reading));
   return reading;
 }
@@ -121,48 +148,5 @@ Result<Reading> read_object(const store::Key& key, std::string_view text) {
 std::vector<ModelChange> built_in() {
   return {change_to(*policy::built_in_profile(policy::k_default_allow_profile))};
 }
-
-Converter::ModelKey Converter::key_of(const ModelChange& change) {
-  return [&]<size_t... I>(std::index_sequence<I...>) {
-    std::optional<ModelKey> key;
-    ((change.index() == I
-          ? static_cast<void>(key.emplace(std::in_place_index<I>, std::get<I>(change).key))
-          : void()),
-     ...);
-    return *std::move(key);
-  }(std::make_index_sequence<std::variant_size_v<ModelChange>>());
-}
-
-ModelChange Converter::removal_of(const ModelKey& key) {
-  return [&]<size_t... I>(std::index_sequence<I...>) {
-    std::optional<ModelChange> change;
-    ((key.index() == I
-          ? static_cast<void>(change.emplace(
-                std::variant_alternative_t<I, ModelChange>{std::get<I>(key), std::nullopt}))
-          : void()),
-     ...);
-    return *std::move(change);
-  }(std::make_index_sequence<std::variant_size_v<ModelKey>>());
-}
-
-Converter::Changes Converter::settle(const store::Key& key, std::optional<ModelChange> change) {
-  Changes changes;
-  const std::optional<ModelKey> place = change ? std::optional(key_of(*change)) : std::nullopt;
-  const auto before = placed_.find(key);
-  if (before != placed_.end() && place != before->second) {
-    changes.push_back(removal_of(before->second));
-    placed_.erase(before);
-  }
-  if (!change) return changes;
-  placed_.insert_or_assign(key, *place);
-  changes.push_back(*std::move(change));
-  return changes;
-}
-
-Converter::Changes Converter::set(const store::Key& key, Reading reading) {
-  return settle(key, std::move(reading.change));
-}
-
-Converter::Changes Converter::remove(const store::Key& key) { return settle(key, std::nullopt); }
 
 }  // namespace margay::k8s

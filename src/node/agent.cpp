@@ -9,7 +9,7 @@
 
 #include "api/calico.h"
 #include "api/codec.h"
-#include "k8s/objects.h"
+#include "k8s/converter.h"
 #include "policy/graph.h"
 #include "store/syncer.h"
 
@@ -150,6 +150,9 @@ class Agent::Impl final : public store::SyncerSink {
     for (const auto& warning : reading->warnings)
       spdlog::warn("{} {}/{}: {}", key.resource, key.ns, key.name, warning);
     on_model_changes(key, converter_.set(key, *std::move(reading)));
+    if (const store::Key* other = converter_.shadowed_by(key))
+      spdlog::warn("{} {}/{}: not in effect, {} {}/{} has its place", key.resource, key.ns,
+                   key.name, other->resource, other->ns, other->name);
   }
 
   void on_model_changes(const store::Key& key, const k8s::Converter::Changes& changes) {

@@ -4,6 +4,7 @@
 
 #include <re2/re2.h>
 #include <set>
+#include <type_traits>
 
 namespace margay::api::kubernetes {
 
@@ -115,6 +116,18 @@ void default_image_pull_policy(json::value& value) {
   container["imagePullPolicy"] = latest ? "Always" : "IfNotPresent";
 }
 
+// Read of containers proper; of those for debugging it is kept.
+template <typename Bound>
+Bound restart_policy() {
+  constexpr const char* k_name = "restartPolicy";
+  constexpr const char* k_doc = "Always, for an init container, makes it a sidecar.";
+  const auto policy = string().one_of({"Always", "OnFailure", "Never"});
+  if constexpr (std::is_same_v<Bound, KeptField>)
+    return keep(k_name, policy, k_doc);
+  else
+    return field(k_name, &Container::restart_policy, policy, k_doc);
+}
+
 template <typename Bound>
 std::vector<Bound> kept_container_fields() {
   return {keep("workingDir", string(), "Where the command starts."),
@@ -122,8 +135,7 @@ std::vector<Bound> kept_container_fields() {
           keep("env", list(environment_variable()), "Environment variables.").merges("name"),
           keep("resources", resource_requirements(), "What it needs and may use."),
           keep("resizePolicy", any_list(), "What a change of resources does."),
-          keep("restartPolicy", string().one_of({"Always", "OnFailure", "Never"}),
-               "Always, for an init container, makes it a sidecar."),
+          restart_policy<Bound>(),
           keep("restartPolicyRules", any_list(), "When it is restarted."),
           keep("volumeMounts", list(volume_mount()), "Volumes, in its file system.")
               .merges("mountPath"),

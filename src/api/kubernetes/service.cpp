@@ -173,7 +173,8 @@ Described<Service> service_spec() {
                     "Local: traffic from a node goes to pods of that node."),
               keep("topologyKeys", list(string()), "Deprecated."),
               keep("ipFamily", string(), "Deprecated."),
-              keep("trafficDistribution", string(), "Which pods are preferred.")})
+              field("trafficDistribution", &Service::traffic_distribution, string(),
+                    "Which pods are preferred.")})
       .normalize(default_service)
       .check(check_service);
 }
@@ -240,6 +241,16 @@ Described<EndpointConditions> endpoint_conditions() {
        field("terminating", &Conditions::terminating, boolean(), "It is ending.")});
 }
 
+Described<EndpointHints> endpoint_hints() {
+  const auto zone =
+      object<ZoneHint>("io.k8s.api.discovery.v1.ForZone", "A zone.",
+                       {field("name", &ZoneHint::name, string(), "Its name.").required()});
+  return object<EndpointHints>(
+      "io.k8s.api.discovery.v1.EndpointHints", "Who should use the endpoint.",
+      {field("forZones", &EndpointHints::for_zones, list(zone), "The zones that should."),
+       keep("forNodes", any_list(), "The nodes that should.")});
+}
+
 Described<SliceEndpoint> slice_endpoint() {
   using Endpoint = SliceEndpoint;
   return object<Endpoint>(
@@ -252,7 +263,7 @@ Described<SliceEndpoint> slice_endpoint() {
        keep("deprecatedTopology", string_map(), "Deprecated."),
        field("nodeName", &Endpoint::node_name, string(), "The node it is on."),
        keep("zone", string(), "The zone it is in."),
-       keep("hints", any_object(), "Which zones should use it.")});
+       field("hints", &Endpoint::hints, endpoint_hints(), "Which zones should use it.")});
 }
 
 Described<SlicePort> slice_port() {

@@ -1,7 +1,12 @@
-#include "k8s/objects.h"
+#include "k8s/converter.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <algorithm>
+#include <numeric>
+#include <set>
 
 #include "api/kind.h"
 
@@ -24,6 +29,7 @@ class Followed {
   }
   Converter::Changes remove(const store::Key& key) { return apply(converter_.remove(key)); }
   const Model& model() const { return model_; }
+  const store::Key* shadowed_by(const store::Key& key) const { return converter_.shadowed_by(key); }
 
  private:
   Converter::Changes apply(Converter::Changes changes) {
@@ -90,6 +96,134 @@ TEST(Objects, WhatCannotBeReadChangesNothing) {
   EXPECT_THAT(followed.model().policies, IsEmpty());
 }
 
+// ---- several objects, one key -------------------------------------------------------------------
+
+// An object, and what of it can be told in the model.
+struct Claimant {
+  store::Key key;
+  std::string value;
+  std::string says;
+};
+
+Claimant policy_object(const char* resource, const char* version, const char* name,
+                       const char* more) {
+  return {.key = {.resource = resource, .ns = "shop", .name = name},
+          .value = fmt::format(R"({{"apiVersion":"{}","kind":"NetworkPolicy",)"
+                               R"("metadata":{{"name":"{}","namespace":"shop"}},"spec":{{{}}}}})",
+                               version, name, more),
+          .says = {}};
+}
+Claimant calico_policy(const char* name, int order) {
+  auto made = policy_object("networkpolicies.projectcalico.org", "projectcalico.org/v3", name,
+                            fmt::format(R"("order":{})", order).c_str());
+  made.says = fmt::format("{}", order);
+  return made;
+}
+Claimant kubernetes_policy_named(const char* name) {
+  auto made = policy_object("networkpolicies.networking.k8s.io", "networking.k8s.io/v1", name,
+                            R"("podSelector":{})");
+  made.says = "1000";
+  return made;
+}
+Claimant profile_object(const char* name, const char* label) {
+  return {.key = {.resource = "profiles.projectcalico.org", .ns = "", .name = name},
+          .value = fmt::format(R"({{"apiVersion":"projectcalico.org/v3","kind":"Profile",)"
+                               R"("metadata":{{"name":"{}"}},)"
+                               R"("spec":{{"labelsToApply":{{"from":"{}"}}}}}})",
+                               name, label),
+          .says = label};
+}
+Claimant namespace_object(const char* name) {
+  return {.key = {.resource = "namespaces", .ns = "", .name = name},
+          .value = fmt::format(
+              R"({{"apiVersion":"v1","kind":"Namespace","metadata":{{"name":"{}"}}}})", name),
+          .says = name};
+}
+Claimant account_object(const char* name) {
+  return {.key = {.resource = "serviceaccounts", .ns = "shop", .name = name},
+          .value = fmt::format(R"({{"apiVersion":"v1","kind":"ServiceAccount",)"
+                               R"("metadata":{{"name":"{}","namespace":"shop"}}}})",
+                               name),
+          .says = name};
+}
+Claimant pod_object() { return {.key = k_pod, .value = pod_on("node-a"), .says = "10.0.0.1"}; }
+Claimant endpoint_object(const char* name, const char* address) {
+  return {.key = {.resource = "workloadendpoints.projectcalico.org", .ns = "shop", .name = name},
+          .value = fmt::format(R"({{"apiVersion":"projectcalico.org/v3","kind":"WorkloadEndpoint",)"
+                               R"("metadata":{{"name":"{}","namespace":"shop"}},"spec":{{)"
+                               R"("node":"node-a","orchestrator":"k8s","pod":"web",)"
+                               R"("endpoint":"eth0","ipNetworks":["{}"]}}}})",
+                               name, address),
+          .says = address};
+}
+
+// What the one object says that the model has; empty when there is none.
+std::string told(const Model& model) {
+  std::string all;
+  for (const auto& [key, policy] : model.policies) all += fmt::format("{}", *policy.order);
+  for (const auto& [key, endpoint] : model.workloads)
+    for (const auto& address : endpoint.addresses) all += address.to_string();
+  for (const auto& [key, profile] : model.profiles)
+    for (const auto& [label, value] : profile.labels_to_apply) all += value;
+  return all;
+}
+
+TEST(Owners, OfOneKeyAreTheSameWhateverTheOrderAndARemovalUncoversTheNext) {
+  struct Case {
+    const char* name;
+    std::vector<Claimant> strongest_first;
+  };
+  const std::vector<Case> cases = {
+      {"a policy, and one with the tier in its name",
+       {calico_policy("web", 1), calico_policy("default.web", 2)}},
+      {"a Kubernetes policy, and others with its name",
+       {kubernetes_policy_named("web"), calico_policy("default.knp.default.web", 1),
+        calico_policy("knp.default.web", 2)}},
+      {"a pod, and endpoints with its name",
+       {pod_object(), endpoint_object("a", "10.0.0.7"), endpoint_object("b", "10.0.0.8")}},
+      {"a namespace, and a profile with its name",
+       {namespace_object("shop"), profile_object("kns.shop", "profile")}},
+      {"a service account, and a profile with its name",
+       {account_object("a.b"), profile_object("ksa.shop.a.b", "profile")}},
+  };
+  for (const auto& [name, strongest_first] : cases) {
+    std::vector<size_t> order(strongest_first.size());
+    std::iota(order.begin(), order.end(), size_t{0});
+    do {
+      Followed followed;
+      std::set<size_t> there;
+      const auto expect_the_strongest = [&] {
+        EXPECT_EQ(told(followed.model()), there.empty() ? "" : strongest_first[*there.begin()].says)
+            << name;
+      };
+      for (const size_t i : order) {
+        ASSERT_TRUE(followed.set(strongest_first[i].key, strongest_first[i].value)) << name;
+        there.insert(i);
+        expect_the_strongest();
+        const store::Key* owner = followed.shadowed_by(strongest_first[i].key);
+        EXPECT_EQ(owner ? *owner : strongest_first[i].key, strongest_first[*there.begin()].key);
+      }
+      for (const size_t i : order) {
+        followed.remove(strongest_first[i].key);
+        there.erase(i);
+        expect_the_strongest();
+      }
+      EXPECT_THAT(followed.model().changes(), IsEmpty()) << name;
+    } while (std::ranges::next_permutation(order).found);
+  }
+}
+
+TEST(Owners, AShadowedObjectThatChangesIsUncoveredAsItIsNow) {
+  Followed followed;
+  ASSERT_TRUE(followed.set(calico_policy("web", 1).key, calico_policy("web", 1).value));
+  const Claimant before = calico_policy("default.web", 2), now = calico_policy("default.web", 3);
+  ASSERT_TRUE(followed.set(before.key, before.value));
+  ASSERT_TRUE(followed.set(now.key, now.value));
+  EXPECT_EQ(told(followed.model()), "1");
+  followed.remove(calico_policy("web", 1).key);
+  EXPECT_EQ(told(followed.model()), "3");
+}
+
 TEST(Objects, WarningsSayWhatWasLeftOut) {
   Followed followed;
   const auto reading = followed.set({"networkpolicies.networking.k8s.io", "shop", "p"},
@@ -135,8 +269,13 @@ TEST(Objects, OfEveryResourceHaveTheirPlace) {
       {"ipamblocks.crd.projectcalico.org",
        {"crd.projectcalico.org/v1", "IPAMBlock", "",
         R"({"cidr":"10.0.0.0/26","allocations":[],"unallocated":[],"attributes":[]})"}},
+      {"services", {"v1", "Service", "n", R"({"clusterIP":"10.96.0.1","ports":[{"port":80}]})"}},
+      {"endpointslices.discovery.k8s.io",
+       {"discovery.k8s.io/v1", "EndpointSlice", "n", "{},\"addressType\":\"IPv4\""}},
   };
-  for (const std::string& resource : resources()) {
+  auto all = resources();
+  std::ranges::move(service_resources(), std::back_inserter(all));
+  for (const std::string& resource : all) {
     const auto sample = samples.find(resource);
     ASSERT_NE(sample, samples.end()) << resource << " has no sample";
     const auto& [api_version, kind, ns, spec] = sample->second;
@@ -144,7 +283,8 @@ TEST(Objects, OfEveryResourceHaveTheirPlace) {
     const store::Key key{.resource = resource, .ns = ns, .name = "x"};
     const std::string value = std::string(R"({"apiVersion":")") + api_version + R"(","kind":")" +
                               kind + R"(","metadata":{"name":"x","namespace":")" + ns +
-                              R"("},"spec":)" + spec + "}";
+                              R"(","labels":{"kubernetes.io/service-name":"s"}},"spec":)" + spec +
+                              "}";
     Followed followed;
     const auto reading = followed.set(key, value);
     ASSERT_TRUE(reading) << resource << ": " << reading.error().message;
