@@ -10,6 +10,7 @@
 #include "ctl/commands.h"
 #include "lab/command.h"
 #include "node/command.h"
+#include "node/replay_command.h"
 #include "vector.h"
 
 namespace {
@@ -22,6 +23,7 @@ int run_commands(int argc, char** argv) {
   int status = 0;
   margay::apiserver::add_command(app, status);
   margay::node::add_command(app, status);
+  margay::node::add_replay_command(app, status);
   margay::lab::add_command(app, status);
   margay::ctl::add_command(app, status);
   margay::add_vector_command(app, status);

@@ -28,6 +28,8 @@ void add_command(CLI::App& app, int& status) {
   command->add_option(
       "--config-file", options->config_file,
       std::string("Felix's settings (default: ") + k_default_config_file + ", if it exists)");
+  command->add_option("--record", options->record,
+                      "Write all that the data plane is asked into this file, for `margay replay`");
   command->callback([options, &status] {
     if (auto log = base::set_up_log("node", "info"); !log)
       throw std::logic_error(log.error().message);

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/node_state.h"
 #include "dataplane/linux/interface_monitor.h"
+#include "dataplane/wire/recording.h"
 #include "node/agent.h"
 #include "node/data_plane_reports.h"
 #include "node/data_planes.h"
@@ -186,6 +187,10 @@ class NodeProgram {
     reports_ = std::make_unique<DataPlaneReports>(std::move(options), metrics_);
     MARGAY_TRY(auto data_plane,
                make_data_plane(options_.data_plane, name_, parameters_, *reports_));
+    if (!options_.record.empty() && store_ != nullptr) {
+      MARGAY_TRY(data_plane,
+                 dataplane::wire::Recorder::create(std::move(data_plane), options_.record, name_));
+    }
     enforcer_ = std::make_unique<Enforcer>(
         std::move(data_plane),
         Enforcer::Options{.refresh = refresh_intervals(parameters_),

@@ -18,6 +18,7 @@ struct NodeOptions {
   std::string kubeconfig;  // empty: the service account of the pod this runs in
   std::string data_plane = "iptables";
   std::string config_file;  // empty: k_default_config_file, if it exists
+  std::string record;  // file for all that the data plane is asked (dataplane/wire/recording.h)
 };
 inline constexpr const char* k_default_config_file = "/etc/calico/felix.cfg";
 
