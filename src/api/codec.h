@@ -13,9 +13,21 @@ namespace margay::api {
 
 namespace json = boost::json;
 
-// JSON text. Errors say line and column. Duplicate keys, trailing text and nesting beyond 100 are
-// errors.
-base::Result<json::value> parse_json(std::string_view text);
+// What an object may be, wherever it comes from and whoever reads it: one limit for all doors, so
+// that what one part has written, every other can read.
+inline constexpr size_t k_max_object_depth = 100;
+inline constexpr size_t k_max_object_bytes = 3 << 20;  // of its JSON
+// What lists, watch events and tables put around objects.
+inline constexpr size_t k_max_envelope_depth = k_max_object_depth + 10;
+
+// JSON text (RFC 8259). Errors say line and column. Duplicate keys, trailing text, text that is not
+// UTF-8 and nesting beyond `max_depth` are errors.
+base::Result<json::value> parse_json(std::string_view text, size_t max_depth = k_max_object_depth);
+// The same judgement at a fraction of the cost, but that duplicate keys pass.
+base::Result<> check_json(std::string_view text, size_t max_depth = k_max_object_depth);
+// Whether an object that is about to be written can be read back by everybody: within the limits
+// above, and text that parses. Otherwise `invalid`, saying what is wrong.
+base::Result<> check_readable(std::string_view text);
 
 // All documents of a YAML stream (JSON is YAML too), with YAML 1.1 scalars as Kubernetes reads
 // them ("yes" is a string only when quoted). Empty documents are left out; a `List` is one

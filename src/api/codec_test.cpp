@@ -356,5 +356,66 @@ RC_GTEST_PROP(Encode, APolicyIsReadBackAsItWas, ()) {
   RC_ASSERT(read->spec == policy.spec);
 }
 
+// ---- limits
+// -------------------------------------------------------------------------------------
+
+std::string nested_arrays(size_t depth) {
+  return std::string(depth, '[') + std::string(depth, ']');
+}
+
+TEST(Json, ReadsEveryDepthThatMayBeWritten) {
+  EXPECT_TRUE(parse_json(nested_arrays(k_max_object_depth)));
+  EXPECT_FALSE(parse_json(nested_arrays(k_max_object_depth + 1)));
+  EXPECT_TRUE(parse_json(nested_arrays(k_max_envelope_depth), k_max_envelope_depth));
+  EXPECT_TRUE(check_readable(nested_arrays(k_max_object_depth)));
+  EXPECT_FALSE(check_readable(nested_arrays(k_max_object_depth + 1)));
+  EXPECT_FALSE(check_readable('"' + std::string(k_max_object_bytes, 'x') + '"'));
+}
+
+TEST(Json, TextThatIsNotUtf8IsRefused) {
+  for (const auto* text : {"\"\xff\"", "\"\xc0\x80\"", "\"\xed\xa0\x80\"", "{\"\xe2\x82\":1}"}) {
+    EXPECT_FALSE(parse_json(text)) << text;
+    EXPECT_FALSE(check_json(text)) << text;
+    EXPECT_FALSE(check_readable(text)) << text;
+  }
+}
+
+TEST(Json, CheckAndParseAgree) {
+  for (const auto* text : {"{}", "[1,2]", "\"x\"", " 1 ", "", "{", "[1,]", "{\"a\":1}x", "nul",
+                           "01", "1e999", "{\"a\":{\"b\":[true,null]}}", "\"\\ud800\"", "/**/1"})
+    EXPECT_EQ(check_json(text).has_value(), parse_json(text).has_value()) << text;
+}
+
+TEST(Json, DuplicateKeysAreFoundAmongFewAndMany) {
+  EXPECT_TRUE(parse_json(R"({"a":{"x":1},"b":{"x":1},"x":1})"));
+  for (const auto* text :
+       {R"({"":1,"":2})", R"({"a":1,"b":{"a":1},"a":2})", R"({"a\u0062":1,"ab":2})",
+        R"({"ab":1,"a\u0062":2})", R"({"\u00e9":1,"c":2,"d":3,"\u00e9":4})"})
+    EXPECT_FALSE(parse_json(text)) << text;
+  std::string many = "{";
+  for (int i = 0; i < 100; ++i) many += "\"k" + std::to_string(i) + "\":{\"k\\u0030\":1},";
+  EXPECT_TRUE(parse_json(many + "\"last\":1}"));
+  for (const auto* again : {"k0", "k15", "k16", "k17", "k99"})
+    EXPECT_FALSE(parse_json(many + "\"" + again + "\":1}")) << again;
+}
+
+TEST(Yaml, AliasesOfLargeValuesAreCounted) {
+  std::string text = "a: &a \"" + std::string(1 << 20, 'x') + "\"\nb:\n";
+  for (int i = 0; i < 100; ++i) text += "- *a\n";
+  const auto large = parse_yaml(text);
+  ASSERT_FALSE(large);
+  EXPECT_THAT(large.error().message, testing::HasSubstr("aliases make the document too large"));
+}
+
+TEST(Yaml, AnchorsWithinAnchorsAreCounted) {
+  std::string text;
+  for (int i = 0; i < 90; ++i) text += "&a" + std::to_string(i) + " [";
+  for (int i = 0; i < 50'000; ++i) text += "1,";
+  text += "1" + std::string(90, ']');
+  const auto copies = parse_yaml(text);
+  ASSERT_FALSE(copies);
+  EXPECT_THAT(copies.error().message, testing::HasSubstr("aliases make the document too large"));
+}
+
 }  // namespace
 }  // namespace margay::api

@@ -79,13 +79,18 @@ base::Result<json::value*> JsonPointer::parent(json::value& document) const {
   return at;
 }
 
-base::Result<json::value> JsonPointer::get(const json::value& document) const {
-  if (is_root()) return document;
-  // Walking changes nothing; it shares the code of those operations that do.
-  auto& writable = const_cast<json::value&>(document);
-  MARGAY_TRY(json::value* const holder, parent(writable));
-  MARGAY_TRY(const json::value* const found, step(*holder, tokens_.back()));
-  return *found;
+// Walking changes nothing; it shares the code of those operations that do.
+base::Result<const json::value*> JsonPointer::holder(const json::value& document) const {
+  if (is_root()) return nullptr;
+  MARGAY_TRY(const json::value* const found, parent(const_cast<json::value&>(document)));
+  return found;
+}
+
+base::Result<const json::value*> JsonPointer::find(const json::value& document) const {
+  if (is_root()) return &document;
+  MARGAY_TRY(json::value* const found, parent(const_cast<json::value&>(document)));
+  MARGAY_TRY(const json::value* const value, step(*found, tokens_.back()));
+  return value;
 }
 
 base::Result<> JsonPointer::add(json::value& document, json::value value) const {

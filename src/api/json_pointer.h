@@ -20,8 +20,12 @@ class JsonPointer {
   bool is_root() const { return tokens_.empty(); }
   bool is_within(const JsonPointer& ancestor) const;  // below it
 
+  size_t depth() const { return tokens_.size(); }
+
   // Errors are `invalid` and say where the way ends.
-  base::Result<json::value> get(const json::value& document) const;
+  base::Result<const json::value*> find(const json::value& document) const;
+  // What holds the value it leads to, present or not; null for the root.
+  base::Result<const json::value*> holder(const json::value& document) const;
   // Inserts into an array, sets in an object.
   base::Result<> add(json::value& document, json::value value) const;
   base::Result<> remove(json::value& document) const;

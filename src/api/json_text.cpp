@@ -1,9 +1,14 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value_stack.hpp>
-#include <set>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <unordered_set>
 
 #include "api/codec.h"
 #include "api/text_position.h"
@@ -12,7 +17,51 @@ namespace margay::api {
 
 namespace {
 
-constexpr size_t k_max_depth = 100;
+// The keys of the objects that are open, to find a second occurrence in the same object. Keys are
+// views of the text wherever they stand there as they are.
+class OpenKeys {
+ public:
+  explicit OpenKeys(std::string_view text) : text_(text) {}
+
+  void open() { objects_.push_back({keys_.size(), nullptr}); }
+  void close() {
+    keys_.resize(objects_.back().first);
+    objects_.pop_back();
+  }
+  // False: the innermost object has it already.
+  bool add(std::string_view key) {
+    Object& object = objects_.back();
+    constexpr size_t k_few = 16;  // looked through one by one
+    if (!object.many && keys_.size() - object.first >= k_few) {
+      object.many = std::make_unique<std::unordered_set<std::string_view>>();
+      object.many->insert(keys_.begin() + static_cast<std::ptrdiff_t>(object.first), keys_.end());
+    }
+    const auto first = keys_.begin() + static_cast<std::ptrdiff_t>(object.first);
+    const bool known = object.many ? object.many->contains(key)
+                                   : std::find(first, keys_.end(), key) != keys_.end();
+    if (known) return false;
+    if (!is_in_text(key)) key = unescaped_.emplace_back(key);
+    keys_.push_back(key);
+    if (object.many) object.many->insert(key);
+    return true;
+  }
+
+ private:
+  struct Object {
+    size_t first;  // of its keys in keys_
+    std::unique_ptr<std::unordered_set<std::string_view>> many;
+  };
+  bool is_in_text(std::string_view key) const {
+    const std::less_equal<const char*> before;
+    return before(text_.data(), key.data()) &&
+           before(key.data() + key.size(), text_.data() + text_.size());
+  }
+
+  const std::string_view text_;
+  std::vector<Object> objects_;
+  std::vector<std::string_view> keys_;
+  std::deque<std::string> unescaped_;
+};
 
 // Builds a value, and stops at the second occurrence of a key in one object.
 class Handler {
@@ -25,14 +74,16 @@ class Handler {
   using Code = boost::system::error_code;
   using Text = json::string_view;
 
+  explicit Handler(std::string_view text) : keys_(text) {}
+
   bool on_document_begin(Code&) { return true; }
   bool on_document_end(Code&) { return true; }
   bool on_object_begin(Code&) {
-    keys_.emplace_back();
+    keys_.open();
     return true;
   }
   bool on_object_end(size_t count, Code&) {
-    keys_.pop_back();
+    keys_.close();
     stack_.push_object(count);
     return true;
   }
@@ -47,9 +98,10 @@ class Handler {
     return true;
   }
   bool on_key(Text rest, size_t, Code& error) {
-    key_.append(rest);
-    if (!keys_.back().insert(key_).second) {
-      duplicate_ = key_;
+    const bool in_parts = !key_.empty();
+    if (in_parts) key_.append(rest);
+    if (!keys_.add(in_parts ? std::string_view(key_) : std::string_view(rest))) {
+      duplicate_ = in_parts ? key_ : std::string(rest);
       error = json::error::exception;
       return false;
     }
@@ -89,36 +141,93 @@ class Handler {
   bool on_comment_part(Text, Code&) { return true; }
   bool on_comment(Text, Code&) { return true; }
 
-  const std::string& duplicate() const { return duplicate_; }
+  const std::optional<std::string>& duplicate() const { return duplicate_; }
   void start() { stack_.reset(); }
   json::value take() { return stack_.release(); }
 
  private:
   json::value_stack stack_;
-  std::vector<std::set<std::string, std::less<>>> keys_;  // of the objects that are open
+  OpenKeys keys_;
   std::string key_;
-  std::string duplicate_;
+  std::optional<std::string> duplicate_;
 };
+
+// Takes everything the grammar takes.
+struct Judge {
+  static constexpr size_t max_object_size = -1;
+  static constexpr size_t max_array_size = -1;
+  static constexpr size_t max_key_size = -1;
+  static constexpr size_t max_string_size = -1;
+
+  using Code = boost::system::error_code;
+  using Text = json::string_view;
+
+  bool on_document_begin(Code&) { return true; }
+  bool on_document_end(Code&) { return true; }
+  bool on_object_begin(Code&) { return true; }
+  bool on_object_end(size_t, Code&) { return true; }
+  bool on_array_begin(Code&) { return true; }
+  bool on_array_end(size_t, Code&) { return true; }
+  bool on_key_part(Text, size_t, Code&) { return true; }
+  bool on_key(Text, size_t, Code&) { return true; }
+  bool on_string_part(Text, size_t, Code&) { return true; }
+  bool on_string(Text, size_t, Code&) { return true; }
+  bool on_number_part(Text, Code&) { return true; }
+  bool on_int64(int64_t, Text, Code&) { return true; }
+  bool on_uint64(uint64_t, Text, Code&) { return true; }
+  bool on_double(double, Text, Code&) { return true; }
+  bool on_bool(bool, Code&) { return true; }
+  bool on_null(Code&) { return true; }
+  bool on_comment_part(Text, Code&) { return true; }
+  bool on_comment(Text, Code&) { return true; }
+};
+
+json::parse_options depth_option(size_t max_depth) {
+  json::parse_options options;
+  options.max_depth = max_depth;
+  return options;
+}
+
+std::unexpected<base::Error> problem(std::string_view text, size_t at, std::string_view what) {
+  return base::fail(base::ErrorCode::invalid,
+                    fmt::format("JSON: {}: {}", text_position(text, at), what));
+}
+
+// Runs `parser` over the whole text; what is wrong with it, if anything.
+template <typename Parser>
+base::Result<> run(Parser& parser, std::string_view text) {
+  boost::system::error_code error;
+  const size_t parsed = parser.write_some(false, text.data(), text.size(), error);
+  if constexpr (requires { parser.handler().duplicate(); }) {
+    if (const auto& key = parser.handler().duplicate())
+      return problem(text, parsed, fmt::format("key \"{}\" occurs twice", *key));
+  }
+  if (error) return problem(text, parsed, error.message());
+  if (text.find_first_not_of(" \t\r\n", parsed) != std::string_view::npos)
+    return problem(text, parsed, "text after the end of the value");
+  return {};
+}
 
 }  // namespace
 
-base::Result<json::value> parse_json(std::string_view text) {
-  json::parse_options options;
-  options.max_depth = k_max_depth;
-  json::basic_parser<Handler> parser(options);
+base::Result<json::value> parse_json(std::string_view text, size_t max_depth) {
+  json::basic_parser<Handler> parser(depth_option(max_depth), text);
   parser.handler().start();
-  boost::system::error_code error;
-  const size_t parsed = parser.write_some(false, text.data(), text.size(), error);
-  const auto problem = [&](std::string_view what) {
-    return base::fail(base::ErrorCode::invalid,
-                      fmt::format("JSON: {}: {}", text_position(text, parsed), what));
-  };
-  if (!parser.handler().duplicate().empty())
-    return problem(fmt::format("key \"{}\" occurs twice", parser.handler().duplicate()));
-  if (error) return problem(error.message());
-  if (text.find_first_not_of(" \t\r\n", parsed) != std::string_view::npos)
-    return problem("text after the end of the value");
+  MARGAY_CHECK(run(parser, text));
   return parser.handler().take();
+}
+
+base::Result<> check_json(std::string_view text, size_t max_depth) {
+  json::basic_parser<Judge> parser(depth_option(max_depth));
+  return run(parser, text);
+}
+
+base::Result<> check_readable(std::string_view text) {
+  if (text.size() > k_max_object_bytes)
+    return base::fail(base::ErrorCode::invalid,
+                      fmt::format("the object would be {} bytes of JSON; the limit is {}",
+                                  text.size(), k_max_object_bytes));
+  return check_json(text);
 }
 
 std::string to_json(const json::value& value) { return json::serialize(value); }

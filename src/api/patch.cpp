@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "api/codec.h"
 #include "api/json_pointer.h"
 
 namespace margay::api {
@@ -42,54 +45,153 @@ base::Result<JsonPointer> pointer_of(const json::object& operation, std::string_
   return JsonPointer::parse(text);
 }
 
-base::Result<json::value> value_of(const json::object& operation) {
+base::Result<const json::value*> value_of(const json::object& operation) {
   const json::value* value = operation.if_contains("value");
   if (value == nullptr) return base::fail(base::ErrorCode::invalid, "needs a \"value\"");
-  return *value;
+  return value;
 }
 
-base::Result<> move(json::value& document, const JsonPointer& from, const JsonPointer& to) {
-  if (to.is_within(from))
+// A document while operations change it, with what they have cost so far.
+class Patching {
+ public:
+  Patching(json::value document, const PatchLimits& limits)
+      : document_(std::move(document)), bytes_(extent_of(document_).bytes), budget_(limits) {}
+
+  base::Result<> apply(const json::object& operation);
+  json::value take() { return std::move(document_); }
+
+ private:
+  base::Result<> add(const JsonPointer& path, json::value value);
+  base::Result<> remove(const JsonPointer& path);
+  base::Result<> replace(const JsonPointer& path, json::value value);
+  base::Result<> copy(const JsonPointer& from, const JsonPointer& path);
+  base::Result<> move(const JsonPointer& from, const JsonPointer& path);
+  base::Result<> test(const JsonPointer& path, const json::value& expected);
+
+  base::Result<> enter(const JsonPointer& path, const json::value& value);
+  base::Result<> leave(const json::value& value);
+  base::Result<> shift(const JsonPointer& path);
+
+  json::value document_;
+  size_t bytes_;  // of document_, about
+  PatchBudget budget_;
+};
+
+// Whether the document may grow by `value` at `path`; called before it does.
+base::Result<> Patching::enter(const JsonPointer& path, const json::value& value) {
+  const auto extent = extent_of(value);
+  MARGAY_CHECK(budget_.spend(extent.bytes));
+  bytes_ += extent.bytes;
+  if (bytes_ > k_max_object_bytes)
+    return base::fail(
+        base::ErrorCode::invalid,
+        fmt::format("the patched object would be larger than {} bytes", k_max_object_bytes));
+  if (path.depth() + extent.depth > k_max_object_depth)
+    return base::fail(
+        base::ErrorCode::invalid,
+        fmt::format("the patched object would nest deeper than {}", k_max_object_depth));
+  return {};
+}
+
+base::Result<> Patching::leave(const json::value& value) {
+  const auto bytes = extent_of(value).bytes;
+  bytes_ -= std::min(bytes, bytes_);
+  return budget_.spend(bytes);
+}
+
+// Elements of a list make room or close up.
+base::Result<> Patching::shift(const JsonPointer& path) {
+  MARGAY_TRY(const json::value* const holder, path.holder(document_));
+  const auto* array = holder == nullptr ? nullptr : holder->if_array();
+  return budget_.spend(array == nullptr ? 0 : array->size());
+}
+
+base::Result<> Patching::add(const JsonPointer& path, json::value value) {
+  MARGAY_TRY(const json::value* const holder, path.holder(document_));
+  if (holder == nullptr || holder->is_object()) {
+    if (const auto replaced = path.find(document_)) MARGAY_CHECK(leave(**replaced));
+  }
+  MARGAY_CHECK(shift(path));
+  MARGAY_CHECK(enter(path, value));
+  return path.add(document_, std::move(value));
+}
+
+base::Result<> Patching::remove(const JsonPointer& path) {
+  MARGAY_TRY(const json::value* const found, path.find(document_));
+  MARGAY_CHECK(leave(*found));
+  MARGAY_CHECK(shift(path));
+  return path.remove(document_);
+}
+
+base::Result<> Patching::replace(const JsonPointer& path, json::value value) {
+  MARGAY_TRY(const json::value* const found, path.find(document_));
+  MARGAY_CHECK(leave(*found));
+  MARGAY_CHECK(enter(path, value));
+  return path.replace(document_, std::move(value));
+}
+
+base::Result<> Patching::copy(const JsonPointer& from, const JsonPointer& path) {
+  MARGAY_TRY(const json::value* const found, from.find(document_));
+  // A value of the document is at most as large as an object, so this copy is; what it makes of the
+  // document is judged before it goes there.
+  return add(path, *found);
+}
+
+base::Result<> Patching::move(const JsonPointer& from, const JsonPointer& path) {
+  if (path.is_within(from))
     return base::fail(base::ErrorCode::invalid, "cannot move a value into itself");
-  MARGAY_TRY(auto value, from.get(document));
-  MARGAY_CHECK(from.remove(document));
-  return to.add(document, std::move(value));
+  MARGAY_TRY(const json::value* const found, from.find(document_));
+  // Nobody sees the document without it: what it holds is taken, not copied.
+  MARGAY_CHECK(leave(*found));
+  MARGAY_CHECK(shift(from));
+  json::value value = std::move(const_cast<json::value&>(*found));
+  MARGAY_CHECK(from.remove(document_));
+  return add(path, std::move(value));
 }
 
-base::Result<> apply_operation(json::value& document, const json::object& operation) {
+base::Result<> Patching::test(const JsonPointer& path, const json::value& expected) {
+  MARGAY_TRY(const json::value* const found, path.find(document_));
+  MARGAY_CHECK(budget_.spend(extent_of(expected).bytes));
+  if (!equal(*found, expected)) return base::fail(base::ErrorCode::invalid, "the test failed");
+  return {};
+}
+
+base::Result<> Patching::apply(const json::object& operation) {
   MARGAY_TRY(const auto op, text_of(operation, "op"));
   MARGAY_TRY(const auto path, pointer_of(operation, "path"));
-  if (op == "remove") return path.remove(document);
+  if (op == "remove") return remove(path);
   if (op == "move" || op == "copy") {
     MARGAY_TRY(const auto from, pointer_of(operation, "from"));
-    if (op == "move") return move(document, from, path);
-    MARGAY_TRY(auto value, from.get(document));
-    return path.add(document, std::move(value));
+    return op == "move" ? move(from, path) : copy(from, path);
   }
   if (op != "add" && op != "replace" && op != "test")
     return base::fail(base::ErrorCode::invalid, "unknown operation \"" + op + "\"");
-  MARGAY_TRY(auto value, value_of(operation));
-  if (op == "add") return path.add(document, std::move(value));
-  if (op == "replace") return path.replace(document, std::move(value));
-  MARGAY_TRY(const auto found, path.get(document));
-  if (!equal(found, value)) return base::fail(base::ErrorCode::invalid, "the test failed");
-  return {};
+  MARGAY_TRY(const json::value* const value, value_of(operation));
+  if (op == "add") return add(path, *value);
+  if (op == "replace") return replace(path, *value);
+  return test(path, *value);
 }
 
 }  // namespace
 
-base::Result<json::value> apply_json_patch(json::value document, const json::value& patch) {
+base::Result<json::value> apply_json_patch(json::value document, const json::value& patch,
+                                           const PatchLimits& limits) {
   const auto* operations = patch.if_array();
   if (operations == nullptr)
     return base::fail(base::ErrorCode::invalid, "a JSON patch must be a list of operations");
+  if (operations->size() > limits.operations)
+    return base::fail(base::ErrorCode::invalid,
+                      fmt::format("a JSON patch may have {} operations, not {}", limits.operations,
+                                  operations->size()));
+  Patching patching(std::move(document), limits);
   for (size_t i = 0; i < operations->size(); ++i) {
     const auto* operation = (*operations)[i].if_object();
     auto applied = operation == nullptr ? base::fail(base::ErrorCode::invalid, "must be an object")
-                                        : apply_operation(document, *operation);
+                                        : patching.apply(*operation);
     if (!applied)
       return std::unexpected(std::move(applied).error().wrap(fmt::format("operation {}", i)));
   }
-  return document;
+  return patching.take();
 }
 
 json::value apply_merge_patch(json::value document, const json::value& patch) {

@@ -1,10 +1,13 @@
 #pragma once
 
 // The patch types of the Kubernetes API, as pure functions: document and patch in, document out.
-// Errors are `invalid` and say which operation or field; nothing is applied in part.
+// Errors are `invalid` and say which operation or field; nothing is applied in part. What a patch
+// may take is limited (patch_budget.h); at no step is the document larger or deeper than an object
+// may be (codec.h) but for what the patch itself brings.
 
 #include <boost/json/value.hpp>
 
+#include "api/patch_budget.h"
 #include "base/result.h"
 
 namespace margay::api {
@@ -13,7 +16,8 @@ namespace json = boost::json;
 struct Schema;
 
 // RFC 6902, with pointers of RFC 6901.
-base::Result<json::value> apply_json_patch(json::value document, const json::value& patch);
+base::Result<json::value> apply_json_patch(json::value document, const json::value& patch,
+                                           const PatchLimits& limits = {});
 
 // RFC 7396.
 json::value apply_merge_patch(json::value document, const json::value& patch);
@@ -22,6 +26,7 @@ json::value apply_merge_patch(json::value document, const json::value& patch);
 // key (or as sets), and the directives $patch, $retainKeys, $deleteFromPrimitiveList/<field> and
 // $setElementOrder/<field> are followed.
 base::Result<json::value> apply_strategic_merge_patch(const Schema& schema, json::value document,
-                                                      const json::value& patch);
+                                                      const json::value& patch,
+                                                      const PatchLimits& limits = {});
 
 }  // namespace margay::api

@@ -183,5 +183,100 @@ TEST(StrategicMergePatch, OfAPod) {
   }
 }
 
+// ---- what a patch may take
+// -----------------------------------------------------------------------
+
+std::string repeated(std::string_view text, size_t times, std::string_view separator = ",") {
+  std::string out;
+  for (size_t i = 0; i < times; ++i) {
+    if (i > 0) out += separator;
+    out += text;
+  }
+  return out;
+}
+
+std::string nested(size_t depth) {
+  return repeated(R"({"a":)", depth, "") + "1" + std::string(depth, '}');
+}
+
+struct Bomb {
+  const char* name;
+  std::string document;
+  std::string patch;
+  const char* refusal;
+};
+
+TEST(JsonPatch, PatchesThatAskForTooMuchAreRefused) {
+  const std::string long_list = "[" + repeated("0", 500'000) + "]";
+  const std::vector<Bomb> bombs{
+      {"copies of copies", R"({"a":{"x":"0123456789"}})",
+       "[" +
+           repeated(
+               R"({"op":"copy","from":"","path":"/a/b"},{"op":"copy","from":"/a","path":"/c"})",
+               30) +
+           "]",
+       "would be larger than 3145728 bytes"},
+      {"a list that doubles", R"({"a":["0123456789"]})",
+       "[" + repeated(R"({"op":"copy","from":"/a","path":"/a/-"})", 30) + "]",
+       "would be larger than 3145728 bytes"},
+      {"more operations than anybody needs", "{}",
+       "[" + repeated(R"({"op":"add","path":"/a","value":1})", 10'001) + "]",
+       "may have 10000 operations, not 10001"},
+      {"nesting", R"({"x":1})", R"([{"op":"add","path":"/y","value":)" + nested(100) + "}]",
+       "would nest deeper than 100"},
+      {"nesting by moves", R"({"a":)" + nested(60) + R"(,"b":)" + nested(60) + "}",
+       R"([{"op":"move","from":"/a","path":"/b)" + repeated("/a", 59, "") + R"("}])",
+       "would nest deeper than 100"},
+      {"always at the front of a long list", R"({"a":)" + long_list + "}",
+       "[" + repeated(R"({"op":"add","path":"/a/0","value":1})", 1'000) + "]", "too many steps"},
+      {"the same long value, moved to and fro", R"({"a":)" + long_list + "}",
+       "[" +
+           repeated(
+               R"({"op":"move","from":"/a","path":"/b"},{"op":"move","from":"/b","path":"/a"})",
+               1'000) +
+           "]",
+       "too many steps"}};
+  for (const auto& bomb : bombs) {
+    const auto patched = apply_json_patch(json::parse(bomb.document, {}, {.max_depth = 110}),
+                                          json::parse(bomb.patch, {}, {.max_depth = 110}));
+    ASSERT_FALSE(patched) << bomb.name;
+    EXPECT_THAT(patched.error().message, testing::HasSubstr(bomb.refusal)) << bomb.name;
+  }
+}
+
+TEST(JsonPatch, LongPatchesOfAnOrdinaryKindApply) {
+  const auto patched = apply_json_patch(
+      json::parse(R"({"a":[]})"),
+      json::parse("[" + repeated(R"({"op":"add","path":"/a/-","value":"x"})", 5'000) + "]"));
+  ASSERT_TRUE(patched) << patched.error().message;
+  EXPECT_EQ(patched->at("a").as_array().size(), 5'000u);
+}
+
+std::string names(const char* prefix, size_t count) {
+  std::string out;
+  for (size_t i = 0; i < count; ++i)
+    out += std::string(i > 0 ? "," : "") + '"' + prefix + std::to_string(i) + '"';
+  return out;
+}
+
+TEST(StrategicMerge, ListsThatWouldTakeTooLongAreRefused) {
+  const Schema& schema = *find_kind("v1", "Pod")->schema;
+  const std::vector<Bomb> bombs{
+      {"a set", R"({"metadata":{"finalizers":[)" + names("a", 20'000) + "]}}",
+       R"({"metadata":{"finalizers":[)" + names("b", 20'000) + "]}}", "too many steps"},
+      {"deletions", R"({"metadata":{"finalizers":[)" + names("a", 20'000) + "]}}",
+       R"({"metadata":{"$deleteFromPrimitiveList/finalizers":[)" + names("b", 20'000) + "]}}",
+       "too many steps"},
+      {"an order", R"({"metadata":{"finalizers":[)" + names("a", 20'000) + "]}}",
+       R"({"metadata":{"$setElementOrder/finalizers":[)" + names("b", 20'000) + "]}}",
+       "too many steps"}};
+  for (const auto& bomb : bombs) {
+    const auto patched =
+        apply_strategic_merge_patch(schema, json::parse(bomb.document), json::parse(bomb.patch));
+    ASSERT_FALSE(patched) << bomb.name;
+    EXPECT_THAT(patched.error().message, testing::HasSubstr(bomb.refusal)) << bomb.name;
+  }
+}
+
 }  // namespace
 }  // namespace margay::api

@@ -79,46 +79,64 @@ Result<json::value> key_of(const json::value& element, const std::string& merge_
   return *key;
 }
 
-// What tells an element from others of its list.
-json::value identity(const json::value& element, const std::string& merge_key) {
+// What tells an element from others of its list; null when it has none.
+const json::value& identity(const json::value& element, const std::string& merge_key) {
+  static const json::value none;
   const auto* object = element.if_object();
   if (object == nullptr || merge_key.empty()) return element;
   const json::value* key = object->if_contains(merge_key);
-  return key == nullptr ? json::value() : *key;
+  return key == nullptr ? none : *key;
 }
 
-std::optional<size_t> find_in(const json::array& list, const json::value& wanted,
-                              const std::string& merge_key) {
+using Place = std::optional<size_t>;
+
+Result<Place> find_in(const json::array& list, const json::value& wanted,
+                      const std::string& merge_key, PatchBudget& budget) {
+  constexpr size_t k_bytes_a_step = 16;  // that comparing reads
+  MARGAY_CHECK(budget.spend(list.size() * (1 + extent_of(wanted).bytes / k_bytes_a_step)));
   for (size_t i = 0; i < list.size(); ++i)
     if (identity(list[i], merge_key) == wanted) return i;
-  return {};
+  return std::nullopt;
 }
 
-void erase_all(json::array& list, const json::value& wanted, const std::string& merge_key) {
-  while (const auto at = find_in(list, wanted, merge_key))
-    list.erase(list.begin() + static_cast<std::ptrdiff_t>(*at));
+Result<> erase_all(json::array& list, const json::value& wanted, const std::string& merge_key,
+                   PatchBudget& budget) {
+  MARGAY_TRY(const Place first, find_in(list, wanted, merge_key, budget));
+  if (!first) return {};
+  json::array kept;
+  kept.reserve(list.size());
+  for (auto& element : list)
+    if (identity(element, merge_key) != wanted) kept.push_back(std::move(element));
+  list = std::move(kept);
+  return {};
 }
 
 // `order` names the elements it sets in order; others keep their place relative to those that were
 // in the original list.
 Result<> set_order(json::array& list, const json::array& original, const json::array& order,
-                   const std::string& merge_key) {
+                   const std::string& merge_key, PatchBudget& budget) {
   std::vector<json::value> ordered;
   for (const auto& entry : order) {
     if (!merge_key.empty()) MARGAY_CHECK(key_of(entry, merge_key));
-    if (const auto at = find_in(list, identity(entry, merge_key), merge_key)) {
+    MARGAY_TRY(const Place at, find_in(list, identity(entry, merge_key), merge_key, budget));
+    if (at) {
       ordered.push_back(std::move(list[*at]));
       list.erase(list.begin() + static_cast<std::ptrdiff_t>(*at));
     }
   }
   const auto place = [&](const json::value& element) {
-    return find_in(original, identity(element, merge_key), merge_key);
+    return find_in(original, identity(element, merge_key), merge_key, budget);
   };
+  std::vector<size_t> places;  // of the ordered, in the original list
+  for (const auto& element : ordered) {
+    MARGAY_TRY(const Place at, place(element));
+    places.push_back(at.value_or(original.size()));
+  }
   json::array merged;
   size_t next = 0;
   for (auto& other : list) {
-    const auto at = place(other);
-    while (next < ordered.size() && (!at || place(ordered[next]).value_or(original.size()) < *at))
+    MARGAY_TRY(const Place at, place(other));
+    while (next < ordered.size() && (!at || places[next] < *at))
       merged.push_back(std::move(ordered[next++]));
     merged.push_back(std::move(other));
   }
@@ -128,22 +146,19 @@ Result<> set_order(json::array& list, const json::array& original, const json::a
 }
 
 Result<json::value> merge_object(const Schema& schema, json::value original,
-                                 const json::object& patch);
+                                 const json::object& patch, PatchBudget& budget);
 
 Result<> merge_element(const Schema& item, json::array& list, const json::value& element,
-                       const std::string& merge_key) {
+                       const std::string& merge_key, PatchBudget& budget) {
   MARGAY_TRY(const auto key, key_of(element, merge_key));
   MARGAY_TRY(const auto directive, directive_of(element.get_object()));
-  if (directive == "delete") {
-    erase_all(list, key, merge_key);
-    return {};
-  }
-  const auto at = find_in(list, key, merge_key);
+  if (directive == "delete") return erase_all(list, key, merge_key, budget);
+  MARGAY_TRY(const Place at, find_in(list, key, merge_key, budget));
   if (!at) {
     list.push_back(content_of(element));
     return {};
   }
-  MARGAY_TRY(list[*at], merge_object(item, std::move(list[*at]), element.get_object()));
+  MARGAY_TRY(list[*at], merge_object(item, std::move(list[*at]), element.get_object(), budget));
   return {};
 }
 
@@ -153,15 +168,17 @@ bool replaces_list(const json::value& element) {
          object->size() == 1;
 }
 
-Result<json::value> merge_list(const FieldView& field, json::array list, const json::array& patch) {
+Result<json::value> merge_list(const FieldView& field, json::array list, const json::array& patch,
+                               PatchBudget& budget) {
   if (!field.patch.merge || std::ranges::any_of(patch, replaces_list)) return content_of(patch);
   const auto& item = items_of(*field.schema);
   for (const auto& element : patch) {
     if (!field.patch.merge_key.empty()) {
-      MARGAY_CHECK(merge_element(item, list, element, field.patch.merge_key));
-    } else if (!find_in(list, element, {})) {
-      list.push_back(element);
+      MARGAY_CHECK(merge_element(item, list, element, field.patch.merge_key, budget));
+      continue;
     }
+    MARGAY_TRY(const Place at, find_in(list, element, {}, budget));
+    if (!at) list.push_back(element);
   }
   return list;
 }
@@ -169,13 +186,15 @@ Result<json::value> merge_list(const FieldView& field, json::array list, const j
 // ---- objects ----------------------------------------------------------------------------------
 
 // Before merging: keys that are not retained, and values deleted from lists of scalars.
-Result<> follow_removals(json::object& object, const json::object& patch) {
+Result<> follow_removals(json::object& object, const json::object& patch, PatchBudget& budget) {
   if (const auto* retained = patch.if_contains(k_retain_keys)) {
     if (!retained->is_array())
       return base::fail(ErrorCode::invalid, "$retainKeys must be a list of field names");
     json::object kept;
-    for (const auto& [key, value] : object)
-      if (find_in(retained->get_array(), json::value(key), {})) kept[key] = value;
+    for (auto& [key, value] : object) {
+      MARGAY_TRY(const Place at, find_in(retained->get_array(), json::value(key), {}, budget));
+      if (at) kept[key] = std::move(value);
+    }
     object = std::move(kept);
   }
   for (const auto& [key, values] : patch) {
@@ -184,13 +203,27 @@ Result<> follow_removals(json::object& object, const json::object& patch) {
     if (!values.is_array())
       return base::fail(ErrorCode::invalid, std::string(key) + " must be a list");
     if (list == nullptr || !list->is_array()) continue;
-    for (const auto& value : values.get_array()) erase_all(list->get_array(), value, {});
+    for (const auto& value : values.get_array())
+      MARGAY_CHECK(erase_all(list->get_array(), value, {}, budget));
   }
   return {};
 }
 
-Result<> follow_orders(const Schema& schema, json::object& object, const json::object& original,
-                       const json::object& patch) {
+// The lists that the patch orders, as they were.
+json::object lists_to_order(const json::object& object, const json::object& patch) {
+  json::object lists;
+  for (const auto& [key, order] : patch) {
+    if (!key.starts_with(k_order_prefix)) continue;
+    const auto name = std::string_view(key).substr(k_order_prefix.size());
+    const auto* list = object.if_contains(name);
+    if (list != nullptr && list->is_array()) lists[name] = *list;
+  }
+  return lists;
+}
+
+// `before`: of lists_to_order().
+Result<> follow_orders(const Schema& schema, json::object& object, const json::object& before,
+                       const json::object& patch, PatchBudget& budget) {
   for (const auto& [key, order] : patch) {
     if (!key.starts_with(k_order_prefix)) continue;
     const auto name = std::string_view(key).substr(k_order_prefix.size());
@@ -198,27 +231,27 @@ Result<> follow_orders(const Schema& schema, json::object& object, const json::o
       return base::fail(ErrorCode::invalid, std::string(key) + " must be a list");
     auto* list = object.if_contains(name);
     if (list == nullptr || !list->is_array()) continue;
-    const auto* before = original.if_contains(name);
+    const auto* original = before.if_contains(name);
     const auto field = view_of(schema, name);
-    MARGAY_CHECK(
-        set_order(list->get_array(),
-                  before != nullptr && before->is_array() ? before->get_array() : json::array(),
-                  order.get_array(), field.patch.merge_key));
+    MARGAY_CHECK(set_order(list->get_array(),
+                           original != nullptr ? original->get_array() : json::array(),
+                           order.get_array(), field.patch.merge_key, budget));
   }
   return {};
 }
 
 Result<> merge_field(const FieldView& field, json::object& object, std::string_view name,
-                     const json::value& change) {
+                     const json::value& change, PatchBudget& budget) {
   if (change.is_null()) {
     object.erase(name);
     return {};
   }
   json::value& member = object[name];
   if (member.is_object() && change.is_object()) {
-    MARGAY_TRY(member, merge_object(*field.schema, std::move(member), change.get_object()));
+    MARGAY_TRY(member, merge_object(*field.schema, std::move(member), change.get_object(), budget));
   } else if (member.is_array() && change.is_array()) {
-    MARGAY_TRY(member, merge_list(field, std::move(member.get_array()), change.get_array()));
+    MARGAY_TRY(member,
+               merge_list(field, std::move(member.get_array()), change.get_array(), budget));
   } else {
     member = content_of(change);
   }
@@ -226,30 +259,33 @@ Result<> merge_field(const FieldView& field, json::object& object, std::string_v
 }
 
 Result<json::value> merge_object(const Schema& schema, json::value original,
-                                 const json::object& patch) {
+                                 const json::object& patch, PatchBudget& budget) {
   MARGAY_TRY(const auto directive, directive_of(patch));
   if (directive == "delete") return json::object();
   if (directive == "replace") return content_of(patch);
-  const json::object before = original.is_object() ? original.get_object() : json::object();
-  json::object object = before;
-  MARGAY_CHECK(follow_removals(object, patch));
+  json::object object;
+  if (original.is_object()) object = std::move(original.get_object());
+  const auto before = lists_to_order(object, patch);
+  MARGAY_CHECK(follow_removals(object, patch, budget));
   for (const auto& [key, change] : patch) {
     if (key.starts_with('$')) continue;
-    if (auto merged = merge_field(view_of(schema, key), object, key, change); !merged)
+    if (auto merged = merge_field(view_of(schema, key), object, key, change, budget); !merged)
       return std::unexpected(std::move(merged).error().wrap(std::string(key)));
   }
-  MARGAY_CHECK(follow_orders(schema, object, before, patch));
+  MARGAY_CHECK(follow_orders(schema, object, before, patch, budget));
   return object;
 }
 
 }  // namespace
 
 base::Result<json::value> apply_strategic_merge_patch(const Schema& schema, json::value document,
-                                                      const json::value& patch) {
+                                                      const json::value& patch,
+                                                      const PatchLimits& limits) {
   const auto* changes = patch.if_object();
   if (changes == nullptr)
     return base::fail(ErrorCode::invalid, "a strategic merge patch must be an object");
-  return merge_object(schema, std::move(document), *changes);
+  PatchBudget budget(limits);
+  return merge_object(schema, std::move(document), *changes, budget);
 }
 
 }  // namespace margay::api

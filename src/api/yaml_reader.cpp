@@ -15,17 +15,18 @@ namespace margay::api {
 
 namespace {
 
-constexpr size_t k_max_depth = 100;
-// What aliases may add to a stream ("billion laughs").
-constexpr size_t k_max_aliased_values = 100'000;
+// What aliases and anchors may copy in one stream ("billion laughs"), by weight().
+constexpr size_t k_max_copied = 4 * k_max_object_bytes;
 
-size_t count_values(const json::value& value) {
-  size_t count = 1;
+// About what a value takes: a byte for each of text, some for each value.
+size_t weight(const json::value& value) {
+  size_t sum = sizeof(json::value);
+  if (const auto* text = value.if_string()) sum += text->size();
   if (const auto* object = value.if_object())
-    for (const auto& [key, member] : *object) count += count_values(member);
+    for (const auto& [key, member] : *object) sum += key.size() + weight(member);
   if (const auto* array = value.if_array())
-    for (const auto& item : *array) count += count_values(item);
-  return count;
+    for (const auto& item : *array) sum += weight(item);
+  return sum;
 }
 
 // Makes JSON from yaml-cpp's events. Errors leave as YAML::Exception, for the parser to pass on.
@@ -41,8 +42,7 @@ class Builder : public YAML::EventHandler {
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     const auto found = anchors_.find(anchor);
     if (found == anchors_.end()) fail(mark, "an alias to something that has not ended");
-    aliased_values_ += count_values(found->second);
-    if (aliased_values_ > k_max_aliased_values) fail(mark, "aliases make the document too large");
+    charge(mark, found->second);
     add(mark, found->second, 0);
   }
 
@@ -78,6 +78,12 @@ class Builder : public YAML::EventHandler {
     throw YAML::ParserException(mark, what);
   }
 
+  // For a copy of `value` that is about to be made.
+  void charge(const YAML::Mark& mark, const json::value& value) {
+    copied_ += weight(value);
+    if (copied_ > k_max_copied) fail(mark, "aliases make the document too large");
+  }
+
   static json::value scalar(const YAML::Mark& mark, const std::string& tag,
                             const std::string& text) {
     if (tag == "!" || tag == "tag:yaml.org,2002:str") return json::value(text);
@@ -101,7 +107,7 @@ class Builder : public YAML::EventHandler {
             json::value empty) {
     if (!tag.empty() && tag != "?" && tag != "!" && !tag.starts_with("tag:yaml.org,2002:"))
       fail(mark, "unsupported tag \"" + tag + "\"");
-    if (stack_.size() >= k_max_depth) fail(mark, "nested too deeply");
+    if (stack_.size() >= k_max_object_depth) fail(mark, "nested too deeply");
     stack_.push_back({.value = std::move(empty), .anchor = anchor, .mark = mark});
   }
 
@@ -114,7 +120,10 @@ class Builder : public YAML::EventHandler {
   }
 
   void add(const YAML::Mark& mark, json::value value, YAML::anchor_t anchor, bool merge = false) {
-    if (anchor != 0) anchors_[anchor] = value;
+    if (anchor != 0) {
+      charge(mark, value);
+      anchors_[anchor] = value;
+    }
     if (stack_.empty()) {
       if (!value.is_null()) documents_.push_back(std::move(value));
       return;
@@ -157,7 +166,7 @@ class Builder : public YAML::EventHandler {
   std::vector<json::value>& documents_;
   std::vector<Frame> stack_;
   std::map<YAML::anchor_t, json::value> anchors_;
-  size_t aliased_values_ = 0;
+  size_t copied_ = 0;
 };
 
 // The offset of the first byte that is no part of well-formed UTF-8 (RFC 3629), or npos.
