@@ -1,8 +1,11 @@
 #include "node/http_endpoint.h"
 
+#include <spdlog/spdlog.h>
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/v6_only.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
@@ -19,12 +22,22 @@ using tcp = asio::ip::tcp;
 
 constexpr auto k_client_timeout = std::chrono::seconds(10);
 constexpr size_t k_header_limit = 8192;
+// Probes and scrapers are few; more are somebody's mistake, and are closed at once.
+constexpr size_t k_most_sessions = 128;
+// How long accepting waits after it failed: out of descriptors, most likely, and some will close.
+constexpr auto k_accept_pause = std::chrono::milliseconds(100);
 
 // One connection: reads a request, answers it, and again until the client goes.
 class Session : public std::enable_shared_from_this<Session> {
  public:
-  Session(tcp::socket socket, const HttpEndpoint::Handler& handler)
-      : stream_(std::move(socket)), handler_(handler) {}
+  // Counts itself in `sessions` while it lives; one thread.
+  Session(tcp::socket socket, const HttpEndpoint::Handler& handler, size_t& sessions)
+      : stream_(std::move(socket)), handler_(handler), sessions_(sessions) {
+    ++sessions_;
+  }
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+  ~Session() { --sessions_; }
 
   void read() {
     parser_.emplace();
@@ -61,6 +74,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   beast::tcp_stream stream_;
   const HttpEndpoint::Handler& handler_;
+  size_t& sessions_;
   beast::flat_buffer buffer_;
   std::optional<http::request_parser<http::empty_body>> parser_;
   http::response<http::string_body> response_;
@@ -107,14 +121,27 @@ class HttpEndpoint::Impl {
 
   void accept() {
     acceptor_.async_accept([this](const error_code& error, tcp::socket socket) {
-      if (!error) std::make_shared<Session>(std::move(socket), handler_)->read();
-      if (acceptor_.is_open()) accept();
+      if (error == asio::error::operation_aborted) return;
+      if (error) return accept_later(error);
+      if (sessions_ < k_most_sessions)
+        std::make_shared<Session>(std::move(socket), handler_, sessions_)->read();
+      accept();
+    });
+  }
+
+  void accept_later(const error_code& why) {
+    spdlog::warn("health and metrics: accept: {}", why.message());
+    pause_.expires_after(k_accept_pause);
+    pause_.async_wait([this](const error_code& error) {
+      if (!error) accept();
     });
   }
 
   Handler handler_;
+  size_t sessions_ = 0;  // outlives the context, whose destructor ends sessions
   asio::io_context context_{1};
   tcp::acceptor acceptor_{context_};
+  asio::steady_timer pause_{context_};
   std::thread thread_;
 };
 
