@@ -57,13 +57,16 @@ struct ListOptions {
   std::string name_prefix = {};
   size_t limit = 0;         // 0: everything
   std::string resume = {};  // `resume` of the page before: the same snapshot goes on
+  // The page also ends with the entry whose value brings it to this; 0: values do not count. A
+  // backend that cannot count them may return more.
+  size_t bytes = 0;
 };
 
 struct List {
   std::vector<Entry> entries;  // by namespace, then name, as bytes
   Revision revision = 0;
-  std::string resume;  // empty: that was all
-  std::optional<size_t> remaining;
+  std::string resume;               // empty: that was all
+  std::optional<size_t> remaining;  // after this page; only of pages by `limit`
 };
 
 struct Event {
@@ -79,6 +82,12 @@ struct Write {
   Key key;
   std::string value = {};                 // of create and update
   std::optional<Revision> expected = {};  // of update and remove
+};
+
+// A piece of history.
+struct Changes {
+  std::vector<Event> events;  // by revision
+  Revision up_to = 0;         // every change up to here is in `events`, or came before
 };
 
 // Receives a watch. Calls come from the backend's thread, one at a time, and must not block for
@@ -132,6 +141,16 @@ class Store {
   // Delivers every change after `from`. The watcher must outlive the Watch.
   virtual base::Result<std::unique_ptr<Watch>> watch(const Scope& scope, Revision from,
                                                      Watcher& watcher) = 0;
+
+  // The changes after `from`, oldest first, for whoever takes them at its own pace: at most those
+  // whose values reach `bytes`, at least one if there is one. `too_old` as of a watch, and from a
+  // backend that keeps no history itself.
+  virtual base::Result<Changes> changes(const Scope& scope, Revision from, size_t bytes) {
+    static_cast<void>(scope);
+    static_cast<void>(bytes);
+    return base::fail(base::ErrorCode::too_old,
+                      "this store has no changes after revision " + std::to_string(from));
+  }
 };
 
 }  // namespace margay::store

@@ -2,9 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <charconv>
+
+#include "api/codec.h"
 
 namespace margay::store::kubernetes {
 namespace {
@@ -63,11 +64,11 @@ Result<std::string> object_path(const api::Kind& kind, const Key& key) {
 }
 
 Result<json::object> parse_object(std::string_view text) {
-  boost::system::error_code error;
-  auto value = json::parse(json::string_view(text.data(), text.size()), error);
-  if (error) return fail(ErrorCode::invalid, "not JSON: " + error.message());
-  if (!value.is_object()) return fail(ErrorCode::invalid, "not a JSON object");
-  return std::move(value.get_object());
+  // Lists and events hold objects of every depth that the API accepts.
+  auto value = api::parse_json(text, api::k_max_envelope_depth);
+  if (!value) return fail(ErrorCode::invalid, "not JSON: " + value.error().message);
+  if (!value->is_object()) return fail(ErrorCode::invalid, "not a JSON object");
+  return std::move(value->get_object());
 }
 
 Result<json::object> parse_answer(std::string_view text) {

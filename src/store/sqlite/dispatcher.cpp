@@ -14,8 +14,6 @@ using base::Error;
 using base::ErrorCode;
 using base::Result;
 
-// Rows read at a time: bounds memory, and how long live changes wait for those who catch up.
-constexpr int64_t k_rows_per_read = 1'000;
 constexpr size_t k_catch_ups_per_round = 8;
 
 }  // namespace
@@ -184,17 +182,15 @@ void Dispatcher::leave(const std::shared_ptr<Subscription>& subscription) {
 
 Result<> Dispatcher::dispatch_new_rows() {
   if (dispatched_ == head_) return {};
-  Result<std::vector<Event>> events;
-  if (!live_.empty()) events = read_log(database_, {}, dispatched_, head_, k_rows_per_read);
-  // The caller ends every watch then: nobody is left to miss these rows.
+  Changes changes{.events = {}, .up_to = head_};
   Result<> done;
-  if (!events) {
-    dispatched_ = head_;
-    done = base::fail(std::move(events).error());
-  } else {
-    const bool all = std::cmp_less(events->size(), k_rows_per_read);
-    deliver(*std::move(events), all ? head_ : 0);
+  if (!live_.empty()) {
+    auto read = read_log(database_, {}, {.after = dispatched_, .up_to = head_});
+    // The caller ends every watch then: nobody is left to miss these rows.
+    if (!read) done = base::fail(std::move(read).error());
+    if (read) changes = *std::move(read);
   }
+  deliver(std::move(changes));
   {
     const std::lock_guard lock(mailbox_->mutex);
     mailbox_->dispatched = dispatched_;
@@ -203,24 +199,23 @@ Result<> Dispatcher::dispatch_new_rows() {
   return done;
 }
 
-// `up_to`: how far the events reach; 0 means to the last of them.
-void Dispatcher::deliver(std::vector<Event> events, Revision up_to) {
-  dispatched_ = up_to != 0 ? up_to : events.back().entry.revision;
+void Dispatcher::deliver(Changes changes) {
+  dispatched_ = changes.up_to;
   std::unordered_map<std::string_view, std::vector<Event>> by_resource;
-  for (auto& event : events) {
+  for (auto& event : changes.events) {
     const auto watched = live_.find(event.entry.key.resource);
     if (watched != live_.end()) by_resource[watched->first].push_back(std::move(event));
   }
-  for (const auto& [resource, changes] : by_resource) {
+  for (const auto& [resource, of_it] : by_resource) {
     for (const auto& [key, subscriptions] : live_.at(std::string(resource))) {
       const Scope scope{key.resource, key.ns, key.name};
       const bool whole_resource = key.ns.empty() && key.name.empty();
       std::vector<Event> matching;
       if (!whole_resource)
-        std::ranges::copy_if(changes, std::back_inserter(matching),
+        std::ranges::copy_if(of_it, std::back_inserter(matching),
                              [&](const Event& event) { return scope.contains(event.entry.key); });
       for (const auto& subscription : subscriptions)
-        subscription->deliver(whole_resource ? changes : matching);
+        subscription->deliver(whole_resource ? of_it : matching);
     }
   }
 }
@@ -249,14 +244,11 @@ Result<bool> Dispatcher::catch_up(Subscription& subscription) {
     return base::fail(ErrorCode::too_old,
                       fmt::format("the changes after revision {} are compacted up to {}",
                                   subscription.position, extent.compacted));
-  const Revision up_to = std::min(subscription.position + k_rows_per_read, dispatched_);
-  MARGAY_TRY(auto events, read_log(database_, subscription.scope.resource, subscription.position,
-                                   up_to, k_rows_per_read));
-  std::erase_if(events,
-                [&](const Event& event) { return !subscription.scope.contains(event.entry.key); });
-  subscription.deliver(events);
-  subscription.position = up_to;
-  return up_to == dispatched_;
+  MARGAY_TRY(const auto changes, read_log(database_, subscription.scope,
+                                          {.after = subscription.position, .up_to = dispatched_}));
+  subscription.deliver(changes.events);
+  subscription.position = changes.up_to;
+  return changes.up_to == dispatched_;
 }
 
 void Dispatcher::tell_progress() {

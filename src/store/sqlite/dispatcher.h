@@ -62,7 +62,7 @@ class Dispatcher {
   void join(std::shared_ptr<Subscription> subscription);
   void leave(const std::shared_ptr<Subscription>& subscription);
   base::Result<> dispatch_new_rows();
-  void deliver(std::vector<Event> events, Revision up_to);
+  void deliver(Changes changes);
   void catch_up_some();
   base::Result<bool> catch_up(Subscription& subscription);
   void tell_progress();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 
 namespace margay::store::sqlite {
 namespace {
@@ -125,12 +126,16 @@ Result<List> read_list(Database& database, const Scope& scope, const ListOptions
   if (!scope.name.empty()) query.bind(3, scope.name);
   if (resumed) query.bind(4, position.ns).bind(5, position.name);
   if (!options.name_prefix.empty()) query.bind(6, options.name_prefix).bind(7, end_of_names);
+  const size_t most = options.bytes == 0 ? std::numeric_limits<size_t>::max() : options.bytes;
+  size_t bytes = 0;
   for (;;) {
     MARGAY_TRY(const bool row, query.step());
     if (!row) return list;
     MARGAY_TRY(auto entry, entry_at(database, query, scope, position.snapshot));
     if (!entry) continue;
     if (options.limit != 0 && list.entries.size() == options.limit) break;
+    if (bytes >= most) break;
+    bytes += entry->value.size();
     list.entries.push_back(*std::move(entry));
   }
   // The first page's snapshot is what the store is at, and that is what is counted.

@@ -105,24 +105,30 @@ Result<Extent> read_extent(Database& database) {
   return Extent{compacted, std::max({last, compacted, k_first_revision})};
 }
 
-Result<std::vector<Event>> read_log(Database& database, std::string_view resource, Revision after,
-                                    Revision up_to, int64_t limit) {
+Result<Changes> read_log(Database& database, const Scope& scope, const LogRange& range) {
   MARGAY_TRY(auto query, database.query(R"(
     SELECT l.revision, l.resource, l.ns, l.name, l.type, coalesce(l.value, p.value)
     FROM log l LEFT JOIN log p ON l.value IS NULL AND p.revision = l.previous
     WHERE l.revision > ?1 AND l.revision <= ?2 AND (?3 = '' OR l.resource = ?3)
     ORDER BY l.revision LIMIT ?4)"));
-  query.bind(1, after).bind(2, up_to).bind(3, resource).bind(4, limit);
-  std::vector<Event> events;
-  for (;;) {
+  query.bind(1, range.after).bind(2, range.up_to).bind(3, scope.resource);
+  query.bind(4, static_cast<int64_t>(range.rows));
+  Changes changes;
+  size_t bytes = 0;
+  for (size_t rows = 0; rows < range.rows && bytes < range.bytes; ++rows) {
     MARGAY_TRY(const bool row, query.step());
-    if (!row) return events;
-    Entry entry{
-        {std::string(query.text(1)), std::string(query.text(2)), std::string(query.text(3))},
-        std::string(query.text(5)),
-        query.integer(0)};
-    events.push_back({event_type(query.integer(4)), std::move(entry)});
+    if (!row) {
+      changes.up_to = range.up_to;
+      return changes;
+    }
+    changes.up_to = query.integer(0);
+    Key key{std::string(query.text(1)), std::string(query.text(2)), std::string(query.text(3))};
+    if (!scope.resource.empty() && !scope.contains(key)) continue;
+    Entry entry{std::move(key), std::string(query.text(5)), query.integer(0)};
+    bytes += entry.value.size();
+    changes.events.push_back({event_type(query.integer(4)), std::move(entry)});
   }
+  return changes;
 }
 
 Result<> delete_history(Database& database, Revision compacted, Revision up_to) {

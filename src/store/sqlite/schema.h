@@ -38,9 +38,17 @@ base::Result<> create_schema(Database& database);
 // Within a transaction: of its snapshot.
 base::Result<Extent> read_extent(Database& database);
 
-// The changes in (after, up_to], at most `limit` of them, of one resource or (empty) all.
-base::Result<std::vector<Event>> read_log(Database& database, std::string_view resource,
-                                          Revision after, Revision up_to, int64_t limit);
+// How much of the log to read at once.
+struct LogRange {
+  Revision after = 0;  // changes in (after, up_to]
+  Revision up_to = 0;
+  size_t rows = 1'000;  // looked at
+  size_t bytes =
+      1 << 20;  // of the values kept; one more than fits is read, so that reading gets on
+};
+
+// The changes of a range in `scope`, or (no resource) all. A removal's value is the last one.
+base::Result<Changes> read_log(Database& database, const Scope& scope, const LogRange& range);
 
 // Deletes what only states older than `up_to` need; `up_to` is past `compacted`.
 base::Result<> delete_history(Database& database, Revision compacted, Revision up_to);

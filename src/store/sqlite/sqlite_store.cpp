@@ -30,6 +30,21 @@ Result<Database> open_connection(const Options& options) {
   return database;
 }
 
+// Whether history reaches from `from` on.
+Result<> check_reach(const Extent& extent, Revision from) {
+  if (from < extent.compacted)
+    return fail(ErrorCode::too_old,
+                fmt::format("the changes after revision {} are compacted up to {}", from,
+                            extent.compacted));
+  if (from > extent.head)
+    return fail(
+        ErrorCode::too_old,
+        fmt::format("the store has not reached revision {}, it is at {}: the revision is of "
+                    "another store",
+                    from, extent.head));
+  return {};
+}
+
 }  // namespace
 
 // In the order they are made; destroyed the other way round.
@@ -111,17 +126,17 @@ Result<std::unique_ptr<Watch>> SqliteStore::watch(const Scope& scope, Revision f
   MARGAY_TRY(auto reader, engine_->readers.take());
   MARGAY_TRY(auto snapshot, Transaction::begin(*reader, Transaction::Type::read));
   MARGAY_TRY(const auto extent, read_extent(*reader));
-  if (from < extent.compacted)
-    return fail(ErrorCode::too_old,
-                fmt::format("the changes after revision {} are compacted up to {}", from,
-                            extent.compacted));
-  if (from > extent.head)
-    return fail(
-        ErrorCode::too_old,
-        fmt::format("the store has not reached revision {}, it is at {}: the revision is of "
-                    "another store",
-                    from, extent.head));
+  MARGAY_CHECK(check_reach(extent, from));
   return engine_->dispatcher.watch(scope, from, watcher);
+}
+
+Result<Changes> SqliteStore::changes(const Scope& scope, Revision from, size_t bytes) {
+  MARGAY_TRY(auto reader, engine_->readers.take());
+  MARGAY_TRY(auto snapshot, Transaction::begin(*reader, Transaction::Type::read));
+  MARGAY_TRY(const auto extent, read_extent(*reader));
+  MARGAY_CHECK(check_reach(extent, from));
+  return read_log(*reader, scope,
+                  {.after = from, .up_to = extent.head, .rows = 10'000, .bytes = bytes});
 }
 
 Result<Revision> SqliteStore::head() {

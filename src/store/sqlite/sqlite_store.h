@@ -50,6 +50,7 @@ class SqliteStore final : public Store {
   // A revision that the store has not reached (of a store that was replaced) is `too_old` as well.
   base::Result<std::unique_ptr<Watch>> watch(const Scope& scope, Revision from,
                                              Watcher& watcher) override;
+  base::Result<Changes> changes(const Scope& scope, Revision from, size_t bytes) override;
 
   // The revision of the last write.
   base::Result<Revision> head();

@@ -211,6 +211,80 @@ TEST_F(SqliteStoreTest, AThousandWatchersSeeEveryChangeInOrder) {
   }
 }
 
+// ---- reading at one's own pace
+// ---------------------------------------------------------------------
+
+TEST_F(SqliteStoreTest, PagesEndWhereTheirBytesDo) {
+  const auto store = open();
+  for (const auto* name : {"a", "b", "c", "d"})
+    ASSERT_TRUE(store->create(thing(name), std::string(100, 'v')));
+  const auto names = [](const List& page) {
+    std::string out;
+    for (const auto& entry : page.entries) out += entry.key.name;
+    return out;
+  };
+  auto page = store->list({"things"}, {.bytes = 150}).value();
+  EXPECT_EQ(names(page), "ab") << "with the entry that brings it there";
+  ASSERT_TRUE(store->create(thing("ba"), "too late"));
+  const auto revision = page.revision;
+  page = store->list({"things"}, {.resume = page.resume, .bytes = 1}).value();
+  EXPECT_EQ(names(page), "c");
+  page = store->list({"things"}, {.resume = page.resume, .bytes = 100}).value();
+  EXPECT_EQ(names(page), "d");
+  EXPECT_EQ(page.resume, "");
+  EXPECT_EQ(page.revision, revision);
+  EXPECT_EQ(names(store->list({"things"}, {.limit = 1, .bytes = 1'000}).value()), "a");
+}
+
+TEST_F(SqliteStoreTest, ChangesComeInPiecesAndInOrder) {
+  const auto store = open();
+  const auto from = store->head().value();
+  for (const auto* name : {"a", "b"})
+    ASSERT_TRUE(store->create(thing(name), std::string(100, 'v')));
+  ASSERT_TRUE(store->create({"others", "", "x"}, "x"));
+  ASSERT_TRUE(store->remove(thing("a"), {}));
+  auto changes = store->changes({"things"}, from, 1).value();
+  ASSERT_EQ(changes.events.size(), 1u);
+  EXPECT_EQ(changes.events[0].entry.key.name, "a");
+  EXPECT_EQ(changes.up_to, changes.events[0].entry.revision);
+  changes = store->changes({"things"}, changes.up_to, 1'000).value();
+  ASSERT_EQ(changes.events.size(), 2u);
+  EXPECT_EQ(changes.events[1].type, Event::Type::removed);
+  EXPECT_EQ(changes.events[1].entry.value, std::string(100, 'v')) << "a removal's last value";
+  EXPECT_EQ(changes.up_to, store->head().value());
+  EXPECT_TRUE(store->changes({"things"}, changes.up_to, 1)->events.empty());
+  const auto named = store->changes({"things", "", "b"}, from, 1'000).value();
+  ASSERT_EQ(named.events.size(), 1u);
+  EXPECT_EQ(named.up_to, store->head().value());
+}
+
+TEST_F(SqliteStoreTest, ChangesThatAreGoneOrNotYetMadeAreTooOld) {
+  const auto store = open();
+  const auto from = store->head().value();
+  for (const auto* name : {"a", "b"}) ASSERT_TRUE(store->create(thing(name), ""));
+  const auto head = store->head().value();
+  ASSERT_TRUE(store->compact(head));
+  for (const auto revision : {from, head + 1}) {
+    const auto changes = store->changes({"things"}, revision, 1);
+    ASSERT_FALSE(changes);
+    EXPECT_EQ(changes.error().code, ErrorCode::too_old);
+  }
+  EXPECT_TRUE(store->changes({"things"}, head, 1));
+}
+
+TEST_F(SqliteStoreTest, WatchesFromThePastGetLargeValuesInPieces) {
+  const auto store = open();
+  const auto from = store->head().value();
+  for (int i = 0; i < 8; ++i)
+    ASSERT_TRUE(store->create(thing(std::to_string(i)), std::string(1 << 20, 'v')));
+  RecordingWatcher watcher;
+  const auto watch = store->watch({"things"}, from, watcher);
+  ASSERT_TRUE(watch);
+  ASSERT_TRUE(watcher.wait_for_events(8));
+  const auto events = watcher.events();
+  for (size_t i = 0; i < events.size(); ++i) EXPECT_EQ(events[i].entry.key.name, std::to_string(i));
+}
+
 // ---- compaction
 // -----------------------------------------------------------------------------------
 
