@@ -66,7 +66,7 @@ struct List {
   std::vector<Entry> entries;  // by namespace, then name, as bytes
   Revision revision = 0;
   std::string resume;               // empty: that was all
-  std::optional<size_t> remaining;  // after this page; only of pages by `limit`
+  std::optional<size_t> remaining;  // after this page
 };
 
 struct Event {

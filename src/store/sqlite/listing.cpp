@@ -19,9 +19,12 @@ using base::Result;
 std::string key_condition(const Scope& scope, const ListOptions& options) {
   std::string sql = "o.resource = ?1";
   const bool prefix = !options.name_prefix.empty();
-  if (!scope.ns.empty() || prefix) sql += " AND o.ns = ?2";
+  const bool one_namespace = !scope.ns.empty() || prefix;
+  if (one_namespace) sql += " AND o.ns = ?2";
   if (!scope.name.empty()) sql += " AND o.name = ?3";
-  if (!options.resume.empty()) sql += " AND (o.ns, o.name) > (?4, ?5)";
+  // With the namespace given, SQLite sorts everything that a comparison of pairs leaves.
+  if (!options.resume.empty())
+    sql += one_namespace ? " AND o.name > ?5" : " AND (o.ns, o.name) > (?4, ?5)";
   if (prefix) sql += " AND o.name >= ?6 AND o.name < ?7";
   return sql;
 }

@@ -80,28 +80,30 @@ class InstructionCount {
 };
 
 TEST(Listing, APageCostsTheSameWhateverTheCollectionsSize) {
-  const auto cost_of_a_page = [](int objects) {
+  const auto cost_of_a_page = [](const Scope& scope, int objects) {
     const TemporaryFolder folder;
     InstructionCount instructions;
     const auto store = open(folder);
     const auto thing = [](int i) { return Key{"things", "ns", fmt::format("thing-{:05}", i)}; };
     for (int i = 0; i < objects; ++i) EXPECT_TRUE(store->create(thing(i), "value"));
-    const auto first = store->list({"things"}, {.limit = 20}).value();
+    const auto first = store->list(scope, {.limit = 20}).value();
     // Half of what comes after the second page changes or goes.
     for (int i = 40; i < objects; i += 4) {
       EXPECT_TRUE(store->update(thing(i), "new", {}));
       EXPECT_TRUE(store->remove(thing(i + 1), {}));
     }
     instructions.take();
-    const auto second = store->list({"things"}, {.limit = 20, .resume = first.resume}).value();
+    const auto second = store->list(scope, {.limit = 20, .resume = first.resume}).value();
     EXPECT_EQ(second.entries.size(), 20U);
     EXPECT_EQ(second.entries.back().key, thing(39));
     EXPECT_EQ(second.remaining, static_cast<size_t>(objects) - 40);
     return instructions.take();
   };
-  const int64_t few = cost_of_a_page(100);
-  EXPECT_GT(few, 20);
-  EXPECT_LT(cost_of_a_page(2'000), few + few / 10);
+  for (const Scope& scope : {Scope{"things"}, Scope{"things", "ns"}}) {
+    const int64_t few = cost_of_a_page(scope, 100);
+    EXPECT_GT(few, 20);
+    EXPECT_LT(cost_of_a_page(scope, 2'000), few + few / 10) << scope.ns;
+  }
 }
 
 }  // namespace

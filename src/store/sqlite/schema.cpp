@@ -113,9 +113,9 @@ Result<Changes> read_log(Database& database, const Scope& scope, const LogRange&
     ORDER BY l.revision LIMIT ?4)"));
   query.bind(1, range.after).bind(2, range.up_to).bind(3, scope.resource);
   query.bind(4, static_cast<int64_t>(range.rows));
-  Changes changes;
+  Changes changes{.events = {}, .up_to = range.after};
   size_t bytes = 0;
-  for (size_t rows = 0; rows < range.rows && bytes < range.bytes; ++rows) {
+  for (size_t rows = 0; rows < range.rows && (rows == 0 || bytes < range.bytes); ++rows) {
     MARGAY_TRY(const bool row, query.step());
     if (!row) {
       changes.up_to = range.up_to;
