@@ -9,6 +9,7 @@
 #include "apiserver/documents.h"
 #include "apiserver/namespace_sweeper.h"
 #include "apiserver/namespaces.h"
+#include "apiserver/pki_upkeep.h"
 #include "apiserver/state_dir.h"
 #include "base/address.h"
 #include "store/sqlite/sqlite_store.h"
@@ -29,6 +30,7 @@ struct ApiServer::Parts {
   explicit Parts(StateDir opened) : directory(std::move(opened)) {}
 
   void connect();
+  void renew_certificates(const std::string& url);
 
   StateDir directory;
   std::string address;
@@ -43,6 +45,7 @@ struct ApiServer::Parts {
   std::unique_ptr<NamespaceSweeper> sweeper;
   std::unique_ptr<Router> router;
   std::unique_ptr<Server> server;
+  std::unique_ptr<PkiUpkeep> upkeep;
 };
 
 void ApiServer::Parts::connect() {
@@ -66,6 +69,19 @@ void ApiServer::Parts::connect() {
                                                 .documents = documents,
                                                 .is_ready = [this] { return ready.load(); },
                                                 .metrics_text = [this] { return metrics.text(); }});
+  router->set_aside().on_new([this](const store::Key& key) { metrics.count_unreadable(key); });
+}
+
+// A failure is told and tried again: there are weeks left.
+void ApiServer::Parts::renew_certificates(const std::string& url) {
+  const auto renewed = directory.renew_pki(address, clock.wall_time());
+  if (!renewed) return spdlog::error("renew certificates: {}", renewed.error().message);
+  if (const auto written = directory.ensure_kubeconfigs(url); !written)
+    spdlog::error("renew kubeconfigs: {}", written.error().message);
+  if (!*renewed) return;
+  const auto set = server->set_certificates(directory.server(), directory.authority_certificate());
+  if (!set) return spdlog::error("renew certificates: {}", set.error().message);
+  spdlog::info("new connections are served with the certificate of pki/apiserver.crt as it is now");
 }
 
 base::Result<std::unique_ptr<ApiServer>> ApiServer::start(Options options) {
@@ -93,6 +109,9 @@ base::Result<std::unique_ptr<ApiServer>> ApiServer::start(Options options) {
                               .tokens = *out->parts_->tokens,
                               .metrics = out->parts_->metrics});
   out->parts_->ready = true;
+  constexpr std::chrono::seconds k_look{5};
+  out->parts_->upkeep = std::make_unique<PkiUpkeep>(
+      k_look, [parts = out->parts_.get(), url = out->url()] { parts->renew_certificates(url); });
   return out;
 }
 
@@ -108,6 +127,7 @@ std::filesystem::path ApiServer::kubeconfig() const { return parts_->directory.k
 
 void ApiServer::stop(std::chrono::milliseconds patience) {
   parts_->ready = false;
+  parts_->upkeep.reset();
   parts_->server->stop(patience);
 }
 

@@ -27,19 +27,23 @@ std::vector<std::string> values_of(X509_NAME* name, int nid) {
 
 }  // namespace
 
-std::optional<User> certificate_user(SSL* tls) {
+std::optional<CertificateUser> certificate_user(SSL* tls) {
   const std::unique_ptr<X509, decltype(&X509_free)> certificate(SSL_get1_peer_certificate(tls),
                                                                 &X509_free);
   if (!certificate || SSL_get_verify_result(tls) != X509_V_OK) return std::nullopt;
   auto* subject = X509_get_subject_name(certificate.get());
   auto names = values_of(subject, NID_commonName);
   if (names.empty() || names.front().empty()) return std::nullopt;
-  return User{std::move(names.front()), values_of(subject, NID_organizationName)};
+  tm until{};
+  if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate.get()), &until) != 1) return std::nullopt;
+  return CertificateUser{{std::move(names.front()), values_of(subject, NID_organizationName)},
+                         std::chrono::system_clock::from_time_t(::timegm(&until))};
 }
 
-Answer<std::optional<User>> authenticate(const std::optional<User>& certificate,
+Answer<std::optional<User>> authenticate(const std::optional<CertificateUser>& certificate,
                                          std::string_view authorization, TokenFile& tokens) {
-  if (certificate) return certificate;
+  if (certificate && std::chrono::system_clock::now() < certificate->valid_until)
+    return certificate->user;
   constexpr std::string_view k_bearer = "Bearer ";
   if (!boost::algorithm::istarts_with(authorization, k_bearer)) return std::nullopt;
   authorization.remove_prefix(k_bearer.size());
@@ -49,5 +53,7 @@ Answer<std::optional<User>> authenticate(const std::optional<User>& certificate,
   if (!user) return refuse(unauthorized());
   return user;
 }
+
+User anonymous() { return {"system:anonymous", {"system:unauthenticated"}}; }
 
 }  // namespace margay::apiserver

@@ -16,8 +16,8 @@
 #include <boost/beast/http/serializer.hpp>
 #include <boost/beast/http/write.hpp>
 
-#include "apiserver/authenticate.h"
 #include "apiserver/event_stream.h"
+#include "apiserver/list_stream.h"
 
 namespace margay::apiserver {
 namespace {
@@ -33,6 +33,7 @@ constexpr auto k_await = asio::as_tuple(asio::use_awaitable);
 Method method_of(http::verb verb) {
   switch (verb) {
     case http::verb::get:
+    case http::verb::head:  // as GET, with an answer that has no body
       return Method::get;
     case http::verb::post:
       return Method::post;
@@ -76,9 +77,10 @@ class Counted {
 
 }  // namespace
 
-Connection::Connection(asio::ip::tcp::socket socket, asio::ssl::context& tls,
+Connection::Connection(asio::ip::tcp::socket socket, std::shared_ptr<asio::ssl::context> tls,
                        ConnectionContext& context)
-    : stream_(beast::tcp_stream(std::move(socket)), tls),
+    : tls_(std::move(tls)),
+      stream_(beast::tcp_stream(std::move(socket)), *tls_),
       context_(context),
       events_(stream_.get_executor()) {
   context_.services.metrics.connections().Increment();
@@ -101,6 +103,18 @@ void Connection::stop() {
   });
 }
 
+void Connection::cut() {
+  asio::post(executor(), [self = shared_from_this()] {
+    self->must_close_ = true;
+    self->close();
+  });
+}
+
+void Connection::set_known() {
+  if (std::exchange(known_, true)) return;
+  context_.open.set_known(*this);
+}
+
 asio::awaitable<void> Connection::run() {
   const auto self = shared_from_this();
   if (co_await handshake()) {
@@ -118,6 +132,7 @@ asio::awaitable<bool> Connection::handshake() {
     co_return false;
   }
   certificate_user_ = certificate_user(stream_.native_handle());
+  if (certificate_user_) set_known();
   co_return true;
 }
 
@@ -125,10 +140,13 @@ asio::awaitable<bool> Connection::handshake() {
 
 // Whether the connection can serve another request.
 asio::awaitable<bool> Connection::serve_one() {
+  sending_.reset();
   if (!co_await wait_for_request()) co_return false;
+  head_only_ = false;
   Parser parser;
-  parser.header_limit(context_.limits.header_bytes);
-  parser.body_limit(context_.limits.body_bytes);
+  const auto& limits = context_.limits;
+  parser.header_limit(known_ ? limits.header_bytes : limits.unknown_header_bytes);
+  parser.body_limit(limits.body_bytes);
   auto response = co_await read_and_answer(parser);
   if (!response) co_return false;
   if (response->stream) {
@@ -136,6 +154,7 @@ asio::awaitable<bool> Connection::serve_one() {
     co_return false;
   }
   const bool keep_alive = parser.is_done() && parser.keep_alive() && !must_close_;
+  if (response->list) co_return co_await send_list(*response, keep_alive) && keep_alive;
   const bool sent = co_await send(std::move(*response), keep_alive);
   // What the client is still sending must be read, or it would see a reset, not the answer.
   if (sent && !parser.is_done()) co_await drain();
@@ -145,9 +164,10 @@ asio::awaitable<bool> Connection::serve_one() {
 asio::awaitable<bool> Connection::wait_for_request() {
   if (must_close_ || context_.stopping) co_return false;
   if (buffer_.size() > 0) co_return true;  // the next one came with the last
-  constexpr size_t k_read = 16 << 10;
+  constexpr size_t k_read = 512;           // what an idle connection keeps
   between_requests_ = true;
-  expire_after(context_.limits.idle);
+  expire_after(known_ ? context_.limits.idle : context_.limits.unknown_idle);
+  buffer_.shrink_to_fit();
   const auto [error, size] = co_await stream_.async_read_some(buffer_.prepare(k_read), k_await);
   between_requests_ = false;
   if (error || must_close_) co_return false;
@@ -164,9 +184,34 @@ asio::awaitable<std::optional<Response>> Connection::read_and_answer(Parser& par
       co_return std::nullopt;
     co_return answer_read_error(error);
   }
+  head_only_ = parser.get().method() == http::verb::head;
+  chunked_ = parser.get().version() >= 11;
+  if (parser.get().version() >= 11 && parser.get().count(http::field::host) != 1)
+    co_return refusal(bad_request("an HTTP/1.1 request must have one Host header (RFC 9112, 3.2)"));
+  auto user = identify(parser.get());
+  if (!user) co_return refusal(user.error());
+  const auto announced = std::min<uint64_t>(
+      parser.content_length().value_or(context_.limits.body_bytes), context_.limits.body_bytes);
+  const auto room = lease(context_.receiving, parser.is_done() ? 0 : announced);
+  if (!room) co_return refusal(too_many_requests(1));
   if (!parser.is_done() && !co_await read_body(parser)) co_return std::nullopt;
   if (!parser.is_done()) co_return answer_read_error(http::error::body_limit);
-  co_return co_await answer(parser.get());
+  co_return co_await answer(parser.get(), *std::move(user));
+}
+
+Answer<User> Connection::identify(const Parser::value_type& message) {
+  MARGAY_TRY(auto user, authenticate(certificate_user_, message[http::field::authorization],
+                                     context_.services.tokens));
+  if (user) {
+    set_known();
+    return *std::move(user);
+  }
+  if (!is_public(message.target())) return refuse(unauthorized());
+  return anonymous();
+}
+
+std::optional<ByteBudget::Lease> Connection::lease(ByteBudget& budget, size_t body_bytes) {
+  return budget.take(body_bytes < context_.limits.counted_body_bytes ? 0 : body_bytes);
 }
 
 // False: the client went away. True with the parser not done: the body is too large.
@@ -190,17 +235,16 @@ Response Connection::answer_read_error(const error_code& error) {
   return refusal(bad_request("malformed HTTP request: " + error.message()));
 }
 
-asio::awaitable<Response> Connection::answer(const Parser::value_type& message) {
+asio::awaitable<Response> Connection::answer(Parser::value_type& message, User user) {
   const Request request{.method = method_of(message.method()),
                         .target = message.target(),
                         .accept = message[http::field::accept],
                         .content_type = message[http::field::content_type],
-                        .body = message.body()};
-  const auto user = authenticate(certificate_user_, message[http::field::authorization],
-                                 context_.services.tokens);
-  if (!user) co_return refusal(user.error());
-  if (!*user && !is_public(request.target)) co_return refusal(unauthorized());
-  if (context_.in_flight >= context_.limits.in_flight) co_return refusal(too_many_requests(1));
+                        .body = std::move(message.body()),
+                        .user = std::move(user)};
+  const auto room = lease(context_.handling, request.body.size());
+  if (!room || context_.in_flight >= context_.limits.in_flight)
+    co_return refusal(too_many_requests(1));
   ++context_.in_flight;
   const Counted counted(context_.services.metrics.in_flight());
   auto work = handle(request);
@@ -213,6 +257,8 @@ asio::awaitable<Response> Connection::answer(const Parser::value_type& message) 
 asio::awaitable<Response> Connection::handle(const Request& request) {
   const auto begin = steady_clock::now();
   RequestLabels labels;
+  // Nothing is done whose answer there is no room for.
+  if (context_.sending.is_full()) co_return refusal(too_many_requests(1));
   Response response;
   try {
     response = context_.services.router.handle(request, labels);
@@ -221,6 +267,8 @@ asio::awaitable<Response> Connection::handle(const Request& request) {
     response = refusal(internal("the server has a bug; its log says more"));
   }
   context_.services.metrics.count_request(labels, response.code, steady_clock::now() - begin);
+  if (response.body.size() >= context_.limits.counted_body_bytes)
+    sending_.emplace(context_.sending.hold(response.body.size()));
   co_return response;
 }
 
@@ -229,8 +277,9 @@ asio::awaitable<bool> Connection::send(Response response, bool keep_alive) {
   out.version(11);
   fill_header(out, response);
   out.keep_alive(keep_alive);
-  out.body() = std::move(response.body);
-  out.prepare_payload();
+  const auto size_of_body = response.body.size();
+  if (!head_only_) out.body() = std::move(response.body);
+  out.content_length(size_of_body);
   expire_after(context_.limits.write);
   const auto [error, size] = co_await http::async_write(stream_, out, k_await);
   static_cast<void>(size);
@@ -238,35 +287,47 @@ asio::awaitable<bool> Connection::send(Response response, bool keep_alive) {
 }
 
 asio::awaitable<void> Connection::drain() {
-  constexpr size_t k_most = 64 << 20;
+  const size_t most = known_ ? 64 << 20 : context_.limits.body_bytes;
   constexpr std::chrono::seconds k_patience{5};
   std::vector<char> scratch(64 << 10);
   expire_after(k_patience);
-  for (size_t read = 0; read < k_most;) {
+  for (size_t read = 0; read < most;) {
     const auto [error, size] = co_await stream_.async_read_some(asio::buffer(scratch), k_await);
     if (error) co_return;
     read += size;
   }
 }
 
-// ---- watches -----------------------------------------------------------------------------------
+// ---- bodies that are made while they are sent --------------------------------------------------
 
-void Connection::wake() {
-  if (wake_posted_.exchange(true)) return;
-  asio::post(executor(), [self = shared_from_this()] {
-    self->wake_posted_ = false;
+// Any thread. The connection is let go on its own executor only: its end takes its watch with it,
+// which must not happen within a call of that watch.
+void Connection::wake(const std::weak_ptr<Connection>& connection) {
+  auto self = connection.lock();
+  if (!self) return;
+  const auto strand = self->executor();
+  asio::post(strand, [self = std::move(self)] {
     self->woken_ = true;
     self->events_.cancel();
   });
 }
 
+template <typename Body>
+asio::awaitable<void> Connection::read_more(std::shared_ptr<Body> body) {
+  const auto read = [](std::shared_ptr<Body> reading) -> asio::awaitable<void> {
+    reading->read();
+    co_return;
+  };
+  co_await asio::co_spawn(context_.handlers, read(std::move(body)), asio::use_awaitable);
+}
+
 asio::awaitable<void> Connection::send_stream(const Response& response) {
   const Counted counted(context_.services.metrics.watches());
   auto& stream = *response.stream;
-  stream.on_ready([weak = weak_from_this()] {
-    if (const auto self = weak.lock()) self->wake();
-  });
-  if (!co_await send_stream_header(response)) co_return;
+  stream.on_ready([weak = weak_from_this()] { wake(weak); });
+  if (!co_await send_stream_header(response, false) || head_only_) co_return;
+  // From here on the only read is watch_peer()'s, which may wait for as long as the watch lasts.
+  beast::get_lowest_layer(stream_).expires_never();
   const auto deadline = steady_clock::now() + stream.timeout();
   auto next_bookmark = steady_clock::now() + context_.limits.bookmark;
   asio::co_spawn(executor(), watch_peer(), asio::detached);
@@ -274,8 +335,12 @@ asio::awaitable<void> Connection::send_stream(const Response& response) {
   while (!peer_gone_ && !must_close_ && steady_clock::now() < deadline) {
     auto piece = stream.take();
     if (!piece.text.empty() && !co_await send_chunk(std::move(piece.text))) co_return;
-    if (piece.ended) break;
-    if (piece.more) continue;
+    if (piece.next == Piece::Next::end) break;
+    if (piece.next == Piece::Next::take) continue;
+    if (piece.next == Piece::Next::read) {
+      co_await read_more(response.stream);
+      continue;
+    }
     if (steady_clock::now() >= next_bookmark) {
       next_bookmark = steady_clock::now() + context_.limits.bookmark;
       auto bookmark = stream.take_bookmark();
@@ -286,31 +351,47 @@ asio::awaitable<void> Connection::send_stream(const Response& response) {
   if (!peer_gone_) co_await send_last_chunk(stream.take_bookmark());
 }
 
-asio::awaitable<bool> Connection::send_stream_header(const Response& response) {
+asio::awaitable<bool> Connection::send_list(const Response& response, bool keep_alive) {
+  if (!co_await send_stream_header(response, keep_alive && chunked_)) co_return false;
+  if (head_only_) co_return chunked_;
+  while (true) {
+    auto piece = response.list->take();
+    if (!piece.text.empty() && !co_await send_chunk(std::move(piece.text))) co_return false;
+    if (piece.next == Piece::Next::read) co_await read_more(response.list);
+    if (piece.next == Piece::Next::cut) co_return false;
+    if (piece.next == Piece::Next::end) co_return co_await send_last_chunk({}) && chunked_;
+  }
+}
+
+asio::awaitable<bool> Connection::send_stream_header(const Response& response, bool keep_alive) {
   http::response<http::empty_body> header;
   header.version(11);
   fill_header(header, response);
-  header.chunked(true);
-  header.keep_alive(false);
+  if (chunked_) header.chunked(true);
+  header.keep_alive(keep_alive);
   http::response_serializer<http::empty_body> serializer(header);
   expire_after(context_.limits.write);
   const auto [error, size] = co_await http::async_write_header(stream_, serializer, k_await);
   static_cast<void>(size);
-  // From here on the only read is watch_peer()'s, which may wait for as long as the watch lasts.
-  beast::get_lowest_layer(stream_).expires_never();
   co_return !error;
 }
 
 asio::awaitable<bool> Connection::send_chunk(std::string text) {
   expire_after(context_.limits.write);
-  const auto [error, size] =
-      co_await asio::async_write(stream_, http::make_chunk(asio::buffer(text)), k_await);
-  context_.services.metrics.count_watch_bytes(size);
+  const auto buffer = asio::buffer(text);
+  context_.services.metrics.count_watch_bytes(text.size());
+  if (chunked_) {
+    const auto [error, size] =
+        co_await asio::async_write(stream_, http::make_chunk(buffer), k_await);
+    co_return !error;
+  }
+  const auto [error, size] = co_await asio::async_write(stream_, buffer, k_await);
   co_return !error;
 }
 
 asio::awaitable<bool> Connection::send_last_chunk(std::string text) {
   if (!text.empty() && !co_await send_chunk(std::move(text))) co_return false;
+  if (!chunked_) co_return true;
   expire_after(context_.limits.write);
   const auto [error, size] = co_await asio::async_write(stream_, http::make_chunk_last(), k_await);
   static_cast<void>(size);

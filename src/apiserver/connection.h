@@ -18,23 +18,40 @@
 #include <memory>
 #include <optional>
 
+#include "apiserver/authenticate.h"
+#include "apiserver/byte_budget.h"
 #include "apiserver/http_message.h"
+#include "apiserver/open_connections.h"
 #include "apiserver/server.h"
 
 namespace margay::apiserver {
 
 // What all connections share.
 struct ConnectionContext {
+  ConnectionContext(const ServerLimits& server_limits, const Server::Services& server_services,
+                    boost::asio::thread_pool& handler_threads)
+      : limits(server_limits),
+        services(server_services),
+        handlers(handler_threads),
+        open(server_limits.connections, server_limits.unknown_connections),
+        receiving(server_limits.receiving_bytes),
+        handling(server_limits.handling_bytes),
+        sending(server_limits.sending_bytes) {}
+
   const ServerLimits limits;
   Server::Services services;
   boost::asio::thread_pool& handlers;
+  OpenConnections open;
+  ByteBudget receiving;
+  ByteBudget handling;
+  ByteBudget sending;
   std::atomic<size_t> in_flight = 0;
   std::atomic<bool> stopping = false;
 };
 
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  Connection(boost::asio::ip::tcp::socket socket, boost::asio::ssl::context& tls,
+  Connection(boost::asio::ip::tcp::socket socket, std::shared_ptr<boost::asio::ssl::context> tls,
              ConnectionContext& context);
   ~Connection();
 
@@ -43,6 +60,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   boost::asio::any_io_executor executor() { return stream_.get_executor(); }
   // Any thread. Finishes the answer under way, if any, and closes.
   void stop();
+  // Any thread. Closes at once.
+  void cut();
 
  private:
   template <typename T>
@@ -55,29 +74,43 @@ class Connection : public std::enable_shared_from_this<Connection> {
   awaitable<bool> wait_for_request();
   // Nothing when the connection is to be closed without a word.
   awaitable<std::optional<Response>> read_and_answer(Parser& parser);
+  // Who asks, by the headers; a client that may not ask gets its refusal before its body is read.
+  Answer<User> identify(const Parser::value_type& message);
   awaitable<bool> read_body(Parser& parser);
+  // Nothing: the budget is used up. Small bodies always have a lease.
+  std::optional<ByteBudget::Lease> lease(ByteBudget& budget, size_t body_bytes);
   Response answer_read_error(const boost::system::error_code& error);
-  awaitable<Response> answer(const Parser::value_type& message);
+  awaitable<Response> answer(Parser::value_type& message, User user);
   awaitable<Response> handle(const Request& request);
   awaitable<bool> send(Response response, bool keep_alive);
+  void set_known();
   awaitable<void> send_stream(const Response& response);
-  awaitable<bool> send_stream_header(const Response& response);
+  // Whether all of the list was sent.
+  awaitable<bool> send_list(const Response& response, bool keep_alive);
+  awaitable<bool> send_stream_header(const Response& response, bool keep_alive);
   awaitable<bool> send_chunk(std::string text);
   awaitable<bool> send_last_chunk(std::string text);
+  // On a handler thread.
+  template <typename Body>
+  awaitable<void> read_more(std::shared_ptr<Body> body);
   awaitable<void> watch_peer();
   awaitable<void> wait_for_events(std::chrono::steady_clock::time_point until);
   awaitable<void> drain();
   void expire_after(std::chrono::seconds time);
-  void wake();
+  static void wake(const std::weak_ptr<Connection>& connection);
   void close();
 
+  const std::shared_ptr<boost::asio::ssl::context> tls_;  // replaced for others when it is renewed
   boost::beast::ssl_stream<boost::beast::tcp_stream> stream_;
   ConnectionContext& context_;
   boost::beast::flat_buffer buffer_;
-  std::optional<User> certificate_user_;
+  std::optional<CertificateUser> certificate_user_;
+  std::optional<ByteBudget::Lease> sending_;  // of the answer under way
+  bool known_ = false;                        // a client of this connection has said who it is
+  bool head_only_ = false;                    // the request is a HEAD: the answer has no body
+  bool chunked_ = true;  // not towards HTTP/1.0, where the end of the connection ends a body
   boost::asio::steady_timer events_;  // cancelled when a watch has something
   bool woken_ = false;
-  std::atomic<bool> wake_posted_ = false;
   bool between_requests_ = false;
   bool must_close_ = false;
   bool peer_gone_ = false;

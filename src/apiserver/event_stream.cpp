@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 #include <openssl/rand.h>
+#include <spdlog/spdlog.h>
 
-#include <boost/json/parse.hpp>
 #include <utility>
 
 namespace margay::apiserver {
@@ -18,173 +18,200 @@ std::chrono::seconds default_timeout() {
   return std::chrono::seconds(k_least + random % k_least);
 }
 
-size_t size_of(const store::Event& event) {
-  return sizeof(event) + event.entry.value.size() + event.entry.key.name.size();
-}
-
-std::string error_line(const Status& status) {
-  return fmt::format("{{\"type\":\"ERROR\",\"object\":{}}}\n", status.to_json());
-}
-
 }  // namespace
 
-EventStream::EventStream(const ListOptions& options, const Representation& representation,
-                         const Limits& limits)
-    : representation_(representation),
-      filter_(options.filter),
-      bookmarks_(options.bookmarks),
+EventStream::EventStream(EventFeeds& feeds, SetAside& set_aside, const ListOptions& options,
+                         const Representation& representation, const Limits& limits)
+    : store_(feeds.store()),
+      feeds_(feeds),
+      set_aside_(set_aside),
+      options_(options),
+      representation_(representation),
       timeout_(options.timeout.value_or(default_timeout())),
       limits_(limits) {}
 
-EventStream::~EventStream() { watch_.reset(); }
-
 // ---- start -------------------------------------------------------------------------------------
 
-Answer<std::shared_ptr<EventStream>> EventStream::open(store::Store& store,
+Answer<std::shared_ptr<EventStream>> EventStream::open(EventFeeds& feeds, SetAside& set_aside,
                                                        const ListOptions& options,
                                                        const Representation& representation,
                                                        const Limits& limits) {
-  std::shared_ptr<EventStream> stream(new EventStream(options, representation, limits));
-  MARGAY_CHECK(stream->start(store, options));
+  std::shared_ptr<EventStream> stream(
+      new EventStream(feeds, set_aside, options, representation, limits));
+  MARGAY_CHECK(stream->start());
   return stream;
 }
 
-Answer<> EventStream::start(store::Store& store, const ListOptions& options) {
-  const auto& kind = *representation_.kind;
-  const bool from_now = options.revision.value_or(0) == 0;
-  const bool show_state = options.initial_events || from_now;
-  // A filtered watch must know which objects the client has, to tell it of those that stop
-  // matching.
-  const bool need_state = show_state || !filter_.empty();
-  store::Revision from = options.revision.value_or(0);
-  if (need_state) {
-    auto list = store.list(options.scope);
-    if (!list) return refuse(from_error(kind, {}, list.error()));
-    if (options.revision.value_or(0) > list->revision)
-      return refuse(revision_too_large(*options.revision, list->revision));
-    remember(*list, show_state ? list->revision : from);
-    if (show_state) {
-      from = list->revision;
-      initial_ = std::move(list->entries);
-      initial_revision_ = from;
-      end_of_initial_due_ = options.initial_events;
+Answer<> EventStream::start() {
+  const auto from = options_.revision.value_or(0);
+  MARGAY_TRY(feed_, feeds_.of(*representation_.kind));
+  if (options_.initial_events || from == 0) {
+    MARGAY_TRY(position_, begin_with_state());
+  } else {
+    // Says at once when history does not reach that far.
+    const auto reached = store_.changes(options_.scope, from, 1);
+    if (!reached && reached.error().code == base::ErrorCode::too_old)
+      return refuse(
+          expired(fmt::format("too old resource version: {} ({})", from, reached.error().message)));
+    if (!reached) return refuse(from_error(*representation_.kind, {}, reached.error()));
+    position_ = from;
+    // A filtered watch must know which objects the client has, to tell it of those that stop
+    // matching.
+    if (!options_.filter.empty()) {
+      MARGAY_TRY(history_end_, remember_state(from));
     }
   }
-  seen_ = bookmarked_ = from;
-  auto watch = store.watch(options.scope, from, *this);
-  if (!watch && watch.error().code == base::ErrorCode::too_old)
-    return refuse(
-        expired(fmt::format("too old resource version: {} ({})", from, watch.error().message)));
-  if (!watch) return refuse(from_error(kind, {}, watch.error()));
-  watch_ = std::move(*watch);
+  bookmarked_ = position_;
+  subscription_ = std::make_unique<EventFeed::Subscription>(feed_, options_.scope, position_,
+                                                            [ready = ready_] { (*ready)(); });
   return {};
 }
 
-void EventStream::remember(const store::List& list, store::Revision from) {
-  if (filter_.empty()) return;
-  history_end_ = list.revision;
-  for (const auto& entry : list.entries)
-    if (entry.revision <= from && matches(entry)) shown_.emplace(entry.key.ns, entry.key.name);
+Answer<store::List> EventStream::next_page(const std::string& resume, size_t bytes) const {
+  auto page = store_.list(options_.scope, {.resume = resume, .bytes = bytes});
+  if (page) return std::move(*page);
+  if (page.error().code == base::ErrorCode::too_old)
+    return refuse(expired("the state to begin with is gone: " + page.error().message));
+  return refuse(from_error(*representation_.kind, {}, page.error()));
 }
 
-bool EventStream::matches(const store::Entry& entry) const {
-  boost::system::error_code error;
-  const auto object = boost::json::parse(entry.value, error);
-  return !error && object.is_object() && filter_.matches(object.as_object());
+// Returns the state's revision; its first page is loaded.
+Answer<store::Revision> EventStream::begin_with_state() {
+  MARGAY_TRY(auto page, next_page({}, limits_.page_bytes));
+  const auto asked = options_.revision.value_or(0);
+  if (asked > page.revision) return refuse(revision_too_large(asked, page.revision));
+  for (auto& entry : page.entries)
+    loaded_.push_back(std::make_shared<const Change>(
+        store::Event{store::Event::Type::created, std::move(entry)}));
+  resume_ = std::move(page.resume);
+  state_left_ = !resume_.empty();
+  end_of_state_due_ = options_.initial_events;
+  return page.revision;
 }
 
-// ---- from the store ----------------------------------------------------------------------------
-
-void EventStream::on_events(std::span<const store::Event> events) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (overrun_) return;
-    for (const auto& event : events) {
-      // What came before is still delivered, so that a client that resumes has come further.
-      overrun_ = !pending_.empty() && pending_bytes_ + size_of(event) > limits_.pending_bytes;
-      if (overrun_) break;
-      pending_bytes_ += size_of(event);
-      pending_.push_back(event);
-      seen_ = event.entry.revision;
+// The names of what matched at `from`, as far as the present state tells; returns its revision.
+Answer<store::Revision> EventStream::remember_state(store::Revision from) {
+  constexpr size_t k_bytes = 1 << 20;
+  store::List page;
+  do {
+    MARGAY_TRY(page, next_page(page.resume, k_bytes));
+    if (from > page.revision) return refuse(revision_too_large(from, page.revision));
+    for (auto& entry : page.entries) {
+      if (entry.revision > from) continue;
+      const Change change({store::Event::Type::created, std::move(entry)});
+      const auto& key = change.event().entry.key;
+      if (change.readable() && matches(change)) shown_.emplace(key.ns, key.name);
     }
-  }
-  notify();
+  } while (!page.resume.empty());
+  return page.revision;
 }
 
-void EventStream::on_progress(store::Revision revision) {
-  const std::lock_guard lock(mutex_);
-  if (!overrun_) seen_ = std::max(seen_, revision);
-}
-
-void EventStream::on_end(const base::Error& error) {
+void EventStream::Ready::operator()() {
+  std::function<void()> told;
   {
-    const std::lock_guard lock(mutex_);
-    end_ = error;
+    const std::lock_guard lock(mutex);
+    told = call;
   }
-  notify();
-}
-
-void EventStream::notify() {
-  std::function<void()> call;
-  {
-    const std::lock_guard lock(mutex_);
-    call = ready_;
-  }
-  if (call) call();
+  if (told) told();
 }
 
 void EventStream::on_ready(std::function<void()> call) {
   {
-    const std::lock_guard lock(mutex_);
-    ready_ = call;
+    const std::lock_guard lock(ready_->mutex);
+    ready_->call = std::move(call);
   }
-  if (call) call();
+  (*ready_)();
+}
+
+// ---- from the store ----------------------------------------------------------------------------
+
+void EventStream::read() {
+  if (state_left_)
+    read_state();
+  else if (std::exchange(behind_, false))
+    read_history();
+}
+
+void EventStream::read_state() {
+  auto page = next_page(resume_, limits_.page_bytes);
+  if (!page) return end_with(page.error());
+  for (auto& entry : page->entries)
+    loaded_.push_back(std::make_shared<const Change>(
+        store::Event{store::Event::Type::created, std::move(entry)}));
+  resume_ = std::move(page->resume);
+  state_left_ = !resume_.empty();
+}
+
+void EventStream::read_history() {
+  auto changes = store_.changes(options_.scope, position_, limits_.page_bytes);
+  if (!changes) return end(changes.error());
+  for (auto& event : changes->events)
+    loaded_.push_back(std::make_shared<const Change>(std::move(event)));
+  position_ = changes->up_to;
+}
+
+void EventStream::end(const base::Error& error) {
+  if (error.code == base::ErrorCode::too_old)
+    return end_with(expired("too old resource version: " + error.message));
+  spdlog::debug("a watch of {} ends: {}", options_.scope.resource, error.message);
+  ended_ = true;
+}
+
+void EventStream::end_with(const Status& status) {
+  sendable_.push(representation_.error_event(status));
+  ended_ = true;
 }
 
 // ---- to the client -----------------------------------------------------------------------------
 
-EventStream::Piece EventStream::take() {
+Piece EventStream::take() {
   Piece piece;
-  if (ended_) return {.ended = true};
-  append_initial(piece);
-  if (next_initial_ < initial_.size()) return {std::move(piece.text), true, false};
-  if (next_taken_ == taken_.size()) {
-    taken_.clear();
-    next_taken_ = 0;
-    const std::lock_guard lock(mutex_);
-    taken_.swap(pending_);
-    pending_bytes_ = 0;
+  while (piece.text.size() < limits_.piece_bytes) {
+    if (!sendable_.empty()) {
+      sendable_.take(piece.text, limits_.piece_bytes);
+    } else if (const auto next = load()) {
+      piece.next = *next;
+      return piece;
+    }
   }
-  while (next_taken_ < taken_.size() && piece.text.size() < limits_.piece_bytes && !ended_)
-    append(piece, taken_[next_taken_++]);
-  piece.more = next_taken_ < taken_.size();
-  if (!piece.more) append_end(piece);
-  piece.ended = ended_;
   return piece;
 }
 
-void EventStream::append_initial(Piece& piece) {
-  while (next_initial_ < initial_.size() && piece.text.size() < limits_.piece_bytes) {
-    const auto& entry = initial_[next_initial_++];
-    if (filter_.empty() || shown_.contains({entry.key.ns, entry.key.name}))
-      append_line(piece, "ADDED", entry);
+std::optional<Piece::Next> EventStream::load() {
+  if (ended_) return Piece::Next::end;
+  if (next_loaded_ < loaded_.size()) {
+    render(std::exchange(loaded_[next_loaded_++], nullptr));
+    return std::nullopt;
   }
-  if (next_initial_ < initial_.size()) return;
-  initial_.clear();
-  next_initial_ = 0;
-  if (!std::exchange(end_of_initial_due_, false)) return;
-  piece.text += representation_.bookmark(initial_revision_, true);
+  loaded_.clear();
+  next_loaded_ = 0;
+  if (state_left_ || behind_) return Piece::Next::read;
+  if (std::exchange(end_of_state_due_, false)) {
+    sendable_.push(representation_.bookmark(position_, true));
+    return std::nullopt;
+  }
+  auto tail = feed_->after(*subscription_, position_, limits_.piece_bytes);
+  position_ = tail.up_to;
+  behind_ = tail.behind;
+  if (behind_) return Piece::Next::read;
+  loaded_ = std::move(tail.changes);
+  if (!loaded_.empty()) return std::nullopt;
+  if (!tail.end) return Piece::Next::wait;
+  end(*tail.end);
+  return std::nullopt;
 }
 
-// What the event means to this client, by whether it saw the object before and still should.
-std::string_view EventStream::classify(const store::Event& event) {
+bool EventStream::matches(const Change& change) const {
+  return options_.filter.matches(change.selectable(*representation_.kind));
+}
+
+// What the change means to this client, by whether it saw the object before and still should.
+std::string_view EventStream::classify(const Change& change) {
   using Type = store::Event::Type;
-  if (filter_.empty()) {
-    if (event.type == Type::removed) return "DELETED";
-    return event.type == Type::created ? "ADDED" : "MODIFIED";
-  }
+  if (options_.filter.empty()) return change.type();
+  const auto& event = change.event();
   const Name name(event.entry.key.ns, event.entry.key.name);
-  const bool matching = matches(event.entry);
+  const bool matching = matches(change);
   const bool was_unknown = is_first_in_history(event, name);
   if (event.type == Type::removed) {
     // Its last value is what it was when the watch began, if this is the first that is heard of it.
@@ -205,43 +232,33 @@ bool EventStream::is_first_in_history(const store::Event& event, const Name& nam
   return judged_.insert(name).second && !shown_.contains(name);
 }
 
-void EventStream::append(Piece& piece, const store::Event& event) {
-  const auto type = classify(event);
-  if (!type.empty()) append_line(piece, type, event.entry);
+void EventStream::render(const std::shared_ptr<const Change>& change) {
+  // Whoever has the object keeps its last state: what cannot be read says nothing.
+  if (const auto& readable = change->readable(); !readable)
+    return set_aside_.add(change->event().entry, readable.error());
+  const auto type = classify(*change);
+  if (!type.empty()) render_text(change, type);
 }
 
-void EventStream::append_line(Piece& piece, std::string_view type, const store::Entry& entry) {
-  const auto line = representation_.event(type, entry, !columns_sent_);
-  columns_sent_ = true;
-  if (line) {
-    piece.text += *line;
-    return;
+void EventStream::render_text(const std::shared_ptr<const Change>& change, std::string_view type) {
+  const auto& entry = change->event().entry;
+  if (representation_.media.shape == Shape::object && type == change->type()) {
+    const auto& shared = change->text(representation_);
+    if (shared) return sendable_.push(change, *shared);
+    return end_with(shared.error());
   }
-  piece.text += error_line(line.error());
-  ended_ = true;
-}
-
-void EventStream::append_end(Piece& piece) {
-  const std::lock_guard lock(mutex_);
-  if (!pending_.empty()) {  // what came meanwhile goes first
-    piece.more = true;
-    return;
-  }
-  ended_ = ended_ || overrun_ || end_.has_value();
-  if (overrun_ || !end_) return;
-  if (end_->code == base::ErrorCode::too_old)
-    piece.text += error_line(expired("too old resource version: " + end_->message));
+  auto own = representation_.event(type, entry, !std::exchange(columns_sent_, true));
+  if (own) return sendable_.push(std::move(*own));
+  end_with(own.error());
 }
 
 std::string EventStream::take_bookmark() {
-  if (!bookmarks_ || ended_) return {};
-  const std::lock_guard lock(mutex_);
+  if (!options_.bookmarks || ended_) return {};
   // Only once everything before it has been taken.
-  if (!pending_.empty() || next_taken_ < taken_.size() || next_initial_ < initial_.size())
-    return {};
-  if (seen_ <= bookmarked_ || overrun_) return {};
-  bookmarked_ = seen_;
-  return representation_.bookmark(seen_, false);
+  if (!sendable_.empty() || next_loaded_ < loaded_.size() || state_left_ || behind_) return {};
+  if (position_ <= bookmarked_) return {};
+  bookmarked_ = position_;
+  return representation_.bookmark(position_, false);
 }
 
 }  // namespace margay::apiserver

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <condition_variable>
 
 #include "apiserver/router_fixture.h"
@@ -54,11 +55,12 @@ class Reader {
   void take() {
     while (true) {
       const auto piece = stream_->take();
-      size_t begin = 0;
-      for (size_t end; (end = piece.text.find('\n', begin)) != std::string::npos; begin = end + 1)
-        lines_.push_back(json::parse(piece.text.substr(begin, end - begin)).as_object());
-      ended_ = ended_ || piece.ended;
-      if (!piece.more) return;
+      text_ += piece.text;
+      for (size_t end; (end = text_.find('\n')) != std::string::npos; text_.erase(0, end + 1))
+        lines_.push_back(json::parse(text_.substr(0, end)).as_object());
+      ended_ = ended_ || piece.next == Piece::Next::end;
+      if (piece.next == Piece::Next::read) stream_->read();
+      if (ended_ || piece.next == Piece::Next::wait) return;
     }
   }
 
@@ -66,6 +68,7 @@ class Reader {
   std::condition_variable changed_;
   bool ready_ = false;
   bool ended_ = false;
+  std::string text_;  // of a line that has not ended
   std::vector<json::object> lines_;
   std::shared_ptr<EventStream> stream_;
 };
@@ -86,6 +89,14 @@ class EventStreamTest : public RouterFixture {
     const auto reply = get(std::string(k_url) + "?watch=true&" + query, accept);
     EXPECT_TRUE(reply.response.stream) << reply.response.body;
     return Reader(reply.response.stream);
+  }
+  Answer<std::shared_ptr<EventStream>> open(EventFeeds& feeds,
+                                            const EventStream::Limits& limits = {},
+                                            store::Revision from = 0) {
+    ListOptions options{.scope = {.resource = "configmaps"}, .watch = true};
+    if (from != 0) options.revision = from;
+    const Representation representation{.kind = api::find_resource("configmaps"), .clock = &clock_};
+    return EventStream::open(feeds, router_->set_aside(), options, representation, limits);
   }
   std::string revision() { return get(k_url).text({"metadata", "resourceVersion"}); }
 };
@@ -200,28 +211,106 @@ TEST_F(EventStreamTest, HistoryThatIsGoneIs410) {
   EXPECT_EQ(reply.text({"reason"}), "Expired");
 }
 
-TEST_F(EventStreamTest, SlowClientIsCutNotBufferedForever) {
-  const ListOptions options{.scope = {.resource = "configmaps"}, .watch = true};
-  const Representation representation{.kind = api::find_resource("configmaps"), .clock = &clock_};
-  auto opened = EventStream::open(*store_, options, representation, {.pending_bytes = 2000});
+TEST_F(EventStreamTest, SlowClientGoesOnFromHistory) {
+  EventFeeds feeds(*store_, {.bytes = 2000});
+  auto opened = open(feeds);
   ASSERT_TRUE(opened);
+  const auto prompt = open(feeds);  // holds the feed, as other watches do
   for (int i = 0; i < 30; ++i) create("c" + std::to_string(i));
   Reader reader(std::move(*opened));
-  EXPECT_EQ(reader.next_name(), "ADDED c0") << "what was kept is still told";
+  for (int i = 0; i < 30; ++i) EXPECT_EQ(reader.next_name(), "ADDED c" + std::to_string(i));
+  create("last");
+  EXPECT_EQ(reader.next_name(), "ADDED last");
+}
+
+TEST_F(EventStreamTest, SlowClientWhoseHistoryIsGoneIsToldToListAgain) {
+  EventFeeds feeds(*store_, {.bytes = 2000});
+  auto opened = open(feeds);
+  ASSERT_TRUE(opened);
+  for (int i = 0; i < 30; ++i) create("c" + std::to_string(i));
+  ASSERT_TRUE(store_->compact(*store_->head()));
+  Reader reader(std::move(*opened));
+  const auto last = reader.next();
+  EXPECT_EQ(text_at(last, {"type"}), "ERROR");
+  EXPECT_EQ(text_at(last, {"object", "reason"}), "Expired");
+  EXPECT_EQ(integer_at(last, {"object", "code"}), 410);
   EXPECT_TRUE(reader.ended());
+}
+
+TEST_F(EventStreamTest, AWatchFromThePastMissesNothingOnItsWayToThePresent) {
+  EventFeeds feeds(*store_, {.bytes = 2000});
+  const auto from = *store_->head();
+  for (int i = 0; i < 10; ++i) create("before" + std::to_string(i));
+  const auto prompt = open(feeds);
+  for (int i = 0; i < 10; ++i) create("between" + std::to_string(i));
+  auto opened = open(feeds, {.page_bytes = 300}, from);
+  ASSERT_TRUE(opened);
+  Reader reader(std::move(*opened));
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(reader.next_name(), "ADDED before" + std::to_string(i));
+  for (int i = 0; i < 10; ++i) create("after" + std::to_string(i));
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(reader.next_name(), "ADDED between" + std::to_string(i));
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(reader.next_name(), "ADDED after" + std::to_string(i));
+}
+
+TEST_F(EventStreamTest, WatchesShareTheTextOfAnEvent) {
+  const store::Event event{
+      store::Event::Type::created,
+      {{"configmaps", "default", "a"}, R"({"apiVersion":"v1","kind":"ConfigMap"})", 7}};
+  const Change change(event);
+  const Representation representation{.kind = api::find_resource("configmaps"), .clock = &clock_};
+  const auto& text = change.text(representation);
+  ASSERT_TRUE(text);
+  EXPECT_EQ(text->data(), change.text(representation)->data());
+}
+
+TEST_F(EventStreamTest, OfALargeEventOnlyAPieceIsTakenAtOnce) {
+  EventFeeds feeds(*store_);
+  const auto opened = open(feeds);
+  ASSERT_TRUE(opened);
+  post(k_url, R"({"metadata":{"name":"big"},"data":{"k":")" + std::string(1 << 20, 'x') + "\"}}");
+  Piece piece;
+  std::string text;
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!text.ends_with("\n") && std::chrono::steady_clock::now() < deadline) {
+    piece = (*opened)->take();
+    EXPECT_LE(piece.text.size(), k_piece_bytes);
+    text += piece.text;
+  }
+  EXPECT_GT(text.size(), 1u << 20);
+  EXPECT_EQ(text_at(json::parse(text).as_object(), {"object", "metadata", "name"}), "big");
 }
 
 TEST_F(EventStreamTest, LongStatesComeInPieces) {
   for (int i = 0; i < 20; ++i) create("c" + std::to_string(i));
-  const ListOptions options{.scope = {.resource = "configmaps"}, .watch = true};
-  const Representation representation{.kind = api::find_resource("configmaps"), .clock = &clock_};
-  auto stream = EventStream::open(*store_, options, representation, {.piece_bytes = 500});
+  EventFeeds feeds(*store_);
+  auto stream = open(feeds, {.piece_bytes = 500, .page_bytes = 700});
   ASSERT_TRUE(stream);
   const auto first = (*stream)->take();
-  EXPECT_TRUE(first.more);
-  EXPECT_LT(first.text.size(), 1500u);
-  Reader reader(std::move(*stream));
-  for (int i = 0; i < 17; ++i) EXPECT_EQ(text_at(reader.next(), {"type"}), "ADDED") << i;
+  EXPECT_EQ(first.next, Piece::Next::take);
+  EXPECT_EQ(first.text.size(), 500u);
+  std::string text = first.text;
+  while (std::ranges::count(text, '\n') < 20) {
+    const auto piece = (*stream)->take();
+    EXPECT_LE(piece.text.size(), 500u);
+    text += piece.text;
+    if (piece.next == Piece::Next::read) (*stream)->read();
+    if (piece.next == Piece::Next::wait) break;
+  }
+  EXPECT_EQ(std::ranges::count(text, '\n'), 20) << text;
+}
+
+TEST_F(EventStreamTest, WhatCannotBeReadIsSetAside) {
+  std::vector<std::string> named;
+  router_->set_aside().on_new([&](const store::Key& key) { named.push_back(key.name); });
+  create("good");
+  ASSERT_TRUE(
+      store_->create({"configmaps", "default", "bad"}, "{\"metadata\":{\"name\":\"\xff\"}}"));
+  auto reader = watch("");
+  EXPECT_EQ(reader.next_name(), "ADDED good");
+  ASSERT_TRUE(store_->update({"configmaps", "default", "bad"}, "nonsense", {}));
+  create("later");
+  EXPECT_EQ(reader.next_name(), "ADDED later");
+  EXPECT_THAT(named, ElementsAre("bad", "bad")) << "each of its versions once";
 }
 
 TEST_F(EventStreamTest, BadQueriesAreRefused) {

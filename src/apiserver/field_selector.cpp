@@ -137,4 +137,24 @@ std::optional<std::string> FieldSelector::extract(std::string_view path) {
   return value;
 }
 
+boost::json::object selectable_part(const api::Kind& kind, const boost::json::object& object) {
+  boost::json::object part;
+  const auto keep = [&](std::string_view path) {
+    const auto* value = follow(object, path);
+    if (value == nullptr) return;
+    auto* at = &part;
+    for (size_t dot; (dot = path.find('.')) != std::string_view::npos;
+         path.remove_prefix(dot + 1)) {
+      auto& below = (*at)[path.substr(0, dot)];
+      at = below.is_object() ? &below.get_object() : &below.emplace_object();
+    }
+    (*at)[path] = *value;
+  };
+  for (const auto* path : {"metadata.name", "metadata.namespace", "metadata.labels"}) keep(path);
+  const auto resource = kind.resource();
+  for (const auto& entry : k_selectable)
+    if (entry.resource == resource) keep(entry.path);
+  return part;
+}
+
 }  // namespace margay::apiserver

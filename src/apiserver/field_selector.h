@@ -37,4 +37,7 @@ class FieldSelector {
   std::vector<FieldRequirement> requirements_;  // all must hold
 };
 
+// The parts of an object that label and field selectors of its kind may look at, and nothing else.
+boost::json::object selectable_part(const api::Kind& kind, const boost::json::object& object);
+
 }  // namespace margay::apiserver

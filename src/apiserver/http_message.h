@@ -13,6 +13,7 @@
 namespace margay::apiserver {
 
 class EventStream;  // apiserver/event_stream.h
+class ListStream;   // apiserver/list_stream.h
 
 struct User {
   std::string name;
@@ -30,6 +31,8 @@ struct Request {
   std::string accept;
   std::string content_type;
   std::string body;
+  // Who asks. Known before the body is read; anonymous() where the path is public.
+  User user = {};
 };
 
 struct Response {
@@ -37,7 +40,9 @@ struct Response {
   std::string content_type = "application/json";
   std::vector<std::pair<std::string, std::string>> headers = {};
   std::string body = {};
-  std::shared_ptr<EventStream> stream = {};  // set: the body is this stream, chunk by chunk
+  // One set: the body is that, made while it is sent.
+  std::shared_ptr<EventStream> stream = {};
+  std::shared_ptr<ListStream> list = {};
 };
 
 }  // namespace margay::apiserver

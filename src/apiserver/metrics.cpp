@@ -28,7 +28,11 @@ Metrics::Metrics()
                        .Name("apiserver_watch_events_bytes_total")
                        .Help("Bytes of watch events sent.")
                        .Register(registry_)
-                       .Add({})) {}
+                       .Add({})),
+      unreadable_(prometheus::BuildCounter()
+                      .Name("apiserver_unreadable_objects_total")
+                      .Help("Stored objects that cannot be read, and are set aside.")
+                      .Register(registry_)) {}
 
 void Metrics::count_request(const RequestLabels& labels, int code,
                             std::chrono::nanoseconds duration) {
@@ -43,6 +47,11 @@ void Metrics::count_request(const RequestLabels& labels, int code,
 
 void Metrics::count_watch_bytes(size_t bytes) {
   watch_bytes_.Increment(static_cast<double>(bytes));
+}
+
+void Metrics::count_unreadable(const store::Key& key) {
+  unreadable_.Add({{"resource", key.resource}, {"namespace", key.ns}, {"name", key.name}})
+      .Increment();
 }
 
 std::string Metrics::text() const {

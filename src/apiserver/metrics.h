@@ -13,6 +13,7 @@
 #include <string>
 
 #include "apiserver/router.h"
+#include "store/store.h"
 
 namespace margay::apiserver {
 
@@ -22,6 +23,8 @@ class Metrics {
 
   void count_request(const RequestLabels& labels, int code, std::chrono::nanoseconds duration);
   void count_watch_bytes(size_t bytes);
+  // A stored object that answers go without.
+  void count_unreadable(const store::Key& key);
   prometheus::Gauge& in_flight() { return in_flight_; }
   prometheus::Gauge& watches() { return watches_; }
   prometheus::Gauge& connections() { return connections_; }
@@ -36,6 +39,7 @@ class Metrics {
   prometheus::Gauge& watches_;
   prometheus::Gauge& connections_;
   prometheus::Counter& watch_bytes_;
+  prometheus::Family<prometheus::Counter>& unreadable_;
 };
 
 }  // namespace margay::apiserver

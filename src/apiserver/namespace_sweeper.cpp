@@ -123,8 +123,9 @@ base::Result<> restore_namespaces(store::Store& store, Writes& writes, Namespace
   MARGAY_TRY(const auto entries, list_all(store, {.resource = kind.resource()}));
   for (const auto& entry : entries) {
     const auto object = parse_stored(entry);
-    if (!object) return base::fail(to_error(object.error()));
-    const bool deleting = !text_at(*object, {"metadata", "deletionTimestamp"}).empty();
+    // One row that cannot be read must not keep the server from starting: the namespace exists.
+    if (!object) spdlog::error("{}", object.error().message);
+    const bool deleting = object && !text_at(*object, {"metadata", "deletionTimestamp"}).empty();
     namespaces.set(entry.key.name,
                    deleting ? Namespaces::State::terminating : Namespaces::State::active);
     if (deleting) {
@@ -132,7 +133,8 @@ base::Result<> restore_namespaces(store::Store& store, Writes& writes, Namespace
       continue;
     }
     const auto account = writes.ensure_default_service_account(entry.key.name);
-    if (!account) return base::fail(to_error(account.error()));
+    if (!account)
+      spdlog::error("default service account of {}: {}", entry.key.name, account.error().message);
   }
   for (const auto name : k_initial) {
     if (namespaces.state(name)) continue;

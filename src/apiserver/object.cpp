@@ -2,8 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+
+#include "api/codec.h"
 
 namespace margay::apiserver {
 namespace {
@@ -17,6 +18,12 @@ bool is_head(std::string_view member) {
   return member == "apiVersion" || member == "kind" || member == "metadata";
 }
 
+Status unreadable(const store::Entry& entry, std::string_view why) {
+  const auto& key = entry.key;
+  return internal(fmt::format("the stored {} {}{}{} cannot be read: {}", key.resource, key.ns,
+                              key.ns.empty() ? "" : "/", key.name, why));
+}
+
 void append_member(std::string& out, std::string_view name, const json::value& value) {
   if (out.back() != '{') out += ',';
   out += json::serialize(json::string_view(name));
@@ -26,7 +33,7 @@ void append_member(std::string& out, std::string_view name, const json::value& v
 
 }  // namespace
 
-std::string to_stored(const api::Kind& kind, const json::object& object) {
+Answer<std::string> to_stored(const api::Kind& kind, const json::object& object) {
   std::string out = head_of(kind);
   for (const auto& [name, value] : metadata_of(object))
     if (name != "resourceVersion" && name != "managedFields" && name != "selfLink")
@@ -35,6 +42,9 @@ std::string to_stored(const api::Kind& kind, const json::object& object) {
   for (const auto& [name, value] : object)
     if (!is_head(name)) append_member(out, name, value);
   out += '}';
+  if (out.size() > api::k_max_object_bytes) return refuse(too_large(api::k_max_object_bytes));
+  if (const auto readable = api::check_readable(out); !readable)
+    return refuse(bad_request("the object cannot be stored: " + readable.error().message));
   return out;
 }
 
@@ -43,24 +53,29 @@ std::string to_sent(const api::Kind& kind, std::string_view stored, store::Revis
   const auto head = head_of(kind);
   if (!stored.starts_with(head)) {
     // Written by another hand than to_stored(): the slow way gives the same object.
-    boost::system::error_code error;
-    auto value = json::parse(stored, error);
-    if (error || !value.is_object()) return std::string(stored);
-    metadata_of(value.as_object())["resourceVersion"] = std::to_string(revision);
-    return json::serialize(value);
+    auto value = api::parse_json(stored);
+    if (!value || !value->is_object()) return std::string(stored);
+    metadata_of(value->as_object())["resourceVersion"] = std::to_string(revision);
+    return json::serialize(*value);
   }
   const auto rest = stored.substr(head.size());
   return fmt::format(R"({}"resourceVersion":"{}"{}{})", head, revision,
                      rest.starts_with('}') ? "" : ",", rest);
 }
 
+Answer<> check_stored(const store::Entry& entry) {
+  const auto readable = api::check_json(entry.value);
+  if (!readable) return refuse(unreadable(entry, readable.error().message));
+  // An array or a scalar is JSON too.
+  if (!entry.value.starts_with('{')) return refuse(unreadable(entry, "it is not an object"));
+  return {};
+}
+
 Answer<json::object> parse_stored(const store::Entry& entry) {
-  boost::system::error_code error;
-  auto value = json::parse(entry.value, error);
-  if (error || !value.is_object())
-    return refuse(internal(fmt::format("the stored {} {}/{} is not a JSON object",
-                                       entry.key.resource, entry.key.ns, entry.key.name)));
-  auto object = std::move(value.as_object());
+  auto value = api::parse_json(entry.value);
+  if (!value) return refuse(unreadable(entry, value.error().message));
+  if (!value->is_object()) return refuse(unreadable(entry, "it is not an object"));
+  auto object = std::move(value->as_object());
   if (entry.revision != 0) metadata_of(object)["resourceVersion"] = std::to_string(entry.revision);
   return object;
 }

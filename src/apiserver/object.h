@@ -19,13 +19,17 @@
 namespace margay::apiserver {
 
 // "metadata.resourceVersion" is left out; managedFields and selfLink too, which this server does
-// not keep.
-std::string to_stored(const api::Kind& kind, const json::object& object);
+// not keep. The text has been read back: what a reader would not accept (api::check_readable) is
+// refused here, so that no write can stop those who read.
+Answer<std::string> to_stored(const api::Kind& kind, const json::object& object);
 
 // The text to send. Revision 0 (an object of a dry run) adds nothing.
 std::string to_sent(const api::Kind& kind, std::string_view stored, store::Revision revision);
 
-// The object with its metadata.resourceVersion. What does not parse is an `internal` refusal.
+// Whether a stored object can be read; `internal`, naming it, when not.
+Answer<> check_stored(const store::Entry& entry);
+
+// The object with its metadata.resourceVersion. What cannot be read is an `internal` refusal.
 Answer<json::object> parse_stored(const store::Entry& entry);
 
 // ---- reading JSON without trusting its shape

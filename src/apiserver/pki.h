@@ -16,6 +16,7 @@ namespace margay::apiserver {
 struct KeyPair {
   std::string certificate;  // PEM
   std::string key;          // PEM, PKCS #8
+  bool operator==(const KeyPair&) const = default;
 };
 
 struct CertificateRequest {

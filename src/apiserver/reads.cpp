@@ -1,15 +1,9 @@
 #include "apiserver/reads.h"
 
-#include <boost/json/parse.hpp>
+#include "api/codec.h"
 
 namespace margay::apiserver {
 namespace {
-
-bool matches(const Filter& filter, const store::Entry& entry) {
-  boost::system::error_code error;
-  const auto object = boost::json::parse(entry.value, error);
-  return !error && object.is_object() && filter.matches(object.as_object());
-}
 
 Answer<> check_revision(const ListOptions& options, store::Revision current) {
   const auto asked = options.revision.value_or(0);
@@ -33,16 +27,29 @@ Status page_error(const api::Kind& kind, const base::Error& error, bool resumed)
 
 }  // namespace
 
+Answer<store::List> read_list_page(store::Store& store, const api::Kind& kind,
+                                   const ListOptions& options, const std::string& resume,
+                                   store::ListOptions page) {
+  page.name_prefix = options.name_prefix;
+  page.resume = resume;
+  auto list = store.list(options.scope, page);
+  if (!list) return refuse(page_error(kind, list.error(), !resume.empty()));
+  MARGAY_CHECK(check_revision(options, list->revision));
+  return std::move(*list);
+}
+
+bool matches(const Filter& filter, const store::Entry& entry) {
+  const auto object = api::parse_json(entry.value);
+  return object && object->is_object() && filter.matches(object->as_object());
+}
+
 Answer<Listing> list_objects(store::Store& store, const api::Kind& kind,
                              const ListOptions& options) {
-  auto page = store.list(
-      options.scope,
-      {.name_prefix = options.name_prefix, .limit = options.limit, .resume = options.resume});
-  if (!page) return refuse(page_error(kind, page.error(), !options.resume.empty()));
-  MARGAY_CHECK(check_revision(options, page->revision));
-  Listing out{std::move(page->entries), {.revision = page->revision, .resume = page->resume}};
+  MARGAY_TRY(auto page,
+             read_list_page(store, kind, options, options.resume, {.limit = options.limit}));
+  Listing out{std::move(page.entries), {.revision = page.revision, .resume = page.resume}};
   if (options.filter.empty())
-    out.meta.remaining = page->remaining;  // with a filter nobody knows
+    out.meta.remaining = page.remaining;  // with a filter nobody knows
   else
     std::erase_if(out.entries, [&](const auto& entry) { return !matches(options.filter, entry); });
   return out;

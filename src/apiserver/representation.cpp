@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <boost/json/array.hpp>
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
 #include "api/codec.h"
@@ -31,22 +30,47 @@ Answer<std::string> Representation::object(const store::Entry& entry) const {
 
 Answer<std::string> Representation::list(std::span<const store::Entry> entries,
                                          const ListMeta& meta) const {
-  if (media.shape == Shape::table) {
-    MARGAY_TRY(const auto object, table(entries, meta, true));
-    return finish(json::serialize(object));
-  }
-  const bool whole = media.shape == Shape::object;
-  std::string out = fmt::format(R"({{"kind":"{}List","apiVersion":"{}","metadata":{},"items":[)",
-                                whole ? kind->name : "PartialObjectMetadata",
-                                whole ? kind->api_version() : "meta.k8s.io/" + media.version,
-                                json::serialize(list_metadata(meta)));
+  std::string out = list_head();
   for (const auto& entry : entries) {
-    if (out.back() != '[') out += ',';
-    MARGAY_TRY(const auto text, object_json(entry, false));
-    out += text;
+    MARGAY_TRY(const auto item, list_item(entry, &entry == entries.data()));
+    out += item;
   }
-  out += "]}";
-  return finish(std::move(out));
+  return out + list_tail(meta, entries.empty());
+}
+
+std::string Representation::list_head() const {
+  json::object head;
+  if (media.shape == Shape::object)
+    head = {{"kind", kind->name + "List"}, {"apiVersion", kind->api_version()}};
+  else
+    head = {{"kind", media.shape == Shape::table ? "Table" : "PartialObjectMetadataList"},
+            {"apiVersion", "meta.k8s.io/" + media.version}};
+  if (media.shape == Shape::table) head["columnDefinitions"] = api::table_columns(*kind);
+  if (media.format == Format::yaml) return api::to_yaml(head);
+  auto text = json::serialize(head);
+  text.back() = ',';  // the object goes on
+  return fmt::format("{}\"{}\":[", text, items_member());
+}
+
+Answer<std::string> Representation::list_item(const store::Entry& entry, bool first) const {
+  std::string text;
+  if (media.shape == Shape::table) {
+    MARGAY_TRY(const auto object, row(entry));
+    text = json::serialize(object);
+  } else {
+    MARGAY_TRY(text, object_json(entry, false));
+  }
+  if (media.format == Format::json) return first ? text : "," + text;
+  MARGAY_TRY(const auto item, finish("[" + text + "]"));
+  return first ? fmt::format("{}:\n{}", items_member(), item) : item;
+}
+
+std::string Representation::list_tail(const ListMeta& meta, bool empty) const {
+  json::object tail;
+  if (media.format == Format::yaml && empty) tail[items_member()] = json::array();
+  tail["metadata"] = list_metadata(meta);
+  if (media.format == Format::yaml) return api::to_yaml(tail);
+  return "]," + json::serialize(tail).substr(1);
 }
 
 Answer<std::string> Representation::event(std::string_view type, const store::Entry& entry,
@@ -72,31 +96,28 @@ std::string Representation::bookmark(store::Revision revision, bool initial_even
   return fmt::format("{{\"type\":\"BOOKMARK\",\"object\":{}}}\n", json::serialize(object));
 }
 
+std::string Representation::error_event(const Status& status) const {
+  return fmt::format("{{\"type\":\"ERROR\",\"object\":{}}}\n", status.to_json());
+}
+
 Answer<std::string> Representation::object_json(const store::Entry& entry,
                                                 bool with_columns) const {
   if (media.shape == Shape::object) return to_sent(*kind, entry.value, entry.revision);
   if (media.shape == Shape::table) {
-    const ListMeta meta{.revision = entry.revision};
-    MARGAY_TRY(const auto object, table({&entry, 1}, meta, with_columns));
+    MARGAY_TRY(const auto object, table(entry, with_columns));
     return json::serialize(object);
   }
   MARGAY_TRY(const auto object, parse_stored(entry));
   return json::serialize(partial(object));
 }
 
-Answer<json::object> Representation::table(std::span<const store::Entry> entries,
-                                           const ListMeta& meta, bool with_columns) const {
-  json::array rows;
-  rows.reserve(entries.size());
-  for (const auto& entry : entries) {
-    MARGAY_TRY(auto value, row(entry));
-    rows.push_back(std::move(value));
-  }
+Answer<json::object> Representation::table(const store::Entry& entry, bool with_columns) const {
+  MARGAY_TRY(auto one, row(entry));
   json::object out{{"kind", "Table"},
                    {"apiVersion", "meta.k8s.io/" + media.version},
-                   {"metadata", list_metadata(meta)}};
+                   {"metadata", list_metadata({.revision = entry.revision})}};
   out["columnDefinitions"] = with_columns ? api::table_columns(*kind) : json::array{};
-  out["rows"] = std::move(rows);
+  out["rows"] = json::array{std::move(one)};
   return out;
 }
 
@@ -114,9 +135,11 @@ json::object Representation::partial(const json::object& object) const {
           {"metadata", metadata_of(object)}};
 }
 
-std::string Representation::finish(std::string json_text) const {
+Answer<std::string> Representation::finish(std::string json_text) const {
   if (media.format == Format::json) return json_text;
-  return api::to_yaml(json::parse(json_text));
+  const auto value = api::parse_json(json_text, api::k_max_envelope_depth);
+  if (!value) return refuse(internal("an answer cannot be read back: " + value.error().message));
+  return api::to_yaml(*value);
 }
 
 }  // namespace margay::apiserver

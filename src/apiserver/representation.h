@@ -34,6 +34,11 @@ struct Representation {
     std::optional<size_t> remaining;
   };
   Answer<std::string> list(std::span<const store::Entry> entries, const ListMeta& meta) const;
+  // The same in parts, for a list that is made while it is sent. The metadata comes last, where
+  // it is known how far the list went.
+  std::string list_head() const;
+  Answer<std::string> list_item(const store::Entry& entry, bool first) const;
+  std::string list_tail(const ListMeta& meta, bool empty) const;
 
   // One line of a watch: {"type":"ADDED","object":...}. The first table of a watch has the
   // column definitions, the others need not.
@@ -41,14 +46,16 @@ struct Representation {
                             bool with_columns) const;
   // `initial_events_end`: the bookmark that closes the initial events of sendInitialEvents.
   std::string bookmark(store::Revision revision, bool initial_events_end) const;
+  // The event that says why a watch ends.
+  std::string error_event(const Status& status) const;
 
  private:
-  Answer<json::object> table(std::span<const store::Entry> entries, const ListMeta& meta,
-                             bool with_columns) const;
+  Answer<json::object> table(const store::Entry& entry, bool with_columns) const;
+  std::string_view items_member() const { return media.shape == Shape::table ? "rows" : "items"; }
   Answer<json::object> row(const store::Entry& entry) const;
   json::object partial(const json::object& object) const;
   Answer<std::string> object_json(const store::Entry& entry, bool with_columns) const;
-  std::string finish(std::string json_text) const;
+  Answer<std::string> finish(std::string json_text) const;
 };
 
 }  // namespace margay::apiserver

@@ -8,6 +8,7 @@
 #include "apiserver/discovery.h"
 #include "apiserver/event_stream.h"
 #include "apiserver/list_options.h"
+#include "apiserver/list_stream.h"
 #include "apiserver/object.h"
 #include "apiserver/path.h"
 #include "apiserver/reads.h"
@@ -112,6 +113,12 @@ bool is_public(std::string_view target) {
   return false;
 }
 
+Router::Router(Services services)
+    : services_(std::move(services)),
+      feeds_(std::make_unique<EventFeeds>(services_.store)),
+      set_aside_(std::make_unique<SetAside>()) {}
+Router::~Router() = default;
+
 Response Router::handle(const Request& request, RequestLabels& labels) const {
   labels.verb = method_verb(request.method);
   auto response = route(request, labels);
@@ -213,20 +220,25 @@ Answer<Response> Router::list(const Call& call, RequestLabels& labels) const {
     labels.verb = "watch";
     if (call.representation.media.format == Format::yaml)
       return refuse(not_acceptable("application/json for watches"));
-    MARGAY_TRY(auto stream, EventStream::open(services_.store, options, call.representation));
+    MARGAY_TRY(auto stream, EventStream::open(*feeds_, *set_aside_, options, call.representation));
     return Response{.stream = std::move(stream)};
   }
   labels.verb = "list";
-  MARGAY_TRY(const auto listing, list_objects(services_.store, *call.ref.kind, options));
-  MARGAY_TRY(auto body, call.representation.list(listing.entries, listing.meta));
-  return Response{.content_type = std::string(call.representation.media.content_type()),
-                  .body = std::move(body)};
+  MARGAY_TRY(auto stream,
+             ListStream::open(services_.store, *set_aside_, options, call.representation));
+  Response response{.content_type = std::string(call.representation.media.content_type())};
+  if (stream->is_read())
+    response.body = stream->whole();
+  else
+    response.list = std::move(stream);
+  return response;
 }
 
 Answer<Response> Router::get(const Call& call) const {
   MARGAY_CHECK(parse_revision(get_parameter(call.target.query, "resourceVersion")));
   const auto entry = services_.store.get(key_of(call.ref));
   if (!entry) return refuse(from_error(*call.ref.kind, call.ref.name, entry.error()));
+  MARGAY_CHECK(check_stored(*entry));
   MARGAY_TRY(auto body, call.representation.object(*entry));
   return Response{.content_type = std::string(call.representation.media.content_type()),
                   .body = std::move(body)};
@@ -271,9 +283,9 @@ Answer<Response> Router::remove(const Call& call) const {
   MARGAY_TRY(const auto options, parse_delete_options(call.request, call.target.query));
   MARGAY_TRY(const auto removed, services_.writes.remove(call.ref, options));
   if (removed.gone) {
-    MARGAY_TRY(const auto object, parse_stored(removed.entry));
-    return Response{
-        .body = deleted_json(*call.ref.kind, call.ref.name, text_at(object, {"metadata", "uid"}))};
+    const auto object = parse_stored(removed.entry);  // what cannot be read can be deleted
+    const auto uid = object ? text_at(*object, {"metadata", "uid"}) : std::string_view();
+    return Response{.body = deleted_json(*call.ref.kind, call.ref.name, uid)};
   }
   return written(call, {removed.entry, {}}, 200);
 }

@@ -6,8 +6,10 @@
 #include <functional>
 
 #include "apiserver/documents.h"
+#include "apiserver/event_feed.h"
 #include "apiserver/http_message.h"
 #include "apiserver/path.h"
+#include "apiserver/set_aside.h"
 #include "apiserver/writes.h"
 #include "base/clock.h"
 #include "store/store.h"
@@ -33,10 +35,12 @@ class Router {
     std::function<bool()> is_ready;
     std::function<std::string()> metrics_text;
   };
-  explicit Router(Services services) : services_(std::move(services)) {}
+  explicit Router(Services services);
+  ~Router();
 
   // Never fails: a refusal is an answer too. Sets `labels`.
   Response handle(const Request& request, RequestLabels& labels) const;
+  SetAside& set_aside() const { return *set_aside_; }
 
  private:
   struct Call;  // one request to a resource, resolved
@@ -58,6 +62,8 @@ class Router {
   Answer<Response> written(const Call& call, const Written& written, int code) const;
 
   Services services_;
+  const std::unique_ptr<EventFeeds> feeds_;
+  const std::unique_ptr<SetAside> set_aside_;
 };
 
 }  // namespace margay::apiserver

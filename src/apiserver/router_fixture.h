@@ -11,6 +11,7 @@
 
 #include "apiserver/documents.h"
 #include "apiserver/event_stream.h"
+#include "apiserver/list_stream.h"
 #include "apiserver/namespace_sweeper.h"
 #include "apiserver/object.h"
 #include "apiserver/router.h"
@@ -78,8 +79,15 @@ class RouterFixture : public testing::Test {
   Reply call(const Request& request) {
     RequestLabels labels;
     Reply reply{router_->handle(request, labels)};
+    while (reply.response.list) {
+      const auto piece = reply.response.list->take();
+      reply.response.body += piece.text;
+      if (piece.next == Piece::Next::read) reply.response.list->read();
+      if (piece.next == Piece::Next::end || piece.next == Piece::Next::cut)
+        reply.response.list.reset();
+    }
     boost::system::error_code error;
-    auto value = json::parse(reply.response.body, error);
+    auto value = json::parse(reply.response.body, error, {}, {.max_depth = 120});
     if (!error && value.is_object()) reply.body = std::move(value.as_object());
     return reply;
   }

@@ -10,8 +10,6 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <condition_variable>
-#include <map>
 #include <mutex>
 #include <thread>
 
@@ -36,12 +34,15 @@ int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_size,
   return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
 }
 
-void set_up_tls(asio::ssl::context& tls, const Server::Options& options) {
+std::shared_ptr<asio::ssl::context> make_tls(const KeyPair& certificate,
+                                             const std::string& client_authority) {
+  auto made = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_server);
+  auto& tls = *made;
   tls.set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_tlsv1 |
                   asio::ssl::context::no_tlsv1_1);
-  tls.use_certificate_chain(asio::buffer(options.certificate.certificate));
-  tls.use_private_key(asio::buffer(options.certificate.key), asio::ssl::context::pem);
-  tls.add_certificate_authority(asio::buffer(options.client_authority));
+  tls.use_certificate_chain(asio::buffer(certificate.certificate));
+  tls.use_private_key(asio::buffer(certificate.key), asio::ssl::context::pem);
+  tls.add_certificate_authority(asio::buffer(client_authority));
   tls.set_verify_mode(asio::ssl::verify_peer);
   // Judged by certificate_user(), which reads what the verification found.
   tls.set_verify_callback([](bool, asio::ssl::verify_context&) { return true; });
@@ -49,7 +50,10 @@ void set_up_tls(asio::ssl::context& tls, const Server::Options& options) {
   SSL_CTX_set_session_cache_mode(native, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_options(native, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION);
   SSL_CTX_set_num_tickets(native, 0);
+  // An idle connection keeps no records' buffers: there may be thousands.
+  SSL_CTX_set_mode(native, SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_alpn_select_cb(native, choose_protocol, nullptr);
+  return made;
 }
 
 }  // namespace
@@ -62,17 +66,17 @@ struct Server::Engine {
   void adopt(base::UniqueFd socket);
   asio::awaitable<void> accept(tcp::acceptor& acceptor);
   void serve(tcp::socket socket);
-  void close_all();
-  bool all_closed(std::chrono::milliseconds patience);
+  std::shared_ptr<asio::ssl::context> present_tls() {
+    const std::lock_guard lock(tls_mutex);
+    return tls;
+  }
 
   // Coroutines that are still waiting when the server stops end with `io`: what they use comes
   // before it.
   const ServerLimits limits;
   std::unique_ptr<ConnectionContext> context;
-  std::mutex mutex;
-  std::condition_variable closed;
-  std::map<Connection*, std::weak_ptr<Connection>> connections;
-  asio::ssl::context tls{asio::ssl::context::tls_server};
+  std::mutex tls_mutex;
+  std::shared_ptr<asio::ssl::context> tls;  // of the next connection
   asio::thread_pool handlers;
   asio::io_context io;
   asio::executor_work_guard<asio::io_context::executor_type> work = asio::make_work_guard(io);
@@ -95,7 +99,7 @@ void Server::Engine::adopt(base::UniqueFd socket) {
 base::Result<std::unique_ptr<Server>> Server::listen(Options options) {
   auto engine = std::make_unique<Engine>(options);
   try {
-    set_up_tls(engine->tls, options);
+    engine->tls = make_tls(options.certificate, options.client_authority);
     for (auto& socket : options.sockets) engine->adopt(std::move(socket));
     if (engine->acceptors.empty()) engine->open(options);
   } catch (const boost::system::system_error& error) {
@@ -112,8 +116,20 @@ Server::~Server() { stop(std::chrono::milliseconds(0)); }
 
 uint16_t Server::port() const { return engine_->acceptors.front().local_endpoint().port(); }
 
+base::Result<> Server::set_certificates(const KeyPair& certificate,
+                                        const std::string& client_authority) {
+  try {
+    auto tls = make_tls(certificate, client_authority);
+    const std::lock_guard lock(engine_->tls_mutex);
+    engine_->tls = std::move(tls);
+  } catch (const boost::system::system_error& error) {
+    return base::fail(base::ErrorCode::invalid, "certificates: " + error.code().message());
+  }
+  return {};
+}
+
 void Server::start(const Services& services) {
-  engine_->context.reset(new ConnectionContext{engine_->limits, services, engine_->handlers});
+  engine_->context.reset(new ConnectionContext(engine_->limits, services, engine_->handlers));
   for (auto& acceptor : engine_->acceptors)
     asio::co_spawn(engine_->io, engine_->accept(acceptor), asio::detached);
   for (unsigned i = 0; i < engine_->limits.io_threads; ++i)
@@ -138,38 +154,17 @@ asio::awaitable<void> Server::Engine::accept(tcp::acceptor& acceptor) {
 void Server::Engine::serve(tcp::socket socket) {
   error_code ignored;
   socket.set_option(tcp::no_delay(true), ignored);
-  const auto connection = std::make_shared<Connection>(std::move(socket), tls, *context);
-  {
-    const std::lock_guard lock(mutex);
-    if (context->stopping || connections.size() >= limits.connections) return;
-    connections.emplace(connection.get(), connection);
-  }
+  const auto connection = std::make_shared<Connection>(std::move(socket), present_tls(), *context);
+  if (context->stopping || !context->open.add(connection)) return;
   const auto ended = [this, key = connection.get()](const std::exception_ptr& bug) {
     try {
       if (bug) std::rethrow_exception(bug);
     } catch (const std::exception& error) {
       spdlog::error("bug: connection: {}", error.what());
     }
-    const std::lock_guard lock(mutex);
-    connections.erase(key);
-    closed.notify_all();
+    context->open.remove(*key);
   };
   asio::co_spawn(connection->executor(), connection->run(), ended);
-}
-
-void Server::Engine::close_all() {
-  std::vector<std::shared_ptr<Connection>> open;
-  {
-    const std::lock_guard lock(mutex);
-    for (const auto& [key, weak] : connections)
-      if (auto connection = weak.lock()) open.push_back(std::move(connection));
-  }
-  for (const auto& connection : open) connection->stop();
-}
-
-bool Server::Engine::all_closed(std::chrono::milliseconds patience) {
-  std::unique_lock lock(mutex);
-  return closed.wait_for(lock, patience, [this] { return connections.empty(); });
 }
 
 void Server::stop(std::chrono::milliseconds patience) {
@@ -180,8 +175,9 @@ void Server::stop(std::chrono::milliseconds patience) {
     error_code ignored;
     for (auto& acceptor : engine.acceptors) acceptor.close(ignored);
   });
-  engine.close_all();
-  if (!engine.all_closed(patience)) spdlog::warn("stopping with requests under way: they are cut");
+  for (const auto& connection : engine.context->open.all()) connection->stop();
+  if (!engine.context->open.wait_until_empty(patience))
+    spdlog::warn("stopping with requests under way: they are cut");
   engine.work.reset();
   engine.io.stop();
   for (auto& thread : engine.threads) thread.join();

@@ -20,16 +20,26 @@
 namespace margay::apiserver {
 
 struct ServerLimits {
-  size_t body_bytes = 3 << 20;       // a larger one is a 413
-  uint32_t header_bytes = 64 << 10;  // a larger one is a 431
+  size_t body_bytes = 3 << 20;               // a larger one is a 413
+  uint32_t header_bytes = 64 << 10;          // a larger one is a 431
+  uint32_t unknown_header_bytes = 16 << 10;  // on a connection whose client is not known yet
   std::chrono::seconds handshake{10};
   std::chrono::seconds header{10};  // from its first byte
   std::chrono::seconds body{60};
-  std::chrono::seconds idle{180};     // between requests
-  std::chrono::seconds write{60};     // one answer, or one piece of a watch
-  std::chrono::seconds bookmark{60};  // between bookmarks of a quiet watch
-  size_t connections = 16'384;        // beyond: closed at once
-  size_t in_flight = 400;             // requests being handled; beyond: 429
+  std::chrono::seconds idle{180};         // between requests
+  std::chrono::seconds unknown_idle{10};  // the same, before the client is known
+  std::chrono::seconds write{60};         // one answer, or one piece of a watch
+  std::chrono::seconds bookmark{60};      // between bookmarks of a quiet watch
+  size_t connections = 16'384;            // beyond: closed at once
+  size_t unknown_connections = 1'024;     // beyond: the oldest of them is closed
+  // Bodies from this on are counted, all connections' together: of requests while they are received
+  // and while they are worked on (which takes some forty times as much), of answers until the
+  // client has read them. Where there is no room a request is refused with a 429.
+  size_t counted_body_bytes = 16 << 10;
+  size_t receiving_bytes = 96 << 20;
+  size_t handling_bytes = 8 << 20;
+  size_t sending_bytes = 64 << 20;
+  size_t in_flight = 400;  // requests being handled; beyond: 429
   unsigned io_threads = 2;
   unsigned handler_threads = 8;
 };
@@ -56,6 +66,8 @@ class Server {
   ~Server();
 
   uint16_t port() const;
+  // For the connections that come from now on; those that are open keep theirs. Any thread.
+  base::Result<> set_certificates(const KeyPair& certificate, const std::string& client_authority);
   // The services must outlive the server.
   void start(const Services& services);
   // Takes no more connections or requests, ends watches, waits for answers under way up to

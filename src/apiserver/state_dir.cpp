@@ -65,6 +65,12 @@ CertificateRequest server_request(const std::string& listen_host) {
   return request;
 }
 
+CertificateRequest admin_request() {
+  return {.usage = CertificateRequest::Usage::client,
+          .common_name = "kubernetes-admin",
+          .organizations = {"system:masters"}};
+}
+
 std::string kubeconfig(std::string_view url, std::string_view authority, std::string_view user,
                        std::string_view credentials) {
   return fmt::format(R"(apiVersion: v1
@@ -155,16 +161,35 @@ base::Result<> StateDir::ensure_authority(base::Clock::Wall now) {
   return write_file(certificate_file, authority_.certificate, k_public);
 }
 
+std::optional<KeyPair> StateDir::read_pair(const std::string& name) const {
+  const auto certificate = read_file(directory_ / "pki" / (name + ".crt"));
+  const auto key = read_file(directory_ / "pki" / (name + ".key"));
+  if (!certificate || !key) return std::nullopt;
+  return KeyPair{*certificate, *key};
+}
+
+base::Result<bool> StateDir::renew_pair(KeyPair& held, const std::string& name,
+                                        const CertificateRequest& request, base::Clock::Wall now) {
+  const auto usable = [&](const KeyPair& pair) {
+    return is_usable(pair, authority_.certificate, request.names, now);
+  };
+  if (auto replaced = read_pair(name); replaced && *replaced != held && usable(*replaced)) {
+    held = std::move(*replaced);
+    return true;
+  }
+  if (usable(held)) return false;
+  MARGAY_TRY(held, ensure_pair(name, request, now));
+  return true;
+}
+
 base::Result<KeyPair> StateDir::ensure_pair(const std::string& name,
                                             const CertificateRequest& request,
                                             base::Clock::Wall now) {
   const auto certificate_file = directory_ / "pki" / (name + ".crt");
   const auto key_file = directory_ / "pki" / (name + ".key");
-  const auto certificate = read_file(certificate_file);
-  const auto key = read_file(key_file);
-  if (certificate && key) {
-    KeyPair existing{*certificate, *key};
-    if (is_usable(existing, authority_.certificate, request.names, now)) return existing;
+  if (auto existing = read_pair(name)) {
+    if (is_usable(*existing, authority_.certificate, request.names, now))
+      return std::move(*existing);
   }
   MARGAY_TRY(auto made, sign_certificate(authority_, request, now));
   MARGAY_CHECK(write_file(key_file, made.key, k_private));
@@ -175,12 +200,17 @@ base::Result<KeyPair> StateDir::ensure_pair(const std::string& name,
 base::Result<> StateDir::ensure_pki(const std::string& listen_host, base::Clock::Wall now) {
   MARGAY_CHECK(ensure_authority(now));
   MARGAY_TRY(server_, ensure_pair("apiserver", server_request(listen_host), now));
-  MARGAY_TRY(admin_, ensure_pair("admin",
-                                 {.usage = CertificateRequest::Usage::client,
-                                  .common_name = "kubernetes-admin",
-                                  .organizations = {"system:masters"}},
-                                 now));
+  MARGAY_TRY(admin_, ensure_pair("admin", admin_request(), now));
   return {};
+}
+
+base::Result<bool> StateDir::renew_pki(const std::string& listen_host, base::Clock::Wall now) {
+  const bool authority_ends = !is_usable(authority_, authority_.certificate, {}, now);
+  if (authority_ends) MARGAY_CHECK(ensure_authority(now));
+  MARGAY_TRY(const bool server_changed,
+             renew_pair(server_, "apiserver", server_request(listen_host), now));
+  MARGAY_CHECK(renew_pair(admin_, "admin", admin_request(), now));
+  return authority_ends || server_changed;
 }
 
 base::Result<> StateDir::ensure_tokens() {

@@ -10,10 +10,11 @@
 //   DIR/agent.kubeconfig  an agent's, by token (user margay-agent, group margay:agents)
 //
 // Each file is written whole or not at all, and whatever is missing, broken or close to its end is
-// made at start; so a first start that is killed at any point is finished by the next one.
-// Everything but certificates is readable by its owner only.
+// made at start, and certificates while running too; so a first start that is killed at any point
+// is finished by the next one. Everything but certificates is readable by its owner only.
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -35,6 +36,10 @@ class StateDir {
 
   // Makes or renews the authority and certificates. `listen_host` is among the server's names.
   base::Result<> ensure_pki(const std::string& listen_host, base::Clock::Wall now);
+  // The same while running: also takes over a pair that was replaced on the disk, once it is whole;
+  // a half-replaced one is left to whoever replaces it. True: server() or authority_certificate()
+  // has changed. A replaced authority counts from the next start.
+  base::Result<bool> renew_pki(const std::string& listen_host, base::Clock::Wall now);
   base::Result<> ensure_tokens();
   // `url`: "https://127.0.0.1:6443". A file that already says so is left alone, with whatever else
   // the user put there.
@@ -50,6 +55,9 @@ class StateDir {
   base::Result<KeyPair> ensure_pair(const std::string& name, const CertificateRequest& request,
                                     base::Clock::Wall now);
   base::Result<> ensure_authority(base::Clock::Wall now);
+  std::optional<KeyPair> read_pair(const std::string& name) const;
+  base::Result<bool> renew_pair(KeyPair& held, const std::string& name,
+                                const CertificateRequest& request, base::Clock::Wall now);
 
   std::filesystem::path directory_;
   base::UniqueFd lock_;

@@ -48,6 +48,38 @@ TEST_F(StateDirTest, NextStartChangesNothing) {
   EXPECT_EQ(start(), first);
 }
 
+TEST_F(StateDirTest, CertificatesAreRenewedWhileRunning) {
+  auto state = StateDir::open(dir_);
+  ASSERT_TRUE(state && state->ensure_pki("127.0.0.1", now_));
+  const auto first = state->server();
+  EXPECT_EQ(state->renew_pki("127.0.0.1", now_), false);
+  EXPECT_EQ(state->server(), first);
+  const auto late = now_ + k_certificate_lifetime - std::chrono::hours(24);
+  EXPECT_EQ(state->renew_pki("127.0.0.1", late), true);
+  EXPECT_NE(state->server(), first);
+  EXPECT_TRUE(is_usable(state->server(), state->authority_certificate(), {"127.0.0.1"}, late));
+  EXPECT_EQ(read_file(dir_ / "pki/apiserver.crt"), state->server().certificate);
+}
+
+TEST_F(StateDirTest, CertificatesReplacedOnTheDiskAreTakenOverOnceTheyAreWhole) {
+  auto state = StateDir::open(dir_);
+  ASSERT_TRUE(state && state->ensure_pki("127.0.0.1", now_));
+  const auto first = state->server();
+  auto other = StateDir::open(folder_.path() / "other");
+  ASSERT_TRUE(other);
+  for (const auto* file : {"pki/ca.crt", "pki/ca.key"})
+    fs::copy_file(dir_ / file, folder_.path() / "other" / file);
+  ASSERT_TRUE(other->ensure_pki("127.0.0.1", now_));
+  ASSERT_NE(other->server(), first);
+  ASSERT_TRUE(write_file(dir_ / "pki/apiserver.crt", other->server().certificate, 0644));
+  EXPECT_EQ(state->renew_pki("127.0.0.1", now_), false) << "the key is still the old one";
+  EXPECT_EQ(state->server(), first);
+  EXPECT_EQ(read_file(dir_ / "pki/apiserver.crt"), other->server().certificate) << "left alone";
+  ASSERT_TRUE(write_file(dir_ / "pki/apiserver.key", other->server().key, 0600));
+  EXPECT_EQ(state->renew_pki("127.0.0.1", now_), true);
+  EXPECT_EQ(state->server(), other->server());
+}
+
 TEST_F(StateDirTest, StartKilledBeforeAnyFileIsFinishedByTheNext) {
   start();
   std::vector<fs::path> files;

@@ -196,7 +196,7 @@ Answer<Written> Writes::create_named(const ObjectRef& ref, json::object object,
         store_.get(key) ? base::Result<>() : check_pool_overlap(store_, prepared->object);
     if (!free) return refuse(from_error(kind, name, free.error()));
   }
-  auto text = to_stored(kind, prepared->object);
+  MARGAY_TRY(auto text, to_stored(kind, prepared->object));
   if (options.dry_run) {
     if (store_.get(key)) return refuse(already_exists(kind, name));
     return Written{{key, std::move(text), 0}, std::move(prepared->warnings)};
@@ -271,7 +271,7 @@ Answer<std::optional<Written>> Writes::try_change(const ObjectRef& ref, const Ch
     return refuse(from_error(kind, ref.name, allowed.error()));
   if (prepared->object == current) return Written{std::move(*entry), std::move(prepared->warnings)};
   count_generation(current, prepared->object);
-  auto text = to_stored(kind, prepared->object);
+  MARGAY_TRY(auto text, to_stored(kind, prepared->object));
   if (options.dry_run)
     return Written{{key, std::move(text), entry->revision}, std::move(prepared->warnings)};
 
@@ -299,11 +299,18 @@ Answer<std::optional<Writes::Removed>> Writes::try_remove(const ObjectRef& ref,
   const auto key = key_of(ref);
   auto entry = store_.get(key);
   if (!entry) return refuse(from_error(kind, ref.name, entry.error()));
-  MARGAY_TRY(const auto object, parse_stored(*entry));
-  MARGAY_TRY(const auto plan, plan_deletion(kind, object, options, clock_.wall_time()));
-  if (plan.action == Deletion::Action::nothing) return Removed{std::move(*entry), false};
-  if (plan.action == Deletion::Action::mark) {
-    auto marked = mark_deleted(ref, *entry, plan.marked, options.dry_run);
+  const auto object = parse_stored(*entry);
+  // What cannot be read can be deleted: there is no other way to be rid of it. But not against a
+  // condition that nobody can check, and not a namespace, whose objects would stay behind.
+  const bool conditional =
+      options.uid || options.revision.value_or(entry->revision) != entry->revision;
+  if (!object && (conditional || kind.resource() == "namespaces")) return refuse(object.error());
+  const auto plan = object ? plan_deletion(kind, *object, options, clock_.wall_time())
+                           : Answer<Deletion>(Deletion{.action = Deletion::Action::remove});
+  if (!plan) return refuse(plan.error());
+  if (plan->action == Deletion::Action::nothing) return Removed{std::move(*entry), false};
+  if (plan->action == Deletion::Action::mark) {
+    auto marked = mark_deleted(ref, *entry, plan->marked, options.dry_run);
     if (!marked && marked.error().reason == "Conflict") return std::nullopt;
     if (!marked) return refuse(marked.error());
     return std::move(*marked);
@@ -318,7 +325,7 @@ Answer<std::optional<Writes::Removed>> Writes::try_remove(const ObjectRef& ref,
 Answer<Writes::Removed> Writes::mark_deleted(const ObjectRef& ref, const store::Entry& entry,
                                              const json::object& marked, bool dry_run) {
   const auto& kind = *ref.kind;
-  auto text = to_stored(kind, marked);
+  MARGAY_TRY(auto text, to_stored(kind, marked));
   if (dry_run) return Removed{{entry.key, std::move(text), entry.revision}, false};
   const bool is_namespace = kind.resource() == "namespaces";
   // A creation let in after the namespace is marked would outlive the sweep.

@@ -21,6 +21,7 @@ class Server:
         self.folder = folder
         self.process = None
         self.url = None
+        self.preexec = None  # called in the process before it becomes the server
 
     @property
     def kubeconfig(self) -> pathlib.Path:
@@ -35,7 +36,7 @@ class Server:
         self.log = open(self.folder.parent / f"{self.folder.name}.log", "ab")
         self.process = subprocess.Popen(
             [program, "apiserver", "--data-dir", str(self.folder), "--listen", listen],
-            stdout=subprocess.PIPE, stderr=self.log, text=True)
+            stdout=subprocess.PIPE, stderr=self.log, text=True, preexec_fn=self.preexec)
         line = self.process.stdout.readline().split()
         assert line[:1] == ["serving"], pathlib.Path(self.log.name).read_text()
         self.url = line[1]

@@ -8,6 +8,7 @@ import os
 import pathlib
 import re
 import socket
+import sqlite3
 import ssl
 import subprocess
 import threading
@@ -188,35 +189,33 @@ def test_a_thousand_watchers_see_a_change(server):
         assert re.search(r"^apiserver_longrunning_requests 1000", metrics, re.MULTILINE)
 
 
-def test_watcher_that_does_not_read_is_cut_and_resumes(server):
-    """More than the server keeps for one client, while that client reads nothing."""
+def test_watcher_that_reads_late_misses_nothing(server):
+    """More than the server keeps for all watches of the kind, while this one reads nothing."""
     start = ask(server, "GET", CONFIG_MAPS)[1]["metadata"]["resourceVersion"]
-    path = CONFIG_MAPS + "?watch=1&resourceVersion="
     made = create(server, "big", data={"k": ""})
-    slow = Watch(server, path + start)
+    with contextlib.closing(Watch(server, CONFIG_MAPS + "?watch=1&resourceVersion=" + start)) as slow:
+        with contextlib.closing(connect(server)) as connection:
+            for number in range(10, 60):
+                made["data"]["k"] = str(number) * (1 << 19)
+                made["metadata"].pop("resourceVersion", None)
+                connection.request("PUT", CONFIG_MAPS + "/big", json.dumps(made))
+                response = connection.getresponse()
+                assert (response.status, len(response.read()) > 1 << 19) == (200, True)
+        events = [slow.next() for _ in range(51)]
+    assert [event["object"]["data"]["k"][:2] for event in events[1:]] == [str(number) for number in range(10, 60)]
+
+
+@pytest.mark.parametrize("version, code", [("1.1", 400), ("1.0", 200)])
+def test_a_request_without_host_is_refused_where_http_asks_for_one(server, version, code):
+    assert raw(server, f"GET /healthz HTTP/{version}\r\n\r\n".encode()).startswith(f"HTTP/1.1 {code}".encode())
+
+
+def test_head_is_answered_without_a_body(server):
     with contextlib.closing(connect(server)) as connection:
-        for number in range(10, 60):
-            made["data"]["k"] = str(number) * (1 << 19)
-            made["metadata"].pop("resourceVersion", None)
-            connection.request("PUT", CONFIG_MAPS + "/big", json.dumps(made))
+        for path in ("/healthz", PODS, CONFIG_MAPS + "/none"):
+            connection.request("HEAD", path)
             response = connection.getresponse()
-            assert (response.status, len(response.read()) > 1 << 19) == (200, True)
-    last = ask(server, "GET", CONFIG_MAPS + "/big")[1]["metadata"]["resourceVersion"]
-    seen, cuts = read_until_end(slow, start, last), 0
-    while seen != last:
-        cuts += 1
-        resumed = read_until_end(Watch(server, path + seen), seen, last)
-        assert int(resumed) > int(seen), "each watch gets further"
-        seen = resumed
-    assert cuts > 0
-
-
-def read_until_end(watch: Watch, seen: str, last: str) -> str:
-    """The revision of the last event before the watch ended, or `last` once that is reached."""
-    with contextlib.closing(watch), contextlib.suppress(http.client.IncompleteRead, ConnectionError):
-        while seen != last and (event := watch.next()):
-            seen = event["object"]["metadata"]["resourceVersion"]
-    return seen
+            assert (response.status, response.read()) == (404 if path.endswith("none") else 200, b"")
 
 
 # ---- start and stop -----------------------------------------------------------------------------------
@@ -256,6 +255,29 @@ def test_stop_ends_watches_and_idle_connections_at_once(own_server):
     assert watch.next() is None
     watch.close()
     idle.close()
+
+
+def test_rows_that_cannot_be_read_are_set_aside_by_name(own_server):
+    """The server starts, answers the rest, and says which."""
+    own_server.start()
+    for name in ("bad", "good"):
+        create(own_server, name)
+    ask(own_server, "POST", "/api/v1/namespaces", {"metadata": {"name": "damaged"}})
+    own_server.stop()
+    with contextlib.closing(sqlite3.connect(own_server.folder / "store.db")) as store:
+        store.execute("UPDATE log SET value = '{\"metadata\":{\"name\":' WHERE name IN ('bad', 'damaged') AND resource IN ('configmaps', 'namespaces')")
+        store.commit()
+    own_server.start()
+    for path in (CONFIG_MAPS, "/api/v1/namespaces"):
+        status, listed = ask(own_server, "GET", path)
+        names = {item["metadata"]["name"] for item in listed["items"]}
+        assert status == 200 and names & {"bad", "damaged"} == set() and names & {"good", "default"}
+    _, metrics = ask(own_server, "GET", "/metrics")
+    for resource, name in (("configmaps", "bad"), ("namespaces", "damaged")):
+        assert re.search(rf'^apiserver_unreadable_objects_total{{.*name="{name}".*resource="{resource}".*}} 1', metrics, re.MULTILINE), metrics
+    assert ask(own_server, "GET", CONFIG_MAPS + "/bad")[0] == 500
+    assert ask(own_server, "DELETE", CONFIG_MAPS + "/bad")[0] == 200
+    assert ask(own_server, "GET", CONFIG_MAPS + "/bad")[0] == 404
 
 
 def test_second_server_on_the_same_folder_is_refused(server):

@@ -1,0 +1,163 @@
+#include "apiserver/event_feed.h"
+
+#include <algorithm>
+
+#include "apiserver/field_selector.h"
+#include "apiserver/object.h"
+
+namespace margay::apiserver {
+
+// ---- a change ----------------------------------------------------------------------------------
+
+std::string_view Change::type() const {
+  using Type = store::Event::Type;
+  if (event_.type == Type::removed) return "DELETED";
+  return event_.type == Type::created ? "ADDED" : "MODIFIED";
+}
+
+const Answer<>& Change::readable() const {
+  std::call_once(checked_, [&] { readable_ = check_stored(event_.entry); });
+  return readable_;
+}
+
+const Answer<std::string>& Change::text(const Representation& representation) const {
+  auto& slot = texts_.at(static_cast<size_t>(representation.media.format));
+  std::call_once(slot.made, [&] { slot.text = representation.event(type(), event_.entry, false); });
+  return slot.text;
+}
+
+const json::object& Change::selectable(const api::Kind& kind) const {
+  std::call_once(selectable_made_, [&] {
+    if (const auto object = parse_stored(event_.entry))
+      selectable_ = selectable_part(kind, *object);
+  });
+  return selectable_;
+}
+
+// With the text that a watch will ask for, which is about the value again.
+size_t Change::bytes() const { return sizeof(Change) + 2 * event_.entry.value.size(); }
+
+// ---- the ring ----------------------------------------------------------------------------------
+
+Answer<std::shared_ptr<EventFeed>> EventFeed::start(store::Store& store, const api::Kind& kind,
+                                                    const Limits& limits) {
+  const store::Scope all{.resource = kind.resource()};
+  const auto now = store.list(all, {.bytes = 1});  // for its revision
+  if (!now) return refuse(from_error(kind, {}, now.error()));
+  std::shared_ptr<EventFeed> feed(new EventFeed(limits, now->revision));
+  auto watch = store.watch(all, now->revision, *feed);
+  if (!watch) return refuse(from_error(kind, {}, watch.error()));
+  feed->watch_ = std::move(*watch);
+  return feed;
+}
+
+EventFeed::~EventFeed() { watch_.reset(); }
+
+EventFeed::Subscription::Subscription(std::shared_ptr<EventFeed> feed, store::Scope scope,
+                                      store::Revision position, std::function<void()> ready)
+    : feed_(std::move(feed)), scope_(std::move(scope)), ready_(std::move(ready)) {
+  const std::lock_guard lock(feed_->mutex_);
+  feed_->subscriptions_.push_back(this);
+  if (position < feed_->up_to_) first_pending_ = position + 1;
+}
+
+EventFeed::Subscription::~Subscription() {
+  const std::lock_guard lock(feed_->mutex_);
+  std::erase(feed_->subscriptions_, this);
+}
+
+void EventFeed::on_events(std::span<const store::Event> events) {
+  for (const auto& ready : add(events)) ready();
+}
+
+// Who is to be told.
+std::vector<std::function<void()>> EventFeed::add(std::span<const store::Event> events) {
+  std::vector<std::function<void()>> told;
+  const std::lock_guard lock(mutex_);
+  for (const auto& event : events) {
+    auto change = std::make_shared<const Change>(event);
+    bytes_ += change->bytes();
+    ring_.push_back(std::move(change));
+  }
+  up_to_ = events.back().entry.revision;
+  forget_oldest();
+  for (auto* subscription : subscriptions_) {
+    if (subscription->first_pending_ != 0) continue;  // it knows
+    const auto news = std::ranges::find_if(events, [&](const store::Event& event) {
+      return subscription->scope_.contains(event.entry.key);
+    });
+    if (news == events.end()) continue;
+    subscription->first_pending_ = news->entry.revision;
+    told.push_back(subscription->ready_);
+  }
+  return told;
+}
+
+// The last change always stays, however large.
+void EventFeed::forget_oldest() {
+  while (bytes_ > limits_.bytes && ring_.size() > 1) {
+    bytes_ -= ring_.front()->bytes();
+    begin_ = ring_.front()->event().entry.revision;
+    ring_.pop_front();
+  }
+}
+
+void EventFeed::on_progress(store::Revision revision) {
+  const std::lock_guard lock(mutex_);
+  up_to_ = std::max(up_to_, revision);
+}
+
+void EventFeed::on_end(const base::Error& error) {
+  std::vector<std::function<void()>> told;
+  {
+    const std::lock_guard lock(mutex_);
+    end_ = error;
+    for (const auto* subscription : subscriptions_) told.push_back(subscription->ready_);
+  }
+  for (const auto& ready : told) ready();
+}
+
+bool EventFeed::ended() const {
+  const std::lock_guard lock(mutex_);
+  return end_.has_value();
+}
+
+EventFeed::Tail EventFeed::after(Subscription& subscription, store::Revision position,
+                                 size_t bytes) const {
+  const std::lock_guard lock(mutex_);
+  Tail tail{.changes = {}, .up_to = std::max(position, up_to_), .behind = false, .end = {}};
+  if (subscription.first_pending_ == 0) {
+    tail.end = end_;
+    return tail;
+  }
+  if (position < begin_ && subscription.first_pending_ <= begin_) {
+    tail.up_to = position;
+    tail.behind = true;
+    return tail;
+  }
+  auto next = std::ranges::upper_bound(
+      ring_, position, {}, [](const auto& change) { return change->event().entry.revision; });
+  size_t taken = 0;
+  for (; next != ring_.end() && taken < bytes; ++next) {
+    if (!subscription.scope_.contains((*next)->event().entry.key)) continue;
+    taken += (*next)->event().entry.value.size();
+    tail.changes.push_back(*next);
+  }
+  const bool all = next == ring_.end();
+  if (!all) tail.up_to = (*next)->event().entry.revision - 1;
+  subscription.first_pending_ = all ? 0 : (*next)->event().entry.revision;
+  if (all) tail.end = end_;
+  return tail;
+}
+
+// ---- feeds -------------------------------------------------------------------------------------
+
+Answer<std::shared_ptr<EventFeed>> EventFeeds::of(const api::Kind& kind) {
+  const std::lock_guard lock(mutex_);
+  if (auto feed = feeds_[&kind].lock(); feed && !feed->ended()) return feed;
+  MARGAY_TRY(auto feed, EventFeed::start(store_, kind, limits_));
+  feeds_[&kind] = feed;
+  return feed;
+}
+
+}  // namespace margay::apiserver

@@ -1,0 +1,83 @@
+#include "apiserver/list_stream.h"
+
+#include <spdlog/spdlog.h>
+
+#include <limits>
+
+#include "apiserver/object.h"
+#include "apiserver/reads.h"
+
+namespace margay::apiserver {
+
+ListStream::ListStream(store::Store& store, SetAside& set_aside, const ListOptions& options,
+                       const Representation& representation, size_t page_bytes)
+    : store_(store),
+      set_aside_(set_aside),
+      options_(options),
+      representation_(representation),
+      page_bytes_(page_bytes),
+      resume_(options.resume),
+      left_(options.limit) {}
+
+Answer<std::shared_ptr<ListStream>> ListStream::open(store::Store& store, SetAside& set_aside,
+                                                     const ListOptions& options,
+                                                     const Representation& representation,
+                                                     size_t page_bytes) {
+  std::shared_ptr<ListStream> stream(
+      new ListStream(store, set_aside, options, representation, page_bytes));
+  MARGAY_CHECK(stream->read_page());
+  return stream;
+}
+
+Answer<> ListStream::read_page() {
+  MARGAY_TRY(auto page, read_list_page(store_, *representation_.kind, options_, resume_,
+                                       {.limit = left_, .bytes = page_bytes_}));
+  if (first_ && resume_ == options_.resume && sendable_.empty())
+    sendable_.push(representation_.list_head());
+  for (const auto& entry : page.entries) MARGAY_CHECK(append(entry));
+  resume_ = std::move(page.resume);
+  const bool at_limit = options_.limit != 0 && page.entries.size() == left_;
+  left_ -= std::min(left_, page.entries.size());
+  done_ = at_limit || resume_.empty();
+  if (!done_) return {};
+  Representation::ListMeta meta{.revision = page.revision, .resume = resume_};
+  if (options_.filter.empty()) meta.remaining = page.remaining;  // with a filter nobody knows
+  sendable_.push(representation_.list_tail(meta, first_));
+  return {};
+}
+
+// One row that cannot be read takes nobody's list away.
+Answer<> ListStream::append(const store::Entry& entry) {
+  if (const auto readable = check_stored(entry); !readable) {
+    set_aside_.add(entry, readable.error());
+    return {};
+  }
+  if (!options_.filter.empty() && !matches(options_.filter, entry)) return {};
+  MARGAY_TRY(auto text, representation_.list_item(entry, first_));
+  first_ = false;
+  sendable_.push(std::move(text));
+  return {};
+}
+
+Piece ListStream::take(size_t bytes) {
+  Piece piece;
+  sendable_.take(piece.text, bytes);
+  if (!sendable_.empty()) return piece;
+  if (failed_)
+    piece.next = Piece::Next::cut;
+  else
+    piece.next = done_ ? Piece::Next::end : Piece::Next::read;
+  return piece;
+}
+
+void ListStream::read() {
+  const auto read = read_page();
+  if (read) return;
+  spdlog::warn("a list of {} cannot be finished: {}", options_.scope.resource,
+               read.error().message);
+  failed_ = true;
+}
+
+std::string ListStream::whole() { return take(std::numeric_limits<size_t>::max()).text; }
+
+}  // namespace margay::apiserver
