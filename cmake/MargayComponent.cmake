@@ -42,3 +42,12 @@ function(margay_component name)
                                                        benchmark::benchmark benchmark::benchmark_main)
   endif()
 endfunction()
+
+# margay_allocator(target): the program's malloc is jemalloc (docs/decisions/0038-allocator.md).
+# Sanitizers bring their own.
+function(margay_allocator target)
+  if(NOT MARGAY_SANITIZE)
+    target_sources(${target} PRIVATE ${CMAKE_SOURCE_DIR}/cmd/allocator.cpp)
+    target_link_libraries(${target} PRIVATE PkgConfig::JEMALLOC)
+  endif()
+endfunction()
