@@ -11,9 +11,9 @@ std::string name_of(const std::string& profile) { return profile; }
 }  // namespace
 
 template <typename Key>
-void ActiveRules<Key>::set_source(const Key& key, std::vector<Rule> ingress,
-                                  std::vector<Rule> egress) {
-  Source source{std::move(ingress), std::move(egress)};
+void ActiveRules<Key>::set_source(const Key& key, const std::vector<Rule>& ingress,
+                                  const std::vector<Rule>& egress) {
+  PackedRules source(ingress, egress);
   const auto [entry, is_new] = sources_.try_emplace(key);
   if (!is_new && entry->second == source) return;
   entry->second = std::move(source);
@@ -52,9 +52,8 @@ void ActiveRules<Key>::compile(const Key& key) {
     held_sets_.erase(key);
     return;
   }
-  static const Source none;
   const auto found = sources_.find(key);
-  const Source& source = found == sources_.end() ? none : found->second;
+  const auto source = found == sources_.end() ? PackedRules::Rules() : found->second.unpack();
   CompiledRules compiled = compile_rules(kind_, name_of(key), source.ingress, source.egress);
   active_.set(key, {std::move(compiled.rules)});
   exchange_sets(held_sets_[key], std::move(compiled.sets));

@@ -1,7 +1,7 @@
 #pragma once
 
 // The rules that some local endpoint asks, compiled: of policies (by PolicyKey) or of profiles (by
-// name). Keeps the source of every set of rules, compiles only what is wanted.
+// name). Keeps the source of every set of rules, packed, and compiles only what is wanted.
 
 #include <map>
 #include <memory>
@@ -11,6 +11,7 @@
 
 #include "policy/compile_rules.h"
 #include "policy/graph/ip_sets.h"
+#include "policy/graph/packed_rules.h"
 #include "policy/graph/tracked.h"
 
 namespace margay::policy {
@@ -26,7 +27,8 @@ class ActiveRules {
  public:
   ActiveRules(RulesOf kind, IPSets& sets) : kind_(kind), sets_(sets) {}
 
-  void set_source(const Key& key, std::vector<Rule> ingress, std::vector<Rule> egress);
+  void set_source(const Key& key, const std::vector<Rule>& ingress,
+                  const std::vector<Rule>& egress);
   void remove_source(const Key& key);
 
   // Rules are active while they have been acquired more often than released. Those without a
@@ -43,10 +45,6 @@ class ActiveRules {
   size_t source_count() const { return sources_.size(); }
 
  private:
-  struct Source {
-    std::vector<Rule> ingress, egress;
-    bool operator==(const Source&) const = default;
-  };
   using Sets = std::map<std::string, SetSpec>;
 
   void compile(const Key& key);
@@ -55,7 +53,7 @@ class ActiveRules {
 
   RulesOf kind_;
   IPSets& sets_;
-  std::map<Key, Source> sources_;
+  std::map<Key, PackedRules> sources_;
   std::map<Key, size_t> users_;
   std::map<Key, Sets> held_sets_;
   std::set<Key> changed_;  // since the last compile()
