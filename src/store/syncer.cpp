@@ -5,8 +5,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <condition_variable>
-#include <map>
 #include <mutex>
 #include <thread>
 
@@ -148,6 +148,12 @@ class Syncer::Source final : public Watcher {
   Result<> list();
   Error watch();
   bool pause(const Error& error);
+  // What a namespace is called has no slash.
+  static std::string id_of(const Key& key) { return key.ns + '/' + key.name; }
+  Key key_of(const std::string& id) const {
+    const size_t slash = id.find('/');
+    return {scope_.resource, id.substr(0, slash), id.substr(slash + 1)};
+  }
   Task read(const Key& key, std::optional<Entry> entry) {
     return outlet_.sink().on_change(key, std::move(entry));
   }
@@ -159,7 +165,8 @@ class Syncer::Source final : public Watcher {
   base::Backoff backoff_;
 
   // Of this thread while it lists, of the watch's while there is one.
-  std::map<Key, Revision> known_;
+  // The resource is the scope's, so a key is its namespace and name.
+  boost::unordered_flat_map<std::string, Revision> known_;
   Revision position_ = 0;  // told up to here; 0: list first
   bool in_sync_ = false;
   bool moved_ = false;  // the watch works: it has delivered something
@@ -178,10 +185,10 @@ void Syncer::Source::on_events(std::span<const Event> events) {
   for (const auto& event : events) {
     position_ = event.entry.revision;
     if (event.type == Event::Type::removed) {
-      known_.erase(event.entry.key);
+      known_.erase(id_of(event.entry.key));
       tasks.push_back(read(event.entry.key, std::nullopt));
     } else {
-      known_[event.entry.key] = event.entry.revision;
+      known_[id_of(event.entry.key)] = event.entry.revision;
       tasks.push_back(read(event.entry.key, event.entry));
     }
   }
@@ -220,27 +227,28 @@ void Syncer::Source::run() {
 // Tells what differs from what has been told. When it fails on the way, the next list goes on from
 // what was told by then.
 Result<> Syncer::Source::list() {
-  std::map<Key, Revision> unseen = known_;
+  auto unseen = known_;
   List page;
   do {
     if (!backlog_->wait_for_room()) return base::fail(ErrorCode::unavailable, "stopping");
     MARGAY_TRY(page, store_.list(scope_, {.limit = page_size_, .resume = page.resume}));
     std::vector<Task> tasks;
     for (auto& entry : page.entries) {
-      unseen.erase(entry.key);
-      const auto [known, added] = known_.try_emplace(entry.key, entry.revision);
+      const std::string id = id_of(entry.key);
+      unseen.erase(id);
+      const auto [known, added] = known_.try_emplace(id, entry.revision);
       if (!added && known->second == entry.revision) continue;
       known->second = entry.revision;
-      const Key& key = known->first;
+      const Key key = entry.key;
       tasks.push_back(read(key, std::move(entry)));
     }
     outlet_.post(std::move(tasks), backlog_);
   } while (!page.resume.empty());
 
   std::vector<Task> gone;
-  for (const auto& [key, revision] : unseen) {
-    known_.erase(key);
-    gone.push_back(read(key, std::nullopt));
+  for (const auto& [id, revision] : unseen) {
+    known_.erase(id);
+    gone.push_back(read(key_of(id), std::nullopt));
   }
   outlet_.post(std::move(gone));
   position_ = page.revision;

@@ -17,13 +17,18 @@ using base::Result;
 
 constexpr size_t k_readers = 8;
 
-Result<Database> open_connection(const Options& options) {
+// What the writer and the dispatcher keep of the file; and each reader, whose pages the kernel
+// keeps as well.
+constexpr int k_cache_kib = 16'384;
+constexpr int k_reader_cache_kib = 1'024;
+
+Result<Database> open_connection(const Options& options, int cache_kib) {
   MARGAY_TRY(auto database, Database::open(options.path));
   MARGAY_CHECK(database.execute(R"(
     PRAGMA journal_mode = WAL;
     PRAGMA journal_size_limit = 67108864;
-    PRAGMA cache_size = -16384;
     PRAGMA temp_store = MEMORY;)"));
+  MARGAY_CHECK(database.execute(fmt::format("PRAGMA cache_size = -{}", cache_kib).c_str()));
   MARGAY_CHECK(database.execute(options.durability == Durability::power_loss
                                     ? "PRAGMA synchronous = FULL"
                                     : "PRAGMA synchronous = NORMAL"));
@@ -52,7 +57,7 @@ struct SqliteStore::Engine {
   Engine(const Options& options, base::UniqueFd held, Database writing, Database dispatching,
          Extent extent)
       : lock(std::move(held)),
-        readers([options] { return open_connection(options); }, k_readers),
+        readers([options] { return open_connection(options, k_reader_cache_kib); }, k_readers),
         dispatcher(std::move(dispatching), extent.head, options.progress_interval),
         writer(std::move(writing), extent,
                {.compaction = options.compaction,
@@ -67,11 +72,11 @@ struct SqliteStore::Engine {
 
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const Options& options) {
   MARGAY_TRY(auto lock, lock_file(options.path + ".lock"));
-  MARGAY_TRY(auto writing, open_connection(options));
+  MARGAY_TRY(auto writing, open_connection(options, k_cache_kib));
   if (auto made = create_schema(writing); !made)
     return fail(std::move(made).error().wrap("store " + options.path));
   MARGAY_TRY(const auto extent, read_extent(writing));
-  MARGAY_TRY(auto dispatching, open_connection(options));
+  MARGAY_TRY(auto dispatching, open_connection(options, k_cache_kib));
   return std::unique_ptr<SqliteStore>(new SqliteStore(std::make_unique<Engine>(
       options, std::move(lock), std::move(writing), std::move(dispatching), extent)));
 }
