@@ -8,10 +8,10 @@
 // names it, a policy before the endpoint that lists it, and the reverse for removals. Deltas are
 // idempotent values; `InSync` comes once, after the first complete state.
 
+#include <boost/container/flat_set.hpp>
 #include <chrono>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -28,6 +28,10 @@ struct SetMember {
   uint16_t port = 0;     // named ports only
   auto operator<=>(const SetMember&) const = default;
 };
+
+// In order, each once; as small as a list.
+using SetMembers =
+    boost::container::flat_set<SetMember, std::less<SetMember>, std::vector<SetMember>>;
 
 enum class SetType : uint8_t {
   nets,         // CIDRs and addresses, of both families
@@ -176,7 +180,7 @@ struct Unprogrammed {
 struct SetUpdate {  // the whole set
   std::string id;
   SetType type = SetType::nets;
-  std::set<SetMember> members;
+  SetMembers members;
 };
 struct SetDelta {
   std::string id;

@@ -50,7 +50,7 @@ class Applier {
   explicit Applier(ProgramState& state) : state_(state) {}
 
   Result<> operator()(const SetUpdate& u) {
-    state_.sets.insert_or_assign(u.id, ProgramSet{u.type, u.members});
+    state_.sets.insert_or_assign(u.id, ProgramSet{u.type, {u.members.begin(), u.members.end()}});
     return {};
   }
   Result<> operator()(const SetDelta& d);

@@ -1,6 +1,7 @@
 #include "selector/label_index.h"
 
 #include <algorithm>
+#include <deque>
 #include <optional>
 #include <ranges>
 
@@ -20,6 +21,7 @@ std::optional<Symbol> find(const LabelList& labels, Symbol key) {
 }
 
 struct Item {
+  bool is_set = false;          // or only a place for one
   LabelList labels;             // its own
   std::vector<Symbol> parents;  // each once, weakest first
 };
@@ -79,8 +81,8 @@ class LabelIndex::Impl {
 
   void set_selector(const SelectorId& id, const Selector& selector);
   void remove_selector(const SelectorId& id);
-  void set_item(const ItemId& id, const Labels& labels, const std::vector<std::string>& parents);
-  void remove_item(const ItemId& id);
+  void set_item(ItemId id, const Labels& labels, const std::vector<std::string>& parents);
+  void remove_item(ItemId id);
   void set_parent(const std::string& id, const Labels& labels);
   void remove_parent(const std::string& id);
   std::vector<ItemId> matches(const SelectorId& id) const;
@@ -95,7 +97,7 @@ class LabelIndex::Impl {
                                     const Transition& change) const;
   bool holds_for(const ActiveSelector& selector, const Item& item) const;
 
-  void change_item(Symbol item, Item next);
+  void change_item(ItemId item, Item next);
   void file(const Item& item, Symbol symbol);
   void unfile(const Item& item, Symbol symbol);
   void release_uses(const Item& item);
@@ -122,7 +124,7 @@ class LabelIndex::Impl {
 
   Callbacks callbacks_;
   SymbolTable symbols_;
-  Registry<Item> items_;
+  std::deque<Item> items_;  // by ItemId
   Registry<Parent> parents_;
   Registry<ActiveSelector> selectors_;
   PatternIndex items_by_label_;  // own labels
@@ -210,7 +212,11 @@ template <typename Visit>
 void LabelIndex::Impl::for_each_candidate_item(const ActiveSelector& selector,
                                                const Visit& visit) const {
   const std::vector<Requirement> required = requirements(selector.expression);
-  if (required.empty()) return items_.for_each(visit);
+  if (required.empty()) {
+    for (ItemId item = 0; item < items_.size(); ++item)
+      if (items_[item].is_set) visit(item);
+    return;
+  }
   const auto rarest = std::ranges::min_element(
       required, {}, [this](const Requirement& each) { return count_items(each); });
   for (const LabelPattern& pattern : *rarest)
@@ -253,12 +259,12 @@ void LabelIndex::Impl::for_each_about(const std::vector<Transition>& transitions
 
 void LabelIndex::Impl::start(Symbol selector, Symbol item) {
   if (selectors_[selector].items.insert(item).second)
-    callbacks_.match_started(selectors_.id(selector), items_.id(item));
+    callbacks_.match_started(selectors_.id(selector), item);
 }
 
 void LabelIndex::Impl::stop(Symbol selector, Symbol item) {
   if (selectors_[selector].items.erase(item) > 0)
-    callbacks_.match_stopped(selectors_.id(selector), items_.id(item));
+    callbacks_.match_stopped(selectors_.id(selector), item);
 }
 
 void LabelIndex::Impl::try_match(Symbol selector, Symbol item) {
@@ -289,7 +295,7 @@ std::vector<LabelIndex::ItemId> LabelIndex::Impl::matches(const SelectorId& id) 
   std::vector<ItemId> matching;
   const auto selector = selectors_.find(id);
   if (!selector) return matching;
-  for (const Symbol item : selectors_[*selector].items) matching.push_back(items_.id(item));
+  for (const Symbol item : selectors_[*selector].items) matching.push_back(item);
   return matching;
 }
 
@@ -310,24 +316,21 @@ void LabelIndex::Impl::release_uses(const Item& item) {
   for (const Symbol parent : item.parents) parents_.release(parent);
 }
 
-void LabelIndex::Impl::set_item(const ItemId& id, const Labels& labels,
+void LabelIndex::Impl::set_item(ItemId id, const Labels& labels,
                                 const std::vector<std::string>& parents) {
-  const auto known = items_.find(id);
+  if (id >= items_.size()) items_.resize(id + 1);
   // Acquired before the old ones are released, so that what stays keeps its symbols.
-  Item next{acquire_labels(labels), acquire_parents(parents)};
-  if (!known) {
-    const Symbol symbol = items_.acquire(id);
-    items_[symbol] = std::move(next);
-    file(items_[symbol], symbol);
-    for_each_anchored(items_[symbol], {}, [&](const SymbolSet& selectors) {
-      for (const Symbol selector : selectors) try_match(selector, symbol);
-    });
-    return;
-  }
-  change_item(*known, std::move(next));
+  Item next{true, acquire_labels(labels), acquire_parents(parents)};
+  Item& item = items_[id];
+  if (item.is_set) return change_item(id, std::move(next));
+  item = std::move(next);
+  file(item, id);
+  for_each_anchored(item, {}, [&](const SymbolSet& selectors) {
+    for (const Symbol selector : selectors) try_match(selector, id);
+  });
 }
 
-void LabelIndex::Impl::change_item(Symbol symbol, Item next) {
+void LabelIndex::Impl::change_item(ItemId symbol, Item next) {
   Item& item = items_[symbol];
   std::vector<Symbol> keys = keys_of(item.labels, next.labels);
   if (item.parents != next.parents) {
@@ -348,16 +351,14 @@ void LabelIndex::Impl::change_item(Symbol symbol, Item next) {
   release_uses(before);  // not earlier: the transitions name its symbols
 }
 
-void LabelIndex::Impl::remove_item(const ItemId& id) {
-  const auto known = items_.find(id);
-  if (!known) return;
-  for_each_anchored(items_[*known], {}, [&](const SymbolSet& selectors) {
-    for (const Symbol selector : selectors) stop(selector, *known);
+void LabelIndex::Impl::remove_item(ItemId id) {
+  if (id >= items_.size() || !items_[id].is_set) return;
+  for_each_anchored(items_[id], {}, [&](const SymbolSet& selectors) {
+    for (const Symbol selector : selectors) stop(selector, id);
   });
-  const Item& item = items_[*known];
-  unfile(item, *known);
-  release_uses(item);
-  items_.release(*known);
+  unfile(items_[id], id);
+  release_uses(items_[id]);
+  items_[id] = Item();
 }
 
 // ---- parents ----------------------------------------------------------------------------------
@@ -470,11 +471,11 @@ void LabelIndex::set_selector(const SelectorId& id, const Selector& selector) {
   impl_->set_selector(id, selector);
 }
 void LabelIndex::remove_selector(const SelectorId& id) { impl_->remove_selector(id); }
-void LabelIndex::set_item(const ItemId& id, const Labels& labels,
+void LabelIndex::set_item(ItemId id, const Labels& labels,
                           const std::vector<std::string>& parents) {
   impl_->set_item(id, labels, parents);
 }
-void LabelIndex::remove_item(const ItemId& id) { impl_->remove_item(id); }
+void LabelIndex::remove_item(ItemId id) { impl_->remove_item(id); }
 void LabelIndex::set_parent(const std::string& id, const Labels& labels) {
   impl_->set_parent(id, labels);
 }

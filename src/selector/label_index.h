@@ -11,6 +11,7 @@
 //
 // Not thread-safe: one owner.
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -23,11 +24,12 @@ namespace margay::selector {
 
 class LabelIndex {
  public:
-  using ItemId = std::string;
+  // The owner numbers its items, densely: the number is a place in a table.
+  using ItemId = uint32_t;
   using SelectorId = std::string;
   struct Callbacks {
-    std::function<void(const SelectorId&, const ItemId&)> match_started;
-    std::function<void(const SelectorId&, const ItemId&)> match_stopped;
+    std::function<void(const SelectorId&, ItemId)> match_started;
+    std::function<void(const SelectorId&, ItemId)> match_stopped;
   };
 
   explicit LabelIndex(Callbacks callbacks);
@@ -36,8 +38,8 @@ class LabelIndex {
   void set_selector(const SelectorId& id, const Selector& selector);
   void remove_selector(const SelectorId& id);
   // `parents` need not exist yet; a missing parent gives no labels.
-  void set_item(const ItemId& id, const Labels& labels, const std::vector<std::string>& parents);
-  void remove_item(const ItemId& id);
+  void set_item(ItemId id, const Labels& labels, const std::vector<std::string>& parents);
+  void remove_item(ItemId id);
   void set_parent(const std::string& id, const Labels& labels);
   void remove_parent(const std::string& id);
 

@@ -23,9 +23,7 @@ std::string namespace_of(int endpoint) {
   return "ns-" + std::to_string(endpoint / k_endpoints_per_namespace);
 }
 
-std::string item_id(int endpoint) {
-  return namespace_of(endpoint) + "/" + std::to_string(endpoint);
-}
+LabelIndex::ItemId item_id(int endpoint) { return static_cast<LabelIndex::ItemId>(endpoint); }
 
 Labels endpoint_labels(int endpoint, int application) {
   return {{"projectcalico.org/orchestrator", "k8s"},
@@ -156,8 +154,9 @@ void endpoint_churn(benchmark::State& state) {
   const int endpoints = static_cast<int>(state.range(0));
   Cluster cluster(endpoints, 10'000);
   for (auto _ : state) {
-    cluster.index.set_item("new", endpoint_labels(endpoints / 2, 3), {namespace_of(endpoints / 2)});
-    cluster.index.remove_item("new");
+    cluster.index.set_item(item_id(endpoints), endpoint_labels(endpoints / 2, 3),
+                           {namespace_of(endpoints / 2)});
+    cluster.index.remove_item(item_id(endpoints));
   }
 }
 BENCHMARK(endpoint_churn)->ArgName("endpoints")->Arg(1'000)->Arg(10'000)->Arg(100'000);

@@ -11,20 +11,21 @@
 namespace margay::selector {
 namespace {
 
-using Match = std::pair<std::string, std::string>;  // selector, item
+using ItemId = LabelIndex::ItemId;
+using Match = std::pair<std::string, ItemId>;  // selector, item
+
+constexpr ItemId k_pod = 0;
+constexpr ItemId k_other = 7;  // none between them
 
 // An index and the matches that its callbacks have added up to.
 class Observed {
  public:
   LabelIndex index{{
-      .match_started =
-          [this](const std::string& selector, const std::string& item) {
-            repeated_ |= !matches_.emplace(selector, item).second;
-          },
-      .match_stopped =
-          [this](const std::string& selector, const std::string& item) {
-            repeated_ |= matches_.erase({selector, item}) == 0;
-          },
+      .match_started = [this](
+                           const std::string& selector,
+                           ItemId item) { repeated_ |= !matches_.emplace(selector, item).second; },
+      .match_stopped = [this](const std::string& selector,
+                              ItemId item) { repeated_ |= matches_.erase({selector, item}) == 0; },
   }};
 
   const std::set<Match>& matches() const { return matches_; }
@@ -41,27 +42,27 @@ Selector parsed(std::string_view text) { return *Selector::parse(text); }
 TEST(LabelIndex, ReportsStartsAndStopsAsLabelsChange) {
   Observed observed;
   observed.index.set_selector("a", parsed("app == 'a'"));
-  observed.index.set_item("pod", {{"app", "a"}}, {});
-  EXPECT_EQ(observed.matches(), (std::set<Match>{{"a", "pod"}}));
-  observed.index.set_item("pod", {{"app", "b"}}, {});
+  observed.index.set_item(k_pod, {{"app", "a"}}, {});
+  EXPECT_EQ(observed.matches(), (std::set<Match>{{"a", k_pod}}));
+  observed.index.set_item(k_pod, {{"app", "b"}}, {});
   EXPECT_TRUE(observed.matches().empty());
-  observed.index.set_item("pod", {{"app", "a"}}, {});
-  observed.index.remove_item("pod");
+  observed.index.set_item(k_pod, {{"app", "a"}}, {});
+  observed.index.remove_item(k_pod);
   EXPECT_TRUE(observed.matches().empty());
   EXPECT_FALSE(observed.repeated());
 }
 
 TEST(LabelIndex, ReportsStartsAndStopsAsSelectorsChange) {
   Observed observed;
-  observed.index.set_item("pod", {{"app", "a"}}, {});
-  observed.index.set_item("other", {{"app", "b"}}, {});
+  observed.index.set_item(k_pod, {{"app", "a"}}, {});
+  observed.index.set_item(k_other, {{"app", "b"}}, {});
   observed.index.set_selector("s", parsed("app == 'a'"));
-  EXPECT_EQ(observed.matches(), (std::set<Match>{{"s", "pod"}}));
+  EXPECT_EQ(observed.matches(), (std::set<Match>{{"s", k_pod}}));
   observed.index.set_selector("s", parsed("has(app)"));
-  EXPECT_EQ(observed.matches(), (std::set<Match>{{"s", "pod"}, {"s", "other"}}));
+  EXPECT_EQ(observed.matches(), (std::set<Match>{{"s", k_pod}, {"s", k_other}}));
   observed.index.set_selector("s", parsed("app != 'a'"));
-  EXPECT_EQ(observed.matches(), (std::set<Match>{{"s", "other"}}));
-  EXPECT_EQ(observed.index.matches("s"), std::vector<std::string>{"other"});
+  EXPECT_EQ(observed.matches(), (std::set<Match>{{"s", k_other}}));
+  EXPECT_EQ(observed.index.matches("s"), std::vector<ItemId>{k_other});
   observed.index.remove_selector("s");
   EXPECT_TRUE(observed.matches().empty());
   EXPECT_TRUE(observed.index.matches("s").empty());
@@ -76,10 +77,10 @@ TEST(LabelIndex, ItemsInheritFromParentsTheEarlierTheStronger) {
     return observed.matches().empty() ? "" : observed.matches().begin()->first;
   };
   observed.index.set_parent("1", {{"k", "weak"}});
-  observed.index.set_item("pod", {{"k", "own"}}, {"2", "1"});
+  observed.index.set_item(k_pod, {{"k", "own"}}, {"2", "1"});
   observed.index.set_parent("2", {{"k", "strong"}});
   EXPECT_EQ(matching(), "own");
-  observed.index.set_item("pod", {}, {"2", "1"});
+  observed.index.set_item(k_pod, {}, {"2", "1"});
   EXPECT_EQ(matching(), "strong");
   observed.index.remove_parent("2");
   EXPECT_EQ(matching(), "weak");
@@ -87,9 +88,9 @@ TEST(LabelIndex, ItemsInheritFromParentsTheEarlierTheStronger) {
   EXPECT_EQ(matching(), "own");
   observed.index.set_parent("2", {{"k", "weak"}});
   EXPECT_EQ(matching(), "weak");
-  observed.index.set_item("pod", {}, {"1", "2"});
+  observed.index.set_item(k_pod, {}, {"1", "2"});
   EXPECT_EQ(matching(), "own");
-  observed.index.set_item("pod", {}, {});
+  observed.index.set_item(k_pod, {}, {});
   EXPECT_EQ(matching(), "");
   EXPECT_FALSE(observed.repeated());
 }
@@ -98,7 +99,7 @@ TEST(LabelIndex, ItemsInheritFromParentsTheEarlierTheStronger) {
 
 struct World {
   std::map<std::string, Selector> selectors;
-  std::map<std::string, std::pair<Labels, std::vector<std::string>>> items;
+  std::map<ItemId, std::pair<Labels, std::vector<std::string>>> items;
   std::map<std::string, Labels> parents;
 
   std::set<Match> brute_force() const {
@@ -177,6 +178,7 @@ std::string any_selector(int depth = 3) {
 
 void step(World& world, LabelIndex& index) {
   const std::string id = any_id();
+  const auto item = static_cast<ItemId>(std::stoul(id));
   switch (*rc::gen::inRange(0, 9)) {
     case 0:
     case 1: {
@@ -188,8 +190,8 @@ void step(World& world, LabelIndex& index) {
       world.selectors.erase(id);
       return index.remove_selector(id);
     case 3:
-      world.items.erase(id);
-      return index.remove_item(id);
+      world.items.erase(item);
+      return index.remove_item(item);
     case 4:
       world.parents.erase(id);
       return index.remove_parent(id);
@@ -202,8 +204,8 @@ void step(World& world, LabelIndex& index) {
     default: {
       const Labels labels = any_labels();
       const std::vector<std::string> parents = any_parents();
-      world.items[id] = {labels, parents};
-      return index.set_item(id, labels, parents);
+      world.items[item] = {labels, parents};
+      return index.set_item(item, labels, parents);
     }
   }
 }

@@ -30,12 +30,6 @@ class Registry {
   T& operator[](Symbol symbol) { return things_[symbol]; }
   const T& operator[](Symbol symbol) const { return things_[symbol]; }
 
-  template <typename Visit>
-  void for_each(const Visit& visit) const {
-    for (Symbol symbol = 0; symbol < ids_.end(); ++symbol)
-      if (ids_.in_use(symbol)) visit(symbol);
-  }
-
  private:
   SymbolTable ids_;
   std::deque<T> things_;

@@ -22,8 +22,8 @@ using policy::Prefix;
 using policy::SetMember;
 using policy::SetType;
 
-std::set<SetMember> as_members(const auto& nets) {
-  std::set<SetMember> members;
+policy::SetMembers as_members(const auto& nets) {
+  policy::SetMembers members;
   for (const auto& net : nets) members.insert({.net = Prefix(net)});
   return members;
 }
@@ -243,7 +243,7 @@ void FamilyRules::render_nat() {
 }
 
 void FamilyRules::render_address_sets() {
-  std::set<SetMember> all, masquerade;
+  policy::SetMembers all, masquerade;
   for (const auto& [name, pool] : pools_) {
     all.insert({.net = pool.cidr});
     if (pool.nat_outgoing) masquerade.insert({.net = pool.cidr});

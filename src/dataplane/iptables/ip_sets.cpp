@@ -44,7 +44,7 @@ size_t number_after(std::string_view text, std::string_view label) {
 
 IPSets::IPSets(IPFamily family, Commands& commands) : family_(family), commands_(commands) {}
 
-void IPSets::set(std::string_view id, SetType type, const std::set<SetMember>& members) {
+void IPSets::set(std::string_view id, SetType type, const policy::SetMembers& members) {
   Set fresh{.type = type};
   for (const auto& member : members)
     if (member.net.family() == family_) fresh.members.insert(fresh.members.end(), member);

@@ -25,7 +25,7 @@ class IPSets {
   IPSets(policy::IPFamily family, Commands& commands);
 
   // Members of the other family are left out.
-  void set(std::string_view id, policy::SetType type, const std::set<policy::SetMember>& members);
+  void set(std::string_view id, policy::SetType type, const policy::SetMembers& members);
   void change(std::string_view id, const std::vector<policy::SetMember>& added,
               const std::vector<policy::SetMember>& removed);
   void remove(std::string_view id);

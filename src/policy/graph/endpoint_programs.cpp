@@ -23,15 +23,17 @@ EndpointPrograms::EndpointPrograms(ActiveRules<PolicyKey>& policies,
     : policy_rules_(policies),
       profile_rules_(profiles),
       index_({.match_started =
-                  [this](const std::string& policy, const std::string& endpoint) {
+                  [this](const std::string& policy, Numbering::Number number) {
                     PolicyRecord& record = policies_.at(policy);
+                    const std::string& endpoint = endpoint_ids_[number];
                     record.endpoints.insert(endpoint);
                     endpoints_.at(endpoint).policies.insert(&record);
                     changed_.insert(endpoint);
                   },
               .match_stopped =
-                  [this](const std::string& policy, const std::string& endpoint) {
+                  [this](const std::string& policy, Numbering::Number number) {
                     PolicyRecord& record = policies_.at(policy);
+                    const std::string& endpoint = endpoint_ids_[number];
                     record.endpoints.erase(endpoint);
                     endpoints_.at(endpoint).policies.erase(&record);
                     changed_.insert(endpoint);
@@ -77,7 +79,7 @@ void EndpointPrograms::set_endpoint(const WorkloadEndpoint& endpoint) {
   workload_count_ += endpoints_.contains(id) ? 0 : 1;
   endpoints_[id].endpoint = endpoint;
   changed_.insert(id);
-  index_.set_item(id, endpoint.labels, endpoint.profiles);
+  set_labels(id, endpoint.labels, endpoint.profiles);
 }
 
 void EndpointPrograms::set_endpoint(const GoverningHostEndpoint& governing) {
@@ -85,7 +87,7 @@ void EndpointPrograms::set_endpoint(const GoverningHostEndpoint& governing) {
   const std::string id = index_id(endpoint.key);
   endpoints_[id].endpoint = governing;
   changed_.insert(id);
-  index_.set_item(id, endpoint.labels, endpoint.profiles);
+  set_labels(id, endpoint.labels, endpoint.profiles);
 }
 
 void EndpointPrograms::remove_endpoint(const WorkloadKey& key) {
@@ -99,10 +101,19 @@ void EndpointPrograms::remove_endpoint(const HostEndpointKey& key) {
   host_endpoints_.erase(key);
 }
 
+void EndpointPrograms::set_labels(const std::string& id, const Labels& labels,
+                                  const std::vector<std::string>& profiles) {
+  const auto number = endpoint_numbers_.assign(id).first;
+  if (number >= endpoint_ids_.size()) endpoint_ids_.resize(number + 1);
+  endpoint_ids_[number] = id;
+  index_.set_item(number, labels, profiles);
+}
+
 void EndpointPrograms::remove(const std::string& id) {
   const auto found = endpoints_.find(id);
   if (found == endpoints_.end()) return;
-  index_.remove_item(id);
+  index_.remove_item(*endpoint_numbers_.find(id));
+  endpoint_numbers_.release(id);
   hold(found->second, {}, {});
   endpoints_.erase(found);
   changed_.erase(id);

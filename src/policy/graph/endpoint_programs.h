@@ -12,6 +12,7 @@
 
 #include "policy/graph/active_rules.h"
 #include "policy/graph/host_endpoint_interfaces.h"
+#include "policy/graph/numbering.h"
 #include "policy/graph/policy_standing.h"
 #include "policy/graph/tracked.h"
 #include "policy/program.h"
@@ -59,6 +60,8 @@ class EndpointPrograms {
     std::vector<std::string> held_profiles;
   };
 
+  void set_labels(const std::string& id, const Labels& labels,
+                  const std::vector<std::string>& profiles);
   void remove(const std::string& id);
   void resolve(EndpointRecord& record);
   void hold(EndpointRecord& record, std::vector<PolicyKey> policies,
@@ -69,6 +72,8 @@ class EndpointPrograms {
   std::map<std::string, Tier> tiers_;
   std::unordered_map<std::string, PolicyRecord> policies_;
   std::unordered_map<std::string, EndpointRecord> endpoints_;
+  Numbering endpoint_numbers_;
+  std::vector<std::string> endpoint_ids_;  // by number
   size_t workload_count_ = 0;
   std::set<std::string> changed_;  // ids of endpoints
   Tracked<WorkloadKey, ProgramWorkload> workloads_;

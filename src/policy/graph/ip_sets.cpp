@@ -1,5 +1,6 @@
 #include "policy/graph/ip_sets.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace margay::policy {
@@ -37,8 +38,9 @@ IPSets::~IPSets() = default;
 
 bool IPSets::set_item(const std::string& id, Contribution contribution, const Labels& labels,
                       const std::vector<std::string>& profiles) {
-  const auto [entry, is_new] = items_.try_emplace(id);
-  Item& item = entry->second;
+  const auto [number, is_new] = item_numbers_.assign(id);
+  if (number == items_.size()) items_.emplace_back();
+  Item& item = items_[number];
   if (item.contribution != contribution) {
     for (const ActiveSelector* selector : item.selectors)
       for (ActiveSet* set : selector->sets) {
@@ -47,13 +49,17 @@ bool IPSets::set_item(const std::string& id, Contribution contribution, const La
       }
     item.contribution = std::move(contribution);
   }
-  index_.set_item(id, labels, profiles);
+  index_.set_item(number, labels, profiles);
   return is_new;
 }
 
 bool IPSets::remove_item(const std::string& id) {
-  index_.remove_item(id);
-  return items_.erase(id) > 0;
+  const auto number = item_numbers_.find(id);
+  if (!number) return false;
+  index_.remove_item(*number);
+  items_[*number] = Item();
+  item_numbers_.release(id);
+  return true;
 }
 
 void IPSets::set_profile_labels(const std::string& profile, const Labels& labels) {
@@ -78,7 +84,7 @@ void IPSets::start(ActiveSet& set) {
   if (is_new)
     index_.set_selector(id, set.spec.selector);
   else
-    for (const std::string& item : index_.matches(id)) add(set, items_.at(item).contribution);
+    for (const auto item : index_.matches(id)) add(set, items_[item].contribution);
 }
 
 void IPSets::release(const std::string& id) {
@@ -96,9 +102,8 @@ IPSets::Difference IPSets::take_difference() {
       continue;
     }
     if (!set.known) {
-      SetUpdate update{.id = id, .type = set.spec.type};
-      for (const auto& [member, count] : set.members) update.members.insert(member);
-      difference.updates.emplace_back(std::move(update));
+      difference.updates.emplace_back(
+          SetUpdate{.id = id, .type = set.spec.type, .members = members_of(set)});
     } else if (!set.toggled.empty()) {
       SetDelta delta{.id = id};
       for (const SetMember& member : set.toggled)
@@ -111,16 +116,26 @@ IPSets::Difference IPSets::take_difference() {
   return difference;
 }
 
-void IPSets::on_match_started(const std::string& selector_id, const std::string& item_id) {
+SetMembers IPSets::members_of(const ActiveSet& set) {
+  std::vector<SetMember> members;
+  members.reserve(set.members.size());
+  for (const auto& [member, count] : set.members) members.push_back(member);
+  std::ranges::sort(members);
+  SetMembers ordered;
+  ordered.adopt_sequence(boost::container::ordered_unique_range, std::move(members));
+  return ordered;
+}
+
+void IPSets::on_match_started(const std::string& selector_id, Numbering::Number number) {
   const ActiveSelector& selector = selectors_.at(selector_id);
-  Item& item = items_.at(item_id);
+  Item& item = items_[number];
   item.selectors.push_back(&selector);
   for (ActiveSet* set : selector.sets) add(*set, item.contribution);
 }
 
-void IPSets::on_match_stopped(const std::string& selector_id, const std::string& item_id) {
+void IPSets::on_match_stopped(const std::string& selector_id, Numbering::Number number) {
   const ActiveSelector& selector = selectors_.at(selector_id);
-  Item& item = items_.at(item_id);
+  Item& item = items_[number];
   std::erase(item.selectors, &selector);
   for (ActiveSet* set : selector.sets) remove(*set, item.contribution);
 }

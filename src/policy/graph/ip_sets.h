@@ -3,8 +3,9 @@
 // The contents of the sets that active rules name: which addresses, nets and named ports belong to
 // what satisfies a selector, anywhere in the cluster.
 
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
-#include <map>
+#include <deque>
 #include <memory>
 #include <set>
 #include <string>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "policy/compile_rules.h"
+#include "policy/graph/numbering.h"
 #include "policy/program.h"
 #include "selector/label_index.h"
 
@@ -51,12 +53,17 @@ class IPSets {
   size_t size() const { return sets_.size(); }
 
  private:
+  struct MemberHash {
+    size_t operator()(const SetMember& member) const {
+      return std::hash<Prefix>{}(member.net) * 31 + member.port;
+    }
+  };
   struct ActiveSet {
     SetSpec spec;
     size_t users = 0;
     bool known = false;  // to whoever takes the differences
     // How many items bring each member. Overlapping items share members.
-    std::map<SetMember, uint32_t> members;
+    boost::unordered_flat_map<SetMember, uint32_t, MemberHash> members;
     std::set<SetMember> toggled;  // since the last difference: came or went, an odd number of times
   };
   struct ActiveSelector {
@@ -67,15 +74,17 @@ class IPSets {
     std::vector<const ActiveSelector*> selectors;  // that match
   };
 
-  void on_match_started(const std::string& selector, const std::string& item);
-  void on_match_stopped(const std::string& selector, const std::string& item);
+  void on_match_started(const std::string& selector, Numbering::Number item);
+  void on_match_stopped(const std::string& selector, Numbering::Number item);
+  static SetMembers members_of(const ActiveSet& set);
   void add(ActiveSet& set, const Contribution& contribution);
   void remove(ActiveSet& set, const Contribution& contribution);
   void toggle(ActiveSet& set, const SetMember& member);
   void start(ActiveSet& set);
   void drop(ActiveSet& set);
 
-  std::unordered_map<std::string, Item> items_;
+  Numbering item_numbers_;
+  std::deque<Item> items_;  // by number
   std::unordered_map<std::string, ActiveSet> sets_;
   std::unordered_map<std::string, ActiveSelector> selectors_;
   std::set<std::string> changed_;  // ids of sets, since the last difference

@@ -74,7 +74,9 @@ policy::WorkloadUpdate pod(size_t index, const std::vector<policy::PolicyKey>& p
 
 policy::SetUpdate big_set() {
   policy::SetUpdate set{.id = k_big_set};
-  for (size_t i = 0; i < k_members; ++i) set.members.insert({.net = Prefix(member_of_big_set(i))});
+  std::vector<policy::SetMember> members;
+  for (size_t i = 0; i < k_members; ++i) members.push_back({.net = Prefix(member_of_big_set(i))});
+  set.members = policy::SetMembers(members.begin(), members.end());
   return set;
 }
 

@@ -107,8 +107,8 @@ class RandomProgram {
             .protocol = random_.pick({policy::k_tcp, policy::k_udp}),
             .port = port()};
   }
-  std::set<policy::SetMember> members(bool named) {
-    std::set<policy::SetMember> members;
+  policy::SetMembers members(bool named) {
+    policy::SetMembers members;
     for (size_t left = random_.below(named ? 20 : 6); left > 0; --left)
       members.insert(member(named));
     return members;
