@@ -3,52 +3,20 @@
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
 #include <cstdint>
-#include <cstring>
 #include <span>
 #include <string_view>
+
+#include "apiserver/protobuf_wire.h"
 
 namespace margay::apiserver {
 namespace {
 
 namespace json = boost::json;
 
-// ---- the wire format (https://protobuf.dev/programming-guides/encoding/)
-// ---------------------------
-
-class Message {
- public:
-  void varint_field(uint32_t number, uint64_t value) {
-    tag(number, 0);
-    varint(value);
-  }
-  void double_field(uint32_t number, double value) {
-    tag(number, 1);
-    uint64_t bits = 0;
-    std::memcpy(&bits, &value, sizeof bits);
-    for (unsigned i = 0; i < 8; ++i) bytes_ += static_cast<char>(bits >> (8 * i));
-  }
-  void bytes_field(uint32_t number, std::string_view value) {
-    tag(number, 2);
-    varint(value.size());
-    bytes_ += value;
-  }
-  void message_field(uint32_t number, const Message& value) { bytes_field(number, value.bytes_); }
-  std::string take() && { return std::move(bytes_); }
-
- private:
-  void tag(uint32_t number, uint32_t type) { varint(uint64_t{number} << 3 | type); }
-  void varint(uint64_t value) {
-    for (; value >= 0x80; value >>= 7) bytes_ += static_cast<char>(value | 0x80);
-    bytes_ += static_cast<char>(value);
-  }
-
-  std::string bytes_;
-};
-
 // ---- the messages
 // ----------------------------------------------------------------------------------
 
-using Encode = Message (*)(const json::value&);
+using Encode = WireWriter (*)(const json::value&);
 
 enum class Form {
   text,
@@ -69,35 +37,35 @@ struct Member {
   Encode encode = nullptr;
 };
 
-Message encode_any(const json::value& value) {
-  Message out;
-  out.bytes_field(2, json::serialize(value));
+WireWriter encode_any(const json::value& value) {
+  WireWriter out;
+  out.bytes(2, json::serialize(value));
   return out;
 }
 
 // {name = 1, value = 2}: how maps are written.
 template <Encode encode>
-Message encode_named(std::string_view name, const json::value& value) {
-  Message out;
-  out.bytes_field(1, name);
-  out.message_field(2, encode(value));
+WireWriter encode_named(std::string_view name, const json::value& value) {
+  WireWriter out;
+  out.bytes(1, name);
+  out.message(2, encode(value));
   return out;
 }
 
 template <Encode encode>
-Message encode_list(const json::value& value) {
-  Message out;
+WireWriter encode_list(const json::value& value) {
+  WireWriter out;
   if (const auto* list = value.if_array())
-    for (const auto& element : *list) out.message_field(1, encode(element));
+    for (const auto& element : *list) out.message(1, encode(element));
   return out;
 }
 
 template <Encode encode, uint32_t number = 1>
-Message encode_map(const json::value& value) {
-  Message out;
+WireWriter encode_map(const json::value& value) {
+  WireWriter out;
   if (const auto* map = value.if_object())
     for (const auto& [name, element] : *map)
-      out.message_field(number, encode_named<encode>(name, element));
+      out.message(number, encode_named<encode>(name, element));
   return out;
 }
 
@@ -107,81 +75,81 @@ void for_each_element(const json::value& value, const Append& append) {
     for (const auto& element : *list) append(element);
 }
 
-void append_member(Message& out, const Member& member, const json::value& value) {
+void append_member(WireWriter& out, const Member& member, const json::value& value) {
   switch (member.form) {
     case Form::text:
-      if (const auto* text = value.if_string()) out.bytes_field(member.number, *text);
+      if (const auto* text = value.if_string()) out.bytes(member.number, *text);
       return;
     case Form::texts:
       return for_each_element(value, [&](const json::value& element) {
-        if (const auto* text = element.if_string()) out.bytes_field(member.number, *text);
+        if (const auto* text = element.if_string()) out.bytes(member.number, *text);
       });
     case Form::boolean:
-      if (value.is_bool() && value.get_bool()) out.varint_field(member.number, 1);
+      if (value.is_bool() && value.get_bool()) out.varint(member.number, 1);
       return;
     case Form::integer:
       if (value.is_number())
-        out.varint_field(member.number, static_cast<uint64_t>(value.to_number<int64_t>()));
+        out.varint(member.number, static_cast<uint64_t>(value.to_number<int64_t>()));
       return;
     case Form::number:
-      if (value.is_number()) out.double_field(member.number, value.to_number<double>());
+      if (value.is_number()) out.number(member.number, value.to_number<double>());
       return;
     case Form::any:
-      return out.message_field(member.number, encode_any(value));
+      return out.message(member.number, encode_any(value));
     case Form::anys:
       return for_each_element(value, [&](const json::value& element) {
-        out.message_field(member.number, encode_any(element));
+        out.message(member.number, encode_any(element));
       });
     case Form::message:
-      return out.message_field(member.number, member.encode(value));
+      return out.message(member.number, member.encode(value));
     case Form::messages:
       return for_each_element(value, [&](const json::value& element) {
-        out.message_field(member.number, member.encode(element));
+        out.message(member.number, member.encode(element));
       });
   }
 }
 
 // `extensions`: the number of the message's repeated NamedAny for "x-..." members.
-Message encode_members(const json::value& value, std::span<const Member> members,
-                       uint32_t extensions) {
-  Message out;
+WireWriter encode_members(const json::value& value, std::span<const Member> members,
+                          uint32_t extensions) {
+  WireWriter out;
   const auto* object = value.if_object();
   if (object == nullptr) return out;
   for (const auto& member : members)
     if (const auto* found = object->if_contains(member.name)) append_member(out, member, *found);
   for (const auto& [name, extension] : *object)
     if (std::string_view(name).starts_with("x-"))
-      out.message_field(extensions, encode_named<encode_any>(name, extension));
+      out.message(extensions, encode_named<encode_any>(name, extension));
   return out;
 }
 
-Message encode_schema(const json::value& value);
+WireWriter encode_schema(const json::value& value);
 
 // TypeItem: one type or several.
-Message encode_type(const json::value& value) {
-  Message out;
-  if (const auto* text = value.if_string()) out.bytes_field(1, *text);
+WireWriter encode_type(const json::value& value) {
+  WireWriter out;
+  if (const auto* text = value.if_string()) out.bytes(1, *text);
   append_member(out, {"", 1, Form::texts}, value);
   return out;
 }
 
-Message encode_items(const json::value& value) {
+WireWriter encode_items(const json::value& value) {
   if (value.is_array()) return encode_list<encode_schema>(value);
-  Message out;
-  out.message_field(1, encode_schema(value));
+  WireWriter out;
+  out.message(1, encode_schema(value));
   return out;
 }
 
-Message encode_additional_properties(const json::value& value) {
-  Message out;
+WireWriter encode_additional_properties(const json::value& value) {
+  WireWriter out;
   if (value.is_bool())
-    out.varint_field(2, value.get_bool() ? 1 : 0);
+    out.varint(2, value.get_bool() ? 1 : 0);
   else
-    out.message_field(1, encode_schema(value));
+    out.message(1, encode_schema(value));
   return out;
 }
 
-Message encode_schema(const json::value& value) {
+WireWriter encode_schema(const json::value& value) {
   static constexpr Member k_members[] = {
       {"$ref", 1, Form::text},
       {"format", 2, Form::text},
@@ -214,7 +182,7 @@ Message encode_schema(const json::value& value) {
   return encode_members(value, k_members, 31);
 }
 
-Message encode_body_parameter(const json::value& value) {
+WireWriter encode_body_parameter(const json::value& value) {
   static constexpr Member k_members[] = {{"description", 1, Form::text},
                                          {"name", 2, Form::text},
                                          {"in", 3, Form::text},
@@ -223,7 +191,7 @@ Message encode_body_parameter(const json::value& value) {
   return encode_members(value, k_members, 6);
 }
 
-Message encode_query_parameter(const json::value& value) {
+WireWriter encode_query_parameter(const json::value& value) {
   static constexpr Member k_members[] = {{"required", 1, Form::boolean},
                                          {"in", 2, Form::text},
                                          {"description", 3, Form::text},
@@ -236,7 +204,7 @@ Message encode_query_parameter(const json::value& value) {
 }
 
 // A path or header parameter: they have the same numbers.
-Message encode_path_parameter(const json::value& value) {
+WireWriter encode_path_parameter(const json::value& value) {
   static constexpr Member k_members[] = {{"required", 1, Form::boolean},
                                          {"in", 2, Form::text},
                                          {"description", 3, Form::text},
@@ -249,53 +217,53 @@ Message encode_path_parameter(const json::value& value) {
 }
 
 // NonBodyParameter: which message by where the parameter is.
-Message encode_non_body_parameter(const json::value& value, std::string_view place) {
-  Message out;
-  if (place == "query") out.message_field(3, encode_query_parameter(value));
-  if (place == "path") out.message_field(4, encode_path_parameter(value));
-  if (place == "header") out.message_field(1, encode_path_parameter(value));
+WireWriter encode_non_body_parameter(const json::value& value, std::string_view place) {
+  WireWriter out;
+  if (place == "query") out.message(3, encode_query_parameter(value));
+  if (place == "path") out.message(4, encode_path_parameter(value));
+  if (place == "header") out.message(1, encode_path_parameter(value));
   return out;
 }
 
 // ParametersItem: a parameter or a reference to one.
-Message encode_parameter(const json::value& value) {
-  Message out;
+WireWriter encode_parameter(const json::value& value) {
+  WireWriter out;
   const auto* object = value.if_object();
   if (object == nullptr) return out;
   if (const auto* reference = object->if_contains("$ref"); reference && reference->is_string()) {
-    Message target;
-    target.bytes_field(1, reference->get_string());
-    out.message_field(2, target);
+    WireWriter target;
+    target.bytes(1, reference->get_string());
+    out.message(2, target);
     return out;
   }
   const auto* in = object->if_contains("in");
   const auto place = in && in->is_string() ? std::string_view(in->get_string()) : "";
-  Message parameter;
+  WireWriter parameter;
   if (place == "body")
-    parameter.message_field(1, encode_body_parameter(value));
+    parameter.message(1, encode_body_parameter(value));
   else
-    parameter.message_field(2, encode_non_body_parameter(value, place));
-  out.message_field(1, parameter);
+    parameter.message(2, encode_non_body_parameter(value, place));
+  out.message(1, parameter);
   return out;
 }
 
 // SchemaItem.
-Message encode_schema_item(const json::value& value) {
-  Message out;
-  out.message_field(1, encode_schema(value));
+WireWriter encode_schema_item(const json::value& value) {
+  WireWriter out;
+  out.message(1, encode_schema(value));
   return out;
 }
 
 // ResponseValue.
-Message encode_response(const json::value& value) {
+WireWriter encode_response(const json::value& value) {
   static constexpr Member k_members[] = {{"description", 1, Form::text},
                                          {"schema", 2, Form::message, encode_schema_item}};
-  Message out;
-  out.message_field(1, encode_members(value, k_members, 5));
+  WireWriter out;
+  out.message(1, encode_members(value, k_members, 5));
   return out;
 }
 
-Message encode_operation(const json::value& value) {
+WireWriter encode_operation(const json::value& value) {
   static constexpr Member k_members[] = {
       {"tags", 1, Form::texts},
       {"summary", 2, Form::text},
@@ -310,7 +278,7 @@ Message encode_operation(const json::value& value) {
   return encode_members(value, k_members, 13);
 }
 
-Message encode_path_item(const json::value& value) {
+WireWriter encode_path_item(const json::value& value) {
   static constexpr Member k_members[] = {{"get", 2, Form::message, encode_operation},
                                          {"put", 3, Form::message, encode_operation},
                                          {"post", 4, Form::message, encode_operation},
@@ -322,7 +290,7 @@ Message encode_path_item(const json::value& value) {
   return encode_members(value, k_members, 10);
 }
 
-Message encode_info(const json::value& value) {
+WireWriter encode_info(const json::value& value) {
   static constexpr Member k_members[] = {
       {"title", 1, Form::text}, {"version", 2, Form::text}, {"description", 3, Form::text}};
   return encode_members(value, k_members, 7);

@@ -70,7 +70,8 @@ Described<json::value> volume_mount() {
                  keep("recursiveReadOnly", string(), "The same, for mounts below it."),
                  keep("subPath", string(), "The part of the volume to mount."),
                  keep("subPathExpr", string(), "The same, with variables."),
-                 keep("mountPropagation", string(), "How mounts travel.")});
+                 keep("mountPropagation", string(), "How mounts travel."),
+                 keep("bindMountOptions", list(string()), "Options of the mount.")});
 }
 
 Described<json::value> volume_device() {

@@ -47,6 +47,7 @@ Described<Node> node_spec() {
                        keep("unschedulable", boolean(), "Whether new pods are kept away."),
                        keep("taints", taints(), "What keeps pods away."),
                        keep("configSource", any_object(), "Deprecated."),
+                       keep("podPreemptionPolicy", any_object(), "Which pods may displace others."),
                        keep("externalID", string(), "Deprecated.")})
       .normalize(complete_pod_cidrs)
       .check([](const Node& node, const Report& report) {
@@ -79,7 +80,8 @@ Described<Node> node_status() {
        keep("volumesAttached", any_list(), "Volumes attached to it."),
        keep("config", any_object(), "Deprecated."),
        keep("runtimeHandlers", any_list(), "Its container runtimes."),
-       keep("features", any_object(), "What it can do.")});
+       keep("features", any_object(), "What it can do."),
+       keep("declaredFeatures", list(string()), "What it says it can do.")});
 }
 
 Kind node_kind() {

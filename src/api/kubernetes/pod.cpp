@@ -225,6 +225,8 @@ Described<PodSpec> pod_spec() {
                   .merges("name"),
               keep("hostname", string().check(formats::dns_label), "Its host name."),
               keep("hostnameOverride", string(), "Its host name, whatever else is set."),
+              keep("schedulingGroup", any_object(), "The pods it is scheduled with."),
+              keep("evictionResponders", any_list(), "Who acts when it is evicted."),
               keep("subdomain", string().check(formats::dns_label), "Its domain."),
               keep("setHostnameAsFQDN", boolean(), "Whether its host name has the domain."),
               keep("affinity", any_object(), "Where it would rather run."),
@@ -304,6 +306,12 @@ Described<PodStatus> pod_status() {
               keep("qosClass", string(), "How it fares when memory runs out."),
               keep("resize", string(), "How far a change of resources is."),
               keep("resourceClaimStatuses", any_list(), "Its claims."),
+              keep("extendedResourceClaimStatus", any_object(), "Its claim of extended resources."),
+              keep("nodeAllocatableResourceClaimStatuses", any_list(),
+                   "Its claims of what nodes share out."),
+              keep("allocatedResources", any_object(), "What is set aside."),
+              keep("resources", resource_requirements(), "What it has."),
+              keep("volumeHealth", any_list(), "The health of its volumes."),
               keep("observedGeneration", integer(), "The generation the status is of.")})
       .normalize(complete_pod_ips);
 }
