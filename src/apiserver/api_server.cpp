@@ -8,7 +8,6 @@
 
 #include "apiserver/documents.h"
 #include "apiserver/namespace_sweeper.h"
-#include "apiserver/namespaces.h"
 #include "apiserver/pki_upkeep.h"
 #include "apiserver/state_dir.h"
 #include "base/address.h"
@@ -37,7 +36,6 @@ struct ApiServer::Parts {
   base::SystemClock clock;
   std::unique_ptr<store::sqlite::SqliteStore> store;
   std::unique_ptr<TokenFile> tokens;
-  Namespaces namespaces;
   Documents documents;
   Metrics metrics;
   std::atomic<bool> ready = false;
@@ -49,19 +47,8 @@ struct ApiServer::Parts {
 };
 
 void ApiServer::Parts::connect() {
-  writes = std::make_unique<Writes>(*store, clock, namespaces);
-  sweeper = std::make_unique<NamespaceSweeper>(*store, *writes, namespaces);
-  writes->on_terminating([this](const std::string& ns) { sweeper->wake(ns); });
-  writes->on_removed([this](const store::Key& key) {
-    if (key.ns.empty()) return;
-    const auto state = namespaces.state(key.ns);
-    if (state == Namespaces::State::terminating) sweeper->wake(key.ns);
-    if (state != Namespaces::State::active || key.name != "default" ||
-        key.resource != "serviceaccounts")
-      return;
-    if (const auto made = writes->ensure_default_service_account(key.ns); !made)
-      spdlog::error("default service account of {}: {}", key.ns, made.error().message);
-  });
+  writes = std::make_unique<Writes>(*store, clock);
+  sweeper = std::make_unique<NamespaceSweeper>(*store, *writes);
   router =
       std::make_unique<Router>(Router::Services{.store = *store,
                                                 .writes = *writes,
@@ -93,8 +80,7 @@ base::Result<std::unique_ptr<ApiServer>> ApiServer::start(Options options) {
   MARGAY_TRY(parts->store,
              store::sqlite::SqliteStore::open({.path = parts->directory.store_file().string()}));
   parts->connect();
-  MARGAY_CHECK(
-      restore_namespaces(*parts->store, *parts->writes, parts->namespaces, *parts->sweeper));
+  MARGAY_CHECK(restore_namespaces(*parts->store, *parts->writes));
   MARGAY_TRY(parts->server,
              Server::listen({.address = options.address,
                              .port = options.port,

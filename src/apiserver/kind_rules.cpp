@@ -73,11 +73,13 @@ void apply_update_rules(const api::Kind& kind, const json::object& old_object,
   if (kind.resource() == "secrets") encode_string_data(object);
 }
 
-void apply_status_rules(const json::object& old_object, json::object& object) {
+void apply_status_rules(const api::Kind& kind, const json::object& old_object,
+                        json::object& object) {
   auto with_status = old_object;
   carry_over("status", object, with_status);
-  // The revision is the client's condition on the write, not part of what stays.
-  carry_over("resourceVersion", metadata_of(std::as_const(object)), metadata_of(with_status));
+  carry_over("metadata", object, with_status);
+  if (kind.resource() == "pods")
+    carry_over("ownerReferences", metadata_of(old_object), metadata_of(with_status));
   object = std::move(with_status);
 }
 

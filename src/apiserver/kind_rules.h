@@ -16,7 +16,10 @@ void apply_create_rules(const api::Kind& kind, boost::json::object& object);
 void apply_update_rules(const api::Kind& kind, const boost::json::object& old_object,
                         boost::json::object& object);
 
-// A write to /status: everything else stays as it was.
-void apply_status_rules(const boost::json::object& old_object, boost::json::object& object);
+// A write to /status: its status and metadata, labels and annotations included, as Kubernetes' own
+// kinds have it (CNI plugins leave a pod's addresses in annotations by this way); the rest stays as
+// it was, and so do a pod's owners.
+void apply_status_rules(const api::Kind& kind, const boost::json::object& old_object,
+                        boost::json::object& object);
 
 }  // namespace margay::apiserver

@@ -200,12 +200,11 @@ TEST_F(ListStreamTest, ObjectsThatCannotBeReadBackAreNotStored) {
 
 TEST_F(ListStreamTest, OneBadNamespaceDoesNotKeepTheServerFromStarting) {
   ASSERT_TRUE(store_->create({"namespaces", "", "bad"}, "{\"metadata\":{\"name\":\"\xff\"}}"));
-  Namespaces namespaces;
-  Writes writes(*store_, clock_, namespaces);
-  NamespaceSweeper sweeper(*store_, writes, namespaces);
-  const auto restored = restore_namespaces(*store_, writes, namespaces, sweeper);
+  Writes writes(*store_, clock_);
+  NamespaceSweeper sweeper(*store_, writes);
+  const auto restored = restore_namespaces(*store_, writes);
   ASSERT_TRUE(restored) << restored.error().message;
-  EXPECT_EQ(namespaces.state("default"), Namespaces::State::active);
+  EXPECT_EQ(read_namespace(*store_, "default")->state, Namespace::State::active);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "apiserver/namespaces.h"
 #include "apiserver/object.h"
 
 namespace margay::apiserver {
@@ -33,16 +34,57 @@ base::Error to_error(const Status& status) {
 
 }  // namespace
 
-NamespaceSweeper::NamespaceSweeper(store::Store& store, Writes& writes, Namespaces& namespaces)
-    : store_(store), writes_(writes), namespaces_(namespaces), thread_([this] { run(); }) {}
+class NamespaceSweeper::Changes final : public store::SyncerSink {
+ public:
+  explicit Changes(NamespaceSweeper& sweeper) : sweeper_(sweeper) {}
+  Task on_change(const store::Key& key, std::optional<store::Entry> entry) override {
+    if (!entry || to_namespace(*entry).state != Namespace::State::terminating) return [] {};
+    return [this, ns = key.name] { sweeper_.wake(ns); };
+  }
+  void on_in_sync() override {}
+
+ private:
+  NamespaceSweeper& sweeper_;
+};
+
+NamespaceSweeper::NamespaceSweeper(store::Store& store, Writes& writes)
+    : store_(store), writes_(writes), thread_([this] { run(); }) {
+  writes_.on_removed([this](const store::Key& key) { on_removed(key); });
+  const auto executor = [this](std::function<void()> task) {
+    {
+      const std::lock_guard lock(mutex_);
+      tasks_.push_back(std::move(task));
+    }
+    changed_.notify_all();
+  };
+  changes_ = std::make_unique<Changes>(*this);
+  syncer_ = std::make_unique<store::Syncer>(
+      store_, std::vector<store::Scope>{{.resource = namespace_kind().resource()}}, *changes_,
+      executor);
+}
 
 NamespaceSweeper::~NamespaceSweeper() {
+  syncer_.reset();
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
   changed_.notify_all();
   thread_.join();
+}
+
+void NamespaceSweeper::on_removed(const store::Key& key) {
+  if (key.ns.empty()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    if (unfinished_.contains(key.ns)) woken_.insert(key.ns);
+  }
+  changed_.notify_all();
+  if (key.name != "default" || key.resource != "serviceaccounts") return;
+  // Refused where the namespace goes, or has gone: then it needs none.
+  const auto made = writes_.ensure_default_service_account(key.ns);
+  if (!made && made.error().code != 403 && made.error().code != 404)
+    spdlog::error("default service account of {}: {}", key.ns, made.error().message);
 }
 
 void NamespaceSweeper::wake(const std::string& ns) {
@@ -54,26 +96,33 @@ void NamespaceSweeper::wake(const std::string& ns) {
 }
 
 void NamespaceSweeper::run() {
-  std::set<std::string> unfinished;
   std::unique_lock lock(mutex_);
   while (!stopping_) {
-    const auto ready = [&] { return stopping_ || !woken_.empty(); };
-    if (unfinished.empty())
+    const auto ready = [&] { return stopping_ || !woken_.empty() || !tasks_.empty(); };
+    if (unfinished_.empty())
       changed_.wait(lock, ready);
     else
       changed_.wait_for(lock, k_retry, ready);
-    unfinished.merge(woken_);
-    woken_.clear();
     if (stopping_) return;
+    const auto tasks = std::exchange(tasks_, {});
+    unfinished_.merge(woken_);
+    woken_.clear();
+    auto done = unfinished_;
     lock.unlock();
-    std::erase_if(unfinished, [this](const std::string& ns) { return sweep(ns); });
+    for (const auto& task : tasks) task();
+    std::erase_if(done, [this](const std::string& ns) { return !sweep(ns); });
     lock.lock();
+    for (const auto& ns : done) unfinished_.erase(ns);
   }
 }
 
 bool NamespaceSweeper::sweep(const std::string& ns) {
-  if (namespaces_.state(ns) != Namespaces::State::terminating) return true;
-  namespaces_.wait_until_left(ns);
+  const auto now = read_namespace(store_, ns);
+  if (!now) {
+    spdlog::warn("namespace {} cannot be read: {}", ns, now.error().message);
+    return false;
+  }
+  if (now->state != Namespace::State::terminating) return true;
   size_t left = 0;
   for (const auto& kind : api::kinds()) {
     if (!kind.namespaced) continue;
@@ -110,36 +159,22 @@ bool NamespaceSweeper::finish(const std::string& ns) {
   const auto* finalizers = find_at(*object, {"metadata", "finalizers"});
   if (finalizers != nullptr && finalizers->is_array() && !finalizers->get_array().empty())
     return false;
-  // Forgotten first: a namespace of the same name made right after the removal is a new one.
-  namespaces_.forget(ns);
-  if (store_.remove(key, entry->revision)) return true;
-  namespaces_.set(ns, Namespaces::State::terminating);
-  return false;
+  return store_.remove(key, entry->revision).has_value();
 }
 
-base::Result<> restore_namespaces(store::Store& store, Writes& writes, Namespaces& namespaces,
-                                  NamespaceSweeper& sweeper) {
+base::Result<> restore_namespaces(store::Store& store, Writes& writes) {
   const auto& kind = namespace_kind();
+  for (const auto name : k_initial) {
+    const auto made = writes.create({.kind = &kind, .name = std::string(name)}, {}, {});
+    // Another server may be as quick.
+    if (!made && made.error().reason != "AlreadyExists") return base::fail(to_error(made.error()));
+  }
   MARGAY_TRY(const auto entries, list_all(store, {.resource = kind.resource()}));
   for (const auto& entry : entries) {
-    const auto object = parse_stored(entry);
-    // One row that cannot be read must not keep the server from starting: the namespace exists.
-    if (!object) spdlog::error("{}", object.error().message);
-    const bool deleting = object && !text_at(*object, {"metadata", "deletionTimestamp"}).empty();
-    namespaces.set(entry.key.name,
-                   deleting ? Namespaces::State::terminating : Namespaces::State::active);
-    if (deleting) {
-      sweeper.wake(entry.key.name);
-      continue;
-    }
+    if (to_namespace(entry).state != Namespace::State::active) continue;
     const auto account = writes.ensure_default_service_account(entry.key.name);
     if (!account)
       spdlog::error("default service account of {}: {}", entry.key.name, account.error().message);
-  }
-  for (const auto name : k_initial) {
-    if (namespaces.state(name)) continue;
-    const auto made = writes.create({.kind = &kind, .name = std::string(name)}, {}, {});
-    if (!made) return base::fail(to_error(made.error()));
   }
   return {};
 }

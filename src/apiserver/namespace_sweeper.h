@@ -1,32 +1,42 @@
 #pragma once
 
-// Ends namespaces: once one is terminating, everything in it is deleted, and when nothing is left
-// the namespace itself goes. A thread of its own; woken by what happens, and now and then for what
-// nobody tells (a finalizer that another client removes by an update).
+// Ends namespaces: once one is terminating, whichever server of the store marked it so, everything
+// in it is deleted, and when nothing is left the namespace itself goes. It also keeps the service
+// account `default` in the namespaces that live on. A thread of its own; woken by what happens to
+// namespaces, by what this server removes from them, and now and then for what nobody tells (a
+// finalizer that another client removes by an update). Several sweepers of one store do each other
+// no harm: each step is a compare-and-swap, and what another has done already is done.
 
 #include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <string>
 #include <thread>
 
-#include "apiserver/namespaces.h"
 #include "apiserver/writes.h"
 #include "store/store.h"
+#include "store/syncer.h"
 
 namespace margay::apiserver {
 
 class NamespaceSweeper {
  public:
-  NamespaceSweeper(store::Store& store, Writes& writes, Namespaces& namespaces);
+  // Listens to `writes` from here on, which must not have removed anything before.
+  NamespaceSweeper(store::Store& store, Writes& writes);
   ~NamespaceSweeper();
 
-  // Any thread. Looks at the namespace soon.
+ private:
+  class Changes;  // of namespaces, from the store
+  // From `writes`, on any thread.
+  void on_removed(const store::Key& key);
+  // Looks at the namespace soon.
   void wake(const std::string& ns);
 
- private:
   void run();
-  // Whether the namespace has gone.
+  // Whether there is nothing left to do for the namespace.
   bool sweep(const std::string& ns);
   // How many objects of the kind are left.
   base::Result<size_t> sweep_kind(const api::Kind& kind, const std::string& ns);
@@ -34,17 +44,19 @@ class NamespaceSweeper {
 
   store::Store& store_;
   Writes& writes_;
-  Namespaces& namespaces_;
   std::mutex mutex_;
   std::condition_variable changed_;
+  std::deque<std::function<void()>> tasks_;  // of the syncer
   std::set<std::string> woken_;
+  std::set<std::string> unfinished_;
   bool stopping_ = false;
   std::thread thread_;
+  std::unique_ptr<Changes> changes_;
+  std::unique_ptr<store::Syncer> syncer_;  // last: stops before what it calls goes
 };
 
-// Reads which namespaces there are, makes the four that always exist, and finishes what a killed
-// server left: default service accounts, and terminating namespaces (given to the sweeper).
-base::Result<> restore_namespaces(store::Store& store, Writes& writes, Namespaces& namespaces,
-                                  NamespaceSweeper& sweeper);
+// Makes the four namespaces that always exist, and the default service accounts that a killed
+// server left unmade.
+base::Result<> restore_namespaces(store::Store& store, Writes& writes);
 
 }  // namespace margay::apiserver

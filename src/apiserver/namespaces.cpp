@@ -1,70 +1,22 @@
 #include "apiserver/namespaces.h"
 
+#include "apiserver/object.h"
+
 namespace margay::apiserver {
 
-Namespaces::Entry::Entry(Entry&& other) noexcept
-    : owner_(std::exchange(other.owner_, nullptr)), name_(std::move(other.name_)) {}
-
-Namespaces::Entry::~Entry() {
-  if (owner_ != nullptr) owner_->leave(name_);
+Namespace to_namespace(const store::Entry& entry) {
+  const auto object = parse_stored(entry);
+  if (!object) return {.state = Namespace::State::active};
+  const bool deleting = !text_at(*object, {"metadata", "deletionTimestamp"}).empty();
+  return {.state = deleting ? Namespace::State::terminating : Namespace::State::active,
+          .uid = std::string(text_at(*object, {"metadata", "uid"}))};
 }
 
-Namespaces::Closing::Closing(Namespaces& owner, std::string_view name)
-    : owner_(owner), name_(name) {
-  const std::lock_guard lock(owner_.mutex_);
-  if (const auto found = owner_.slots_.find(name_); found != owner_.slots_.end())
-    ++found->second.closing;
-}
-
-Namespaces::Closing::~Closing() {
-  const std::lock_guard lock(owner_.mutex_);
-  if (const auto found = owner_.slots_.find(name_);
-      found != owner_.slots_.end() && found->second.closing > 0)
-    --found->second.closing;
-}
-
-std::optional<Namespaces::Entry> Namespaces::enter(std::string_view name) {
-  const std::lock_guard lock(mutex_);
-  const auto found = slots_.find(name);
-  if (found == slots_.end()) return std::nullopt;
-  if (found->second.state != State::active || found->second.closing > 0) return std::nullopt;
-  ++found->second.entered;
-  return Entry(*this, std::string(name));
-}
-
-std::optional<Namespaces::State> Namespaces::state(std::string_view name) const {
-  const std::lock_guard lock(mutex_);
-  const auto found = slots_.find(name);
-  if (found == slots_.end()) return std::nullopt;
-  return found->second.state;
-}
-
-void Namespaces::set(std::string_view name, State state) {
-  const std::lock_guard lock(mutex_);
-  slots_[std::string(name)].state = state;
-}
-
-void Namespaces::forget(std::string_view name) {
-  const std::lock_guard lock(mutex_);
-  const auto found = slots_.find(name);
-  if (found != slots_.end()) slots_.erase(found);
-}
-
-void Namespaces::wait_until_left(std::string_view name) {
-  std::unique_lock lock(mutex_);
-  left_.wait(lock, [&] {
-    const auto found = slots_.find(name);
-    return found == slots_.end() || found->second.entered == 0;
-  });
-}
-
-void Namespaces::leave(const std::string& name) {
-  {
-    const std::lock_guard lock(mutex_);
-    const auto found = slots_.find(name);
-    if (found == slots_.end() || --found->second.entered > 0) return;
-  }
-  left_.notify_all();
+base::Result<Namespace> read_namespace(store::Store& store, std::string_view name) {
+  const auto entry = store.get({"namespaces", {}, std::string(name)});
+  if (entry) return to_namespace(*entry);
+  if (entry.error().code == base::ErrorCode::not_found) return Namespace{};
+  return std::unexpected(entry.error());
 }
 
 }  // namespace margay::apiserver

@@ -8,11 +8,13 @@
 
 namespace margay::apiserver {
 
-base::Result<> check_pool_overlap(store::Store& store, const boost::json::object& pool) {
+base::Result<> check_pool_overlap(store::Store& store, std::string_view name,
+                                  const boost::json::object& pool) {
   const std::string text(text_at(pool, {"spec", "cidr"}));
   MARGAY_TRY(const auto cidr, base::Prefix::parse(text));
   MARGAY_TRY(const auto existing, store.list({.resource = "ippools.projectcalico.org"}));
   for (const auto& entry : existing.entries) {
+    if (entry.key.name == name) continue;
     MARGAY_TRY(const auto value, api::parse_json(entry.value));
     const auto other = value.is_object()
                            ? base::Prefix::parse(text_at(value.as_object(), {"spec", "cidr"}))

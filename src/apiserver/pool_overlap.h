@@ -4,15 +4,17 @@
 // spec.cidr).
 
 #include <boost/json/object.hpp>
+#include <string_view>
 
 #include "base/result.h"
 #include "store/store.h"
 
 namespace margay::apiserver {
 
-// `invalid`, naming spec.cidr and the other pool, when `pool` (defaulted and valid) overlaps a
-// stored one. A pool's CIDR never changes, so only creations need it; the caller lets one creation
-// in at a time.
-base::Result<> check_pool_overlap(store::Store& store, const boost::json::object& pool);
+// `invalid`, naming spec.cidr and the other pool, when the pool `name` (defaulted and valid)
+// overlaps a stored one of another name. A pool's CIDR never changes, so only creations need it:
+// before the write, and again after it, for what another server of the store wrote in between.
+base::Result<> check_pool_overlap(store::Store& store, std::string_view name,
+                                  const boost::json::object& pool);
 
 }  // namespace margay::apiserver

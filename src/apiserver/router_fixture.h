@@ -54,13 +54,9 @@ class RouterFixture : public testing::Test {
                                           .durability = store::sqlite::Durability::process_crash});
     if (!opened) throw std::runtime_error(opened.error().message);
     store_ = std::move(*opened);
-    writes_ = std::make_unique<Writes>(*store_, clock_, namespaces_);
-    sweeper_ = std::make_unique<NamespaceSweeper>(*store_, *writes_, namespaces_);
-    writes_->on_terminating([this](const std::string& ns) { sweeper_->wake(ns); });
-    writes_->on_removed([this](const store::Key& key) {
-      if (namespaces_.state(key.ns) == Namespaces::State::terminating) sweeper_->wake(key.ns);
-    });
-    const auto restored = restore_namespaces(*store_, *writes_, namespaces_, *sweeper_);
+    writes_ = std::make_unique<Writes>(*store_, clock_);
+    sweeper_ = std::make_unique<NamespaceSweeper>(*store_, *writes_);
+    const auto restored = restore_namespaces(*store_, *writes_);
     if (!restored) throw std::runtime_error(restored.error().message);
     router_ = std::make_unique<Router>(Router::Services{.store = *store_,
                                                         .writes = *writes_,
@@ -112,7 +108,6 @@ class RouterFixture : public testing::Test {
 
   TemporaryFolder folder_;
   base::FakeClock clock_;
-  Namespaces namespaces_;
   std::unique_ptr<store::sqlite::SqliteStore> store_;
   std::unique_ptr<Writes> writes_;
   std::unique_ptr<NamespaceSweeper> sweeper_;

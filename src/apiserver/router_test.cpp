@@ -1,7 +1,9 @@
 #include "apiserver/router.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <thread>
 
 #include "apiserver/router_fixture.h"
@@ -84,6 +86,13 @@ TEST_F(CreateTest, InvalidObjectIs422WithEveryCause) {
     fields.emplace_back(text_at(cause.as_object(), {"field"}));
   EXPECT_THAT(fields, testing::UnorderedElementsAre("spec.selector", "spec.ingress[0].action",
                                                     "spec.ingress[1].source.nets[0]"));
+}
+
+TEST_F(CreateTest, WhatHasNoProtobufFormIs422InJsonToo) {
+  const auto reply = post(k_pods, R"({"metadata":{"name":"p"},"spec":{"nodeName":"n",
+      "containers":[{"name":"c","image":"i"}],"affinity":{"nodeAffinity":"x"}}})");
+  EXPECT_EQ(reply.code(), 422) << reply.response.body;
+  EXPECT_THAT(reply.text({"message"}), HasSubstr("spec.affinity.nodeAffinity: Invalid value"));
 }
 
 TEST_F(CreateTest, MalformedBodySaysLineAndColumn) {
@@ -223,32 +232,32 @@ TEST_F(UpdateTest, PatchWithAStaleRevisionIs409AndOfNothing404) {
   EXPECT_EQ(patch(object_, "merge-patch+json", "{").code(), 400);
 }
 
+TEST_F(UpdateTest, PatchesWithoutAConditionAllWin) {
+  constexpr int k_writers = 50;
+  constexpr int k_patches = 20;
+  std::atomic<int> refused = 0;
+  std::vector<std::jthread> writers;
+  for (int writer = 0; writer < k_writers; ++writer)
+    writers.emplace_back([&, writer] {
+      for (int number = 0; number < k_patches; ++number) {
+        const auto reply = patch(
+            object_, "merge-patch+json",
+            fmt::format(R"({{"metadata":{{"annotations":{{"w{}-{}":"x"}}}}}})", writer, number));
+        if (reply.code() != 200) ++refused;
+      }
+    });
+  writers.clear();
+  EXPECT_EQ(refused, 0);
+  const auto last = get(object_);
+  EXPECT_EQ(find_at(last.body, {"metadata", "annotations"})->as_object().size(),
+            size_t{k_writers} * k_patches)
+      << "no patch undid another";
+}
+
 TEST_F(UpdateTest, PatchThatBreaksTheObjectIs422) {
   const auto reply = patch(object_, "merge-patch+json", R"({"spec":{"selector":"((("}})");
   EXPECT_EQ(reply.code(), 422);
   EXPECT_EQ(get(object_).body, created_.body);
-}
-
-class StatusTest : public RouterFixture {};
-
-TEST_F(StatusTest, IsWrittenOnlyThroughItsSubresource) {
-  post(k_pods, k_pod);
-  const auto pod = std::string(k_pods) + "/p";
-  EXPECT_EQ(get(pod).text({"status", "phase"}), "Pending");
-  patch(pod, "merge-patch+json", R"({"status":{"phase":"Running"}})");
-  EXPECT_EQ(get(pod).text({"status", "phase"}), "Pending");
-  const auto written = patch(pod + "/status", "merge-patch+json",
-                             R"({"metadata":{"labels":{"x":"y"}},"status":{"phase":"Running"}})");
-  ASSERT_EQ(written.code(), 200) << written.response.body;
-  EXPECT_EQ(written.text({"status", "phase"}), "Running");
-  EXPECT_EQ(written.text({"metadata", "labels", "x"}), "");
-  EXPECT_EQ(get(pod).text({"spec", "serviceAccountName"}), "default");
-}
-
-TEST_F(StatusTest, KindsWithoutStatusHaveNone) {
-  post(k_config_maps, config_map("a"));
-  EXPECT_EQ(get(std::string(k_config_maps) + "/a/status").code(), 404);
-  EXPECT_EQ(get(std::string(k_pods) + "/p/exec").code(), 501);
 }
 
 class ListTest : public RouterFixture {

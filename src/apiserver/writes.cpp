@@ -1,9 +1,11 @@
 #include "apiserver/writes.h"
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <boost/json/serialize.hpp>
+#include <chrono>
 
 #include "api/derived_names.h"
 #include "api/patch.h"
@@ -11,12 +13,27 @@
 #include "apiserver/names.h"
 #include "apiserver/object.h"
 #include "apiserver/pool_overlap.h"
+#include "apiserver/protobuf_message.h"
 
 namespace margay::apiserver {
 namespace {
 
-// How often a write that set no condition is tried again after others were faster.
-constexpr int k_attempts = 10;
+// How many names are made up for an object with generateName.
+constexpr int k_names = 10;
+
+// How long a write that set no condition is tried again after others were faster. Of those that
+// race one always wins, so that only a storm of writes to one object comes near it.
+constexpr std::chrono::seconds k_patience{30};
+
+Status out_of_patience(const ObjectRef& ref) {
+  return from_error(
+      *ref.kind, ref.name,
+      {base::ErrorCode::timeout,
+       fmt::format("others changed the object for {} s without a pause", k_patience.count()),
+       {}});
+}
+
+bool is_pool(const api::Kind& kind) { return kind.resource() == "ippools.projectcalico.org"; }
 
 // The object must be of the kind, namespace and name that the URL says; what it leaves out is
 // filled in.
@@ -131,6 +148,16 @@ Answer<> check_conditions(const ObjectRef& ref, const store::Entry& entry,
   return {};
 }
 
+// Whatever the descriptions leave open (an `any_object()`), the object must have its kind's
+// protobuf form: what one client writes in JSON, others read in that.
+Answer<> check_forms(const ObjectRef& ref, std::string_view name, const json::object& object) {
+  const auto* message = find_message(*ref.kind);
+  if (message == nullptr) return {};
+  if (const auto bytes = encode_message(*message, object); !bytes)
+    return refuse(from_error(*ref.kind, name, bytes.error()));
+  return {};
+}
+
 base::Result<json::value> apply_patch(const api::Kind& kind, PatchType type,
                                       const json::object& current, const json::value& patch) {
   switch (type) {
@@ -163,37 +190,77 @@ Answer<Written> Writes::create(const ObjectRef& ref, json::object object,
     auto named = object;
     metadata_of(named)["name"] = generate_name(prefix);
     auto written = create_named(ref, std::move(named), options);
-    if (written || written.error().reason != "AlreadyExists" || attempt == k_attempts)
-      return written;
+    if (written || written.error().reason != "AlreadyExists" || attempt == k_names) return written;
   }
 }
 
-Status Writes::why_not_entered(const ObjectRef& ref, const std::string& name) const {
-  if (!namespaces_.state(ref.ns)) return not_found(*api::find_resource("namespaces"), ref.ns);
-  return forbidden(*ref.kind, name,
-                   fmt::format("unable to create new content in namespace {} because it is being "
-                               "terminated",
-                               ref.ns));
+Answer<Namespace> Writes::enter(const ObjectRef& ref, const std::string& name) {
+  const auto& namespaces = *api::find_resource("namespaces");
+  auto found = read_namespace(store_, ref.ns);
+  if (!found) return refuse(from_error(namespaces, ref.ns, found.error()));
+  if (found->state == Namespace::State::absent) return refuse(not_found(namespaces, ref.ns));
+  if (found->state == Namespace::State::active) return std::move(*found);
+  return refuse(forbidden(*ref.kind, name,
+                          fmt::format("unable to create new content in namespace {} because it is "
+                                      "being terminated",
+                                      ref.ns)));
+}
+
+Answer<> Writes::confirm(const ObjectRef& ref, const store::Entry& created,
+                         const json::object& object, const std::optional<Namespace>& home) {
+  if (home) {
+    // Marked before the creation, the namespace may have been swept before it too. Marked after it,
+    // it will be.
+    const auto now = enter(ref, created.key.name);
+    if (now && now->uid == home->uid) return {};
+    take_back(created, object);
+    return now ? refuse(not_found(*api::find_resource("namespaces"), ref.ns)) : refuse(now.error());
+  }
+  if (!is_pool(*ref.kind)) return {};
+  const auto free = check_pool_overlap(store_, created.key.name, object);
+  if (free) return {};
+  take_back(created, object);
+  return refuse(from_error(*ref.kind, created.key.name, free.error()));
+}
+
+void Writes::take_back(const store::Entry& created, const json::object& object) {
+  auto gone = store_.remove(created.key, created.revision);
+  // Somebody has changed it meanwhile; as long as it is the same object, it goes.
+  while (!gone && gone.error().code == base::ErrorCode::conflict) {
+    const auto now = store_.get(created.key);
+    if (!now) break;
+    const auto found = parse_stored(*now);
+    if (found && text_at(*found, {"metadata", "uid"}) != text_at(object, {"metadata", "uid"}))
+      break;
+    gone = store_.remove(created.key, now->revision);
+  }
+  if (!gone && gone.error().code != base::ErrorCode::conflict &&
+      gone.error().code != base::ErrorCode::not_found)
+    spdlog::error("{} {}/{} was refused, but is still there: {}", created.key.resource,
+                  created.key.ns, created.key.name, gone.error().message);
 }
 
 Answer<Written> Writes::create_named(const ObjectRef& ref, json::object object,
                                      const WriteOptions& options) {
   const auto& kind = *ref.kind;
   const auto name = std::string(text_at(object, {"metadata", "name"}));
-  const auto entered = kind.namespaced ? namespaces_.enter(ref.ns) : std::nullopt;
-  if (kind.namespaced && !entered) return refuse(why_not_entered(ref, name));
+  std::optional<Namespace> home;
+  if (kind.namespaced) {
+    MARGAY_TRY(home, enter(ref, name));
+  }
   apply_create_rules(kind, object);
   begin_life(object, clock_.wall_time());
   if (const auto allowed = api::check_not_derived(kind, object); !allowed)
     return refuse(from_error(kind, name, allowed.error()));
   auto prepared = api::prepare(kind, std::move(object), options.unknown_fields);
   if (!prepared) return refuse(from_error(kind, name, prepared.error()));
+  MARGAY_CHECK(check_forms(ref, name, prepared->object));
   const store::Key key{kind.resource(), ref.ns, name};
   std::unique_lock one_pool_at_a_time(pool_creation_, std::defer_lock);
-  if (kind.resource() == "ippools.projectcalico.org") {
+  if (is_pool(kind)) {
     one_pool_at_a_time.lock();
     const auto free =
-        store_.get(key) ? base::Result<>() : check_pool_overlap(store_, prepared->object);
+        store_.get(key) ? base::Result<>() : check_pool_overlap(store_, name, prepared->object);
     if (!free) return refuse(from_error(kind, name, free.error()));
   }
   MARGAY_TRY(auto text, to_stored(kind, prepared->object));
@@ -203,10 +270,8 @@ Answer<Written> Writes::create_named(const ObjectRef& ref, json::object object,
   }
   auto created = store_.create(key, std::move(text));
   if (!created) return refuse(from_error(kind, name, created.error()));
-  if (kind.resource() == "namespaces") {
-    namespaces_.set(name, Namespaces::State::active);
-    MARGAY_CHECK(ensure_default_service_account(name));
-  }
+  MARGAY_CHECK(confirm(ref, *created, prepared->object, home));
+  if (kind.resource() == "namespaces") MARGAY_CHECK(ensure_default_service_account(name));
   return Written{std::move(*created), std::move(prepared->warnings)};
 }
 
@@ -240,11 +305,12 @@ Answer<Written> Writes::patch(const ObjectRef& ref, PatchType type, const json::
 
 Answer<Written> Writes::change(const ObjectRef& ref, const Change& make,
                                const WriteOptions& options) {
-  for (int attempt = 0; attempt < k_attempts; ++attempt) {
+  const auto give_up = clock_.now() + k_patience;
+  while (clock_.now() < give_up) {
     MARGAY_TRY(auto written, try_change(ref, make, options));
     if (written) return std::move(*written);
   }
-  return refuse(from_error(*ref.kind, ref.name, {base::ErrorCode::conflict, {}, {}}));
+  return refuse(out_of_patience(ref));
 }
 
 // Nothing when another writer was faster.
@@ -259,7 +325,7 @@ Answer<std::optional<Written>> Writes::try_change(const ObjectRef& ref, const Ch
   MARGAY_CHECK(settle_identity(ref, object));
   MARGAY_CHECK(check_conditions(ref, *entry, current, object));
   if (ref.status)
-    apply_status_rules(current, object);
+    apply_status_rules(kind, current, object);
   else
     apply_update_rules(kind, current, object);
   keep_system_metadata(current, object);
@@ -269,6 +335,7 @@ Answer<std::optional<Written>> Writes::try_change(const ObjectRef& ref, const Ch
   if (!prepared) return refuse(from_error(kind, ref.name, prepared.error()));
   if (const auto allowed = api::check_update(kind, current, prepared->object); !allowed)
     return refuse(from_error(kind, ref.name, allowed.error()));
+  MARGAY_CHECK(check_forms(ref, ref.name, prepared->object));
   if (prepared->object == current) return Written{std::move(*entry), std::move(prepared->warnings)};
   count_generation(current, prepared->object);
   MARGAY_TRY(auto text, to_stored(kind, prepared->object));
@@ -286,11 +353,12 @@ Answer<std::optional<Written>> Writes::try_change(const ObjectRef& ref, const Ch
 // ---- delete ------------------------------------------------------------------------------------
 
 Answer<Writes::Removed> Writes::remove(const ObjectRef& ref, const DeleteOptions& options) {
-  for (int attempt = 0; attempt < k_attempts; ++attempt) {
+  const auto give_up = clock_.now() + k_patience;
+  while (clock_.now() < give_up) {
     MARGAY_TRY(auto removed, try_remove(ref, options));
     if (removed) return std::move(*removed);
   }
-  return refuse(from_error(*ref.kind, ref.name, {base::ErrorCode::conflict, {}, {}}));
+  return refuse(out_of_patience(ref));
 }
 
 Answer<std::optional<Writes::Removed>> Writes::try_remove(const ObjectRef& ref,
@@ -327,14 +395,8 @@ Answer<Writes::Removed> Writes::mark_deleted(const ObjectRef& ref, const store::
   const auto& kind = *ref.kind;
   MARGAY_TRY(auto text, to_stored(kind, marked));
   if (dry_run) return Removed{{entry.key, std::move(text), entry.revision}, false};
-  const bool is_namespace = kind.resource() == "namespaces";
-  // A creation let in after the namespace is marked would outlive the sweep.
-  std::optional<Namespaces::Closing> closing;
-  if (is_namespace) closing.emplace(namespaces_, ref.name);
   auto updated = store_.update(entry.key, std::move(text), entry.revision);
   if (!updated) return refuse(from_error(kind, ref.name, updated.error()));
-  if (is_namespace) namespaces_.set(ref.name, Namespaces::State::terminating);
-  if (is_namespace && on_terminating_) on_terminating_(ref.name);
   return Removed{std::move(*updated), false};
 }
 

@@ -2,7 +2,8 @@
 
 // The verbs that change objects: create, update, patch, delete. Each reads, decides by pure
 // functions (kind_rules.h, deletion.h, api::prepare) and writes by compare-and-swap; a lost race is
-// tried again where the client set no condition. Safe from any thread; calls block on the store.
+// tried again until it is won where the client set no condition (resourceVersion, uid). Safe from
+// any thread; calls block on the store.
 
 #include <functional>
 #include <mutex>
@@ -39,8 +40,7 @@ struct Written {
 
 class Writes {
  public:
-  Writes(store::Store& store, const base::Clock& clock, Namespaces& namespaces)
-      : store_(store), clock_(clock), namespaces_(namespaces) {}
+  Writes(store::Store& store, const base::Clock& clock) : store_(store), clock_(clock) {}
 
   Answer<Written> create(const ObjectRef& ref, json::object object, const WriteOptions& options);
   Answer<Written> update(const ObjectRef& ref, const json::object& object,
@@ -58,13 +58,9 @@ class Writes {
   // The service account that pods of the namespace have when they name none.
   Answer<> ensure_default_service_account(const std::string& ns);
 
-  // Called after an object has gone from a namespace on the thread that removed
-  // it. To be set before the first write.
+  // Called after this server removed an object, on the thread that did. To be set before the first
+  // removal.
   void on_removed(std::function<void(const store::Key&)> call) { on_removed_ = std::move(call); }
-  // Called when a namespace began to be deleted.
-  void on_terminating(std::function<void(const std::string& ns)> call) {
-    on_terminating_ = std::move(call);
-  }
 
  private:
   using Change = std::function<Answer<json::object>(const json::object& current)>;
@@ -75,17 +71,22 @@ class Writes {
   Answer<std::optional<Removed>> try_remove(const ObjectRef& ref, const DeleteOptions& options);
   Answer<Written> create_named(const ObjectRef& ref, json::object object,
                                const WriteOptions& options);
-  Status why_not_entered(const ObjectRef& ref, const std::string& name) const;
+  // The namespace, if objects may be created in it.
+  Answer<Namespace> enter(const ObjectRef& ref, const std::string& name);
+  // What had to hold before a creation must hold after it too, or it is taken back: of two that
+  // could not know of each other, the one that came later sees the other here.
+  Answer<> confirm(const ObjectRef& ref, const store::Entry& created, const json::object& object,
+                   const std::optional<Namespace>& home);
+  void take_back(const store::Entry& created, const json::object& object);
   Answer<Removed> mark_deleted(const ObjectRef& ref, const store::Entry& entry,
                                const json::object& marked, bool dry_run);
   base::Result<store::Entry> take_away(const store::Key& key, store::Revision expected);
 
-  std::mutex pool_creation_;
   store::Store& store_;
   const base::Clock& clock_;
-  Namespaces& namespaces_;
+  // So that of the pools created through this server none is seen that is then taken back.
+  std::mutex pool_creation_;
   std::function<void(const store::Key&)> on_removed_;
-  std::function<void(const std::string&)> on_terminating_;
 };
 
 store::Key key_of(const ObjectRef& ref);

@@ -1,0 +1,164 @@
+// Several servers on one store: what one decides from what it has read may be out of date when it
+// writes. Each test lets another server act exactly there.
+
+#include <gmock/gmock.h>
+
+#include <functional>
+#include <thread>
+
+#include "apiserver/router_fixture.h"
+
+namespace margay::apiserver {
+namespace {
+
+// The same store, with something that happens just before an object is created in it.
+class InterruptedStore final : public store::Store {
+ public:
+  explicit InterruptedStore(store::Store& store) : store_(store) {}
+
+  void before_creation(std::function<void()> call) { before_creation_ = std::move(call); }
+
+  base::Result<store::Entry> get(const store::Key& key) override { return store_.get(key); }
+  base::Result<store::List> list(const store::Scope& scope,
+                                 const store::ListOptions& options) override {
+    return store_.list(scope, options);
+  }
+  base::Result<store::Entry> create(const store::Key& key, std::string value) override {
+    if (const auto call = std::exchange(before_creation_, {})) call();
+    return store_.create(key, std::move(value));
+  }
+  base::Result<store::Entry> update(const store::Key& key, std::string value,
+                                    std::optional<store::Revision> expected) override {
+    return store_.update(key, std::move(value), expected);
+  }
+  base::Result<store::Entry> remove(const store::Key& key,
+                                    std::optional<store::Revision> expected) override {
+    return store_.remove(key, expected);
+  }
+  base::Result<std::unique_ptr<store::Watch>> watch(const store::Scope& scope, store::Revision from,
+                                                    store::Watcher& watcher) override {
+    return store_.watch(scope, from, watcher);
+  }
+
+ private:
+  store::Store& store_;
+  std::function<void()> before_creation_;
+};
+
+// The fixture's server, with its sweeper, is one; `late_` is the other, and has none.
+class SeveralServersTest : public RouterFixture {
+ protected:
+  ObjectRef ref(const char* resource, std::string ns, std::string name = {}) const {
+    return {.kind = api::find_resource(resource), .ns = std::move(ns), .name = std::move(name)};
+  }
+  static json::object named(const std::string& name) {
+    return {{"metadata", json::object{{"name", name}}}};
+  }
+  static json::object pool(const std::string& name, const std::string& cidr) {
+    auto out = named(name);
+    out["spec"] = json::object{{"cidr", cidr}};
+    return out;
+  }
+  void wait_until_gone(const std::string& target) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (get(target).code() != 404) {
+      ASSERT_LT(std::chrono::steady_clock::now(), deadline) << target;
+      std::this_thread::yield();
+    }
+  }
+  size_t config_maps_in(const std::string& ns) {
+    return store_->list({.resource = "configmaps", .ns = ns})->entries.size();
+  }
+
+  InterruptedStore late_store_{*store_};
+  Writes late_{late_store_, clock_};
+};
+
+TEST_F(SeveralServersTest, NamespaceMarkedByAnotherServerIsEmptied) {
+  post("/api/v1/namespaces", R"({"metadata":{"name":"n"}})");
+  ASSERT_TRUE(late_.create(ref("configmaps", "n"), named("a"), {}));
+  ASSERT_TRUE(late_.remove(ref("namespaces", "", "n"), {}));
+  wait_until_gone("/api/v1/namespaces/n");
+  EXPECT_EQ(config_maps_in("n"), 0u);
+}
+
+TEST_F(SeveralServersTest, NothingIsCreatedInANamespaceThatWentMeanwhile) {
+  post("/api/v1/namespaces", R"({"metadata":{"name":"n"}})");
+  late_store_.before_creation([&] {
+    remove("/api/v1/namespaces/n");
+    wait_until_gone("/api/v1/namespaces/n");
+  });
+  const auto made = late_.create(ref("configmaps", "n"), named("a"), {});
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().message, R"(namespaces "n" not found)");
+  EXPECT_EQ(config_maps_in("n"), 0u);
+}
+
+TEST_F(SeveralServersTest, NothingIsCreatedInANamespaceThatIsAnotherMeanwhile) {
+  post("/api/v1/namespaces", R"({"metadata":{"name":"n"}})");
+  late_store_.before_creation([&] {
+    remove("/api/v1/namespaces/n");
+    wait_until_gone("/api/v1/namespaces/n");
+    post("/api/v1/namespaces", R"({"metadata":{"name":"n"}})");
+  });
+  EXPECT_FALSE(late_.create(ref("configmaps", "n"), named("a"), {}));
+  EXPECT_EQ(config_maps_in("n"), 0u);
+  EXPECT_TRUE(late_.create(ref("configmaps", "n"), named("a"), {}));
+}
+
+TEST_F(SeveralServersTest, NothingIsCreatedInANamespaceThatBeginsToGoMeanwhile) {
+  post("/api/v1/namespaces", R"({"metadata":{"name":"n","finalizers":["example.com/hold"]}})");
+  late_store_.before_creation([&] { remove("/api/v1/namespaces/n"); });
+  const auto made = late_.create(ref("configmaps", "n"), named("a"), {});
+  ASSERT_FALSE(made);
+  EXPECT_THAT(made.error().message, testing::HasSubstr("being terminated"));
+  EXPECT_EQ(config_maps_in("n"), 0u);
+}
+
+TEST_F(SeveralServersTest, OfPoolsThatOverlapTheFirstStays) {
+  late_store_.before_creation([&] {
+    EXPECT_EQ(
+        post("/apis/projectcalico.org/v3/ippools", json::serialize(pool("first", "10.0.0.0/16")))
+            .code(),
+        201);
+  });
+  const auto made =
+      late_.create(ref("ippools.projectcalico.org", ""), pool("second", "10.0.0.0/8"), {});
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().code, 422);
+  EXPECT_EQ(get("/apis/projectcalico.org/v3/ippools/first").code(), 200);
+  EXPECT_EQ(get("/apis/projectcalico.org/v3/ippools/second").code(), 404);
+}
+
+TEST_F(SeveralServersTest, StartingTogetherIsNoError) {
+  NamespaceSweeper sweeper(late_store_, late_);
+  store_->remove({"namespaces", {}, "kube-public"}, {});
+  late_store_.before_creation([&] { EXPECT_TRUE(restore_namespaces(*store_, *writes_)); });
+  EXPECT_TRUE(restore_namespaces(late_store_, late_));
+  EXPECT_EQ(get("/api/v1/namespaces/kube-public").code(), 200);
+}
+
+// Creations through both servers while the namespace goes: whatever was answered, nothing stays.
+TEST_F(SeveralServersTest, NothingOutlivesItsNamespaceInARace) {
+  for (int round = 0; round < 10; ++round) {
+    ASSERT_EQ(post("/api/v1/namespaces", R"({"metadata":{"name":"n"}})").code(), 201);
+    std::vector<std::jthread> writers;
+    for (auto* writes : {writes_.get(), &late_})
+      for (int thread = 0; thread < 2; ++thread)
+        writers.emplace_back([this, writes, thread] {
+          for (int i = 0; i < 20; ++i)
+            static_cast<void>(
+                writes->create(ref("configmaps", "n"),
+                               named("c" + std::to_string(i) + "-" + std::to_string(thread) +
+                                     (writes == &late_ ? "l" : "e")),
+                               {}));
+        });
+    ASSERT_TRUE(late_.remove(ref("namespaces", "", "n"), {}));
+    writers.clear();
+    wait_until_gone("/api/v1/namespaces/n");
+    EXPECT_EQ(config_maps_in("n"), 0u);
+  }
+}
+
+}  // namespace
+}  // namespace margay::apiserver
