@@ -4,6 +4,7 @@
 #include <exception>
 #include <filesystem>
 #include <iostream>
+#include <memory>
 
 #include "apiserver/command.h"
 #include "cni/plugin.h"
@@ -11,9 +12,16 @@
 #include "lab/command.h"
 #include "node/command.h"
 #include "node/replay_command.h"
+#include "store/sqlite/sqlite_store.h"
 #include "vector.h"
 
 namespace {
+
+// What objects are kept in where there is no other store.
+margay::base::Result<std::unique_ptr<margay::store::Store>> open_embedded_store(
+    const std::filesystem::path& folder) {
+  return margay::store::sqlite::SqliteStore::open({.path = (folder / "store.db").string()});
+}
 
 int run_commands(int argc, char** argv) {
   CLI::App app{"Kubernetes networking and network security"};
@@ -21,7 +29,7 @@ int run_commands(int argc, char** argv) {
   app.set_version_flag("--version", std::string("margay ") + MARGAY_VERSION);
   app.require_subcommand(1);
   int status = 0;
-  margay::apiserver::add_command(app, status);
+  margay::apiserver::add_command(app, open_embedded_store, status);
   margay::node::add_command(app, status);
   margay::node::add_replay_command(app, status);
   margay::lab::add_command(app, status);

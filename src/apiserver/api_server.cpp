@@ -11,7 +11,6 @@
 #include "apiserver/pki_upkeep.h"
 #include "apiserver/state_dir.h"
 #include "base/address.h"
-#include "store/sqlite/sqlite_store.h"
 
 namespace margay::apiserver {
 namespace {
@@ -28,16 +27,21 @@ std::string reachable(const std::string& address) {
 struct ApiServer::Parts {
   explicit Parts(StateDir opened) : directory(std::move(opened)) {}
 
+  base::Result<> open_audit(const std::string& path);
+  base::Result<> open_front_proxy(const Options::Proxy& options);
   void connect();
   void renew_certificates(const std::string& url);
 
   StateDir directory;
   std::string address;
   base::SystemClock clock;
-  std::unique_ptr<store::sqlite::SqliteStore> store;
+  std::unique_ptr<store::Store> store;
   std::unique_ptr<TokenFile> tokens;
+  std::unique_ptr<FrontProxy> front_proxy;
   Documents documents;
   Metrics metrics;
+  AllowAll authorizer;
+  std::unique_ptr<AuditSink> audit = std::make_unique<NoAudit>();
   std::atomic<bool> ready = false;
   std::unique_ptr<Writes> writes;
   std::unique_ptr<NamespaceSweeper> sweeper;
@@ -45,6 +49,22 @@ struct ApiServer::Parts {
   std::unique_ptr<Server> server;
   std::unique_ptr<PkiUpkeep> upkeep;
 };
+
+base::Result<> ApiServer::Parts::open_audit(const std::string& path) {
+  if (path.empty()) return {};
+  MARGAY_TRY(auto log, AuditLog::open(path));
+  log->on_lost([this] { metrics.count_lost_audit_event(); });
+  audit = std::move(log);
+  return {};
+}
+
+base::Result<> ApiServer::Parts::open_front_proxy(const Options::Proxy& options) {
+  if (options.authority.empty()) return {};
+  MARGAY_TRY(auto authority, read_file(options.authority));
+  MARGAY_TRY(front_proxy, FrontProxy::create({.authority = std::move(authority),
+                                              .allowed_names = options.allowed_names}));
+  return {};
+}
 
 void ApiServer::Parts::connect() {
   writes = std::make_unique<Writes>(*store, clock);
@@ -54,6 +74,8 @@ void ApiServer::Parts::connect() {
                                                 .writes = *writes,
                                                 .clock = clock,
                                                 .documents = documents,
+                                                .authorizer = authorizer,
+                                                .audit = *audit,
                                                 .is_ready = [this] { return ready.load(); },
                                                 .metrics_text = [this] { return metrics.text(); }});
   router->set_aside().on_new([this](const store::Key& key) { metrics.count_unreadable(key); });
@@ -77,8 +99,9 @@ base::Result<std::unique_ptr<ApiServer>> ApiServer::start(Options options) {
   MARGAY_CHECK(parts->directory.ensure_pki(options.address, parts->clock.wall_time()));
   MARGAY_CHECK(parts->directory.ensure_tokens());
   MARGAY_TRY(parts->tokens, TokenFile::open(parts->directory.tokens_file()));
-  MARGAY_TRY(parts->store,
-             store::sqlite::SqliteStore::open({.path = parts->directory.store_file().string()}));
+  MARGAY_TRY(parts->store, options.open_store(options.data_dir));
+  MARGAY_CHECK(parts->open_audit(options.audit_log));
+  MARGAY_CHECK(parts->open_front_proxy(options.front_proxy));
   parts->connect();
   MARGAY_CHECK(restore_namespaces(*parts->store, *parts->writes));
   MARGAY_TRY(parts->server,
@@ -93,7 +116,8 @@ base::Result<std::unique_ptr<ApiServer>> ApiServer::start(Options options) {
   MARGAY_CHECK(out->parts_->directory.ensure_kubeconfigs(out->url()));
   out->parts_->server->start({.router = *out->parts_->router,
                               .tokens = *out->parts_->tokens,
-                              .metrics = out->parts_->metrics});
+                              .metrics = out->parts_->metrics,
+                              .front_proxy = out->parts_->front_proxy.get()});
   out->parts_->ready = true;
   constexpr std::chrono::seconds k_look{5};
   out->parts_->upkeep = std::make_unique<PkiUpkeep>(

@@ -1,21 +1,35 @@
 #pragma once
 
-// The standalone API server, put together: data directory, store, verbs, HTTPS.
+// The standalone API server, put together: data directory, store, verbs, HTTPS. Which store it is,
+// the program decides.
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "apiserver/server.h"
 #include "base/result.h"
+#include "store/store.h"
 
 namespace margay::apiserver {
+
+// Opens the store of a server whose data directory is `folder`.
+using OpenStore =
+    std::function<base::Result<std::unique_ptr<store::Store>>(const std::filesystem::path& folder)>;
 
 class ApiServer {
  public:
   struct Options {
     std::filesystem::path data_dir;
+    OpenStore open_store;
+    std::string audit_log = {};  // a file; empty: no record is kept
+    struct Proxy {
+      std::string authority = {};  // a file; empty: there is no front proxy
+      std::vector<std::string> allowed_names = {};
+    };
+    Proxy front_proxy = {};
     std::string address = "127.0.0.1";
     uint16_t port = 6443;  // 0: any free one
     // Sockets that listen already, instead of one at that address, which then only is what the

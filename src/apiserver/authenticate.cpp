@@ -3,6 +3,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
+#include <algorithm>
 #include <boost/algorithm/string/predicate.hpp>
 #include <memory>
 
@@ -55,5 +56,11 @@ Answer<std::optional<User>> authenticate(const std::optional<CertificateUser>& c
 }
 
 User anonymous() { return {"system:anonymous", {"system:unauthenticated"}}; }
+
+User as_authenticated(User user) {
+  constexpr std::string_view k_all = "system:authenticated";
+  if (std::ranges::find(user.groups, k_all) == user.groups.end()) user.groups.emplace_back(k_all);
+  return user;
+}
 
 }  // namespace margay::apiserver

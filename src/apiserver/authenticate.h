@@ -1,8 +1,9 @@
 #pragma once
 
-// Who asks: a client certificate signed by the server's authority (user = CN, groups = O), else a
-// bearer token. What authenticates may do everything for now: standalone authorisation by Role and
-// ClusterRole is a later step (docs/guide/apiserver.md).
+// Who asks, where no front proxy says it (front_proxy.h): a client certificate signed by the
+// server's authority (user = CN, groups = O), else a bearer token. What authenticates may do
+// everything for now: standalone authorisation by Role and ClusterRole is a later step
+// (docs/guide/apiserver.md).
 
 #include <chrono>
 #include <optional>
@@ -35,5 +36,7 @@ Answer<std::optional<User>> authenticate(const std::optional<CertificateUser>& c
 
 // Who asks when nobody says who asks.
 User anonymous();
+// The user with the group of all who are known, system:authenticated.
+User as_authenticated(User user);
 
 }  // namespace margay::apiserver

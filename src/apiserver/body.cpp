@@ -22,14 +22,7 @@ base::Result<json::value> parse_one(std::string_view text, BodyType type) {
 
 Answer<json::object> parse_body(const Request& request) {
   MARGAY_TRY(const auto type, body_type(request.content_type));
-  if (type == BodyType::protobuf) {
-    MARGAY_TRY(auto object, parse_protobuf(request.body));
-    // Protobuf's strings are taken as they come; JSON's parser judges their UTF-8, and the depth.
-    if (const auto readable = api::check_readable(api::to_json(object)); !readable)
-      return refuse(
-          bad_request("the body of the request cannot be an object: " + readable.error().message));
-    return object;
-  }
+  if (type == BodyType::protobuf) return parse_protobuf(request.body);
   auto value = parse_one(request.body, type);
   if (!value)
     return refuse(bad_request("the body of the request does not parse: " + value.error().message));

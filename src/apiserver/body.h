@@ -9,7 +9,7 @@
 
 namespace margay::apiserver {
 
-// JSON, YAML or (few kinds) protobuf by Content-Type, exactly one object. Malformed: a 400 with
+// JSON, YAML or protobuf by Content-Type, exactly one object. Malformed: a 400 with
 // line and column.
 Answer<json::object> parse_body(const Request& request);
 

@@ -8,7 +8,6 @@
 #include <cstdio>
 #include <memory>
 
-#include "apiserver/api_server.h"
 #include "apiserver/inherited_sockets.h"
 #include "base/event_loop.h"
 #include "base/log.h"
@@ -20,6 +19,8 @@ struct Arguments {
   std::string data_dir;
   std::string listen = "127.0.0.1:6443";
   std::string log_level = "info";
+  std::string audit_log;
+  ApiServer::Options::Proxy front_proxy;
 };
 
 // A thousand watches need more than the usual 1,024 descriptors.
@@ -31,12 +32,15 @@ void raise_descriptor_limit() {
     spdlog::warn("the limit of open files stays at {}", limit.rlim_cur);
 }
 
-base::Result<int> serve(const Arguments& arguments) {
+base::Result<int> serve(const Arguments& arguments, const OpenStore& open_store) {
   MARGAY_TRY(auto sockets, inherited_sockets());  // before any other file is opened
   MARGAY_CHECK(base::set_up_log("apiserver", arguments.log_level));
   MARGAY_TRY(const auto listen, parse_listen_address(arguments.listen));
   raise_descriptor_limit();
   MARGAY_TRY(const auto server, ApiServer::start({.data_dir = arguments.data_dir,
+                                                  .open_store = open_store,
+                                                  .audit_log = arguments.audit_log,
+                                                  .front_proxy = arguments.front_proxy,
                                                   .address = listen.address,
                                                   .port = listen.port,
                                                   .sockets = std::move(sockets)}));
@@ -52,7 +56,7 @@ base::Result<int> serve(const Arguments& arguments) {
 
 }  // namespace
 
-void add_command(CLI::App& app, int& status) {
+void add_command(CLI::App& app, OpenStore open_store, int& status) {
   auto arguments = std::make_shared<Arguments>();
   auto* command = app.add_subcommand(
       "apiserver", "Serve the Kubernetes and Calico API for kubectl, on an embedded store");
@@ -62,8 +66,16 @@ void add_command(CLI::App& app, int& status) {
       ->capture_default_str();
   command->add_option("--log-level", arguments->log_level, "debug, info, warning, error")
       ->capture_default_str();
-  command->callback([arguments, &status] {
-    const auto served = serve(*arguments);
+  command->add_option("--audit-log", arguments->audit_log,
+                      "A file for a line about each request: who, what, and how it ended");
+  command->add_option("--requestheader-client-ca-file", arguments->front_proxy.authority,
+                      "The authority of a front proxy, whose X-Remote- headers say who asks");
+  command
+      ->add_option("--requestheader-allowed-names", arguments->front_proxy.allowed_names,
+                   "Common names of the front proxy's certificate; by default any")
+      ->delimiter(',');
+  command->callback([arguments, open_store = std::move(open_store), &status] {
+    const auto served = serve(*arguments, open_store);
     if (!served) fmt::print(stderr, "margay apiserver: {}\n", served.error().message);
     status = served ? *served : 1;
   });

@@ -2,6 +2,8 @@
 
 // `margay apiserver --data-dir DIR --listen ADDR:PORT`
 
+#include "apiserver/api_server.h"
+
 namespace CLI {
 class App;
 }
@@ -10,6 +12,6 @@ namespace margay::apiserver {
 
 // Adds the subcommand to `app`. Parsing a command line that names it runs the server until a signal
 // ends it, and sets `status` to the exit status.
-void add_command(CLI::App& app, int& status);
+void add_command(CLI::App& app, OpenStore open_store, int& status);
 
 }  // namespace margay::apiserver

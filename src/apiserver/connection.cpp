@@ -200,14 +200,34 @@ asio::awaitable<std::optional<Response>> Connection::read_and_answer(Parser& par
 }
 
 Answer<User> Connection::identify(const Parser::value_type& message) {
-  MARGAY_TRY(auto user, authenticate(certificate_user_, message[http::field::authorization],
-                                     context_.services.tokens));
+  auto user = proxied_user(message);
+  if (!user) {
+    MARGAY_TRY(user, authenticate(certificate_user_, message[http::field::authorization],
+                                  context_.services.tokens));
+  }
   if (user) {
     set_known();
-    return *std::move(user);
+    return as_authenticated(*std::move(user));
   }
   if (!is_public(message.target())) return refuse(unauthorized());
   return anonymous();
+}
+
+// Whom the front proxy asks for, if the client is the front proxy.
+std::optional<User> Connection::proxied_user(const Parser::value_type& message) {
+  const auto* proxy = context_.services.front_proxy;
+  if (proxy == nullptr) return std::nullopt;
+  std::vector<HeaderField> headers;
+  for (const auto& field : message)
+    headers.emplace_back(std::string_view(field.name_string()), std::string_view(field.value()));
+  auto user = user_of_headers(headers);
+  return user && proxy->is_proxy(stream_.native_handle()) ? std::move(user) : std::nullopt;
+}
+
+std::string Connection::peer_address() {
+  error_code error;
+  const auto peer = beast::get_lowest_layer(stream_).socket().remote_endpoint(error);
+  return error ? std::string() : peer.address().to_string();
 }
 
 std::optional<ByteBudget::Lease> Connection::lease(ByteBudget& budget, size_t body_bytes) {
@@ -241,7 +261,9 @@ asio::awaitable<Response> Connection::answer(Parser::value_type& message, User u
                         .accept = message[http::field::accept],
                         .content_type = message[http::field::content_type],
                         .body = std::move(message.body()),
-                        .user = std::move(user)};
+                        .user = std::move(user),
+                        .source = peer_address(),
+                        .user_agent = message[http::field::user_agent]};
   const auto room = lease(context_.handling, request.body.size());
   if (!room || context_.in_flight >= context_.limits.in_flight)
     co_return refusal(too_many_requests(1));

@@ -76,6 +76,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   awaitable<std::optional<Response>> read_and_answer(Parser& parser);
   // Who asks, by the headers; a client that may not ask gets its refusal before its body is read.
   Answer<User> identify(const Parser::value_type& message);
+  std::optional<User> proxied_user(const Parser::value_type& message);
+  std::string peer_address();
   awaitable<bool> read_body(Parser& parser);
   // Nothing: the budget is used up. Small bodies always have a lease.
   std::optional<ByteBudget::Lease> lease(ByteBudget& budget, size_t body_bytes);

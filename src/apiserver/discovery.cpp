@@ -12,6 +12,7 @@
 
 #include "api/kind.h"
 #include "apiserver/negotiate.h"
+#include "apiserver/reviews.h"
 
 namespace margay::apiserver {
 namespace {
@@ -26,17 +27,35 @@ json::array strings(const std::vector<std::string>& values) {
   return out;
 }
 
-json::array verbs() {
-  return {"create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"};
-}
+// A kind with what may be done with it.
+struct Served {
+  const api::Kind* kind;
+  bool is_kept;  // else it is only asked, as reviews are
+  json::array verbs() const {
+    if (!is_kept) return {"create"};
+    return {"create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"};
+  }
+};
 json::array status_verbs() { return {"get", "patch", "update"}; }
+
+std::vector<Served> all_served() {
+  std::vector<Served> out;
+  for (const auto& kind : api::kinds()) out.push_back({&kind, true});
+  for (const auto& kind : review_kinds()) out.push_back({&kind, false});
+  return out;
+}
+
+const std::vector<Served>& served() {
+  static const auto all = all_served();
+  return all;
+}
 
 // The versions of a group, in the order of their first kind. Empty: no such group.
 std::vector<std::string> versions_of(std::string_view group) {
   std::vector<std::string> out;
-  for (const auto& kind : api::kinds())
-    if (kind.group == group && std::ranges::find(out, kind.version) == out.end())
-      out.push_back(kind.version);
+  for (const auto& [kind, kept] : served())
+    if (kind->group == group && std::ranges::find(out, kind->version) == out.end())
+      out.push_back(kind->version);
   return out;
 }
 
@@ -44,9 +63,9 @@ std::vector<std::string> versions_of(std::string_view group) {
 // name that several groups have (networkpolicies) for that of the first.
 std::vector<std::string> named_groups() {
   std::vector<std::string> out;
-  for (const auto& kind : api::kinds())
-    if (!kind.group.empty() && std::ranges::find(out, kind.group) == out.end())
-      out.push_back(kind.group);
+  for (const auto& [kind, kept] : served())
+    if (!kind->group.empty() && std::ranges::find(out, kind->group) == out.end())
+      out.push_back(kind->group);
   std::ranges::stable_partition(
       out, [](const std::string& group) { return group.ends_with(".k8s.io"); });
   return out;
@@ -55,12 +74,13 @@ std::vector<std::string> named_groups() {
 // ---- lists by version
 // ----------------------------------------------------------------------------
 
-json::object resource_entry(const api::Kind& kind) {
+json::object resource_entry(const Served& served) {
+  const auto& kind = *served.kind;
   json::object out{{"name", kind.plural},
                    {"singularName", kind.singular},
                    {"namespaced", kind.namespaced},
                    {"kind", kind.name},
-                   {"verbs", verbs()}};
+                   {"verbs", served.verbs()}};
   if (!kind.short_names.empty()) out["shortNames"] = strings(kind.short_names);
   if (!kind.categories.empty()) out["categories"] = strings(kind.categories);
   return out;
@@ -77,10 +97,11 @@ json::object status_entry(const api::Kind& kind) {
 std::optional<json::object> resource_list(std::string_view group, std::string_view version) {
   json::array resources;
   std::string api_version;
-  for (const auto& kind : api::kinds()) {
+  for (const auto& one : served()) {
+    const auto& kind = *one.kind;
     if (kind.group != group || kind.version != version) continue;
     api_version = kind.api_version();
-    resources.push_back(resource_entry(kind));
+    resources.push_back(resource_entry(one));
     if (kind.has_status) resources.push_back(status_entry(kind));
   }
   if (resources.empty()) return std::nullopt;
@@ -120,12 +141,13 @@ json::object response_kind(const api::Kind& kind) {
   return {{"group", kind.group}, {"version", kind.version}, {"kind", kind.name}};
 }
 
-json::object aggregated_resource(const api::Kind& kind) {
+json::object aggregated_resource(const Served& served) {
+  const auto& kind = *served.kind;
   json::object out{{"resource", kind.plural},
                    {"responseKind", response_kind(kind)},
                    {"scope", kind.namespaced ? "Namespaced" : "Cluster"},
                    {"singularResource", kind.singular},
-                   {"verbs", verbs()}};
+                   {"verbs", served.verbs()}};
   if (!kind.short_names.empty()) out["shortNames"] = strings(kind.short_names);
   if (!kind.categories.empty()) out["categories"] = strings(kind.categories);
   if (kind.has_status)
@@ -139,9 +161,9 @@ json::object aggregated_group(const std::string& group) {
   json::array versions;
   for (const auto& version : versions_of(group)) {
     json::array resources;
-    for (const auto& kind : api::kinds())
-      if (kind.group == group && kind.version == version)
-        resources.push_back(aggregated_resource(kind));
+    for (const auto& one : served())
+      if (one.kind->group == group && one.kind->version == version)
+        resources.push_back(aggregated_resource(one));
     versions.push_back(json::object{
         {"version", version}, {"resources", std::move(resources)}, {"freshness", "Current"}});
   }

@@ -245,11 +245,11 @@ void EventStream::render_text(const std::shared_ptr<const Change>& change, std::
   if (representation_.media.shape == Shape::object && type == change->type()) {
     const auto& shared = change->text(representation_);
     if (shared) return sendable_.push(change, *shared);
-    return end_with(shared.error());
+    return set_aside_.add(entry, shared.error());
   }
   auto own = representation_.event(type, entry, !std::exchange(columns_sent_, true));
   if (own) return sendable_.push(std::move(*own));
-  end_with(own.error());
+  set_aside_.add(entry, own.error());
 }
 
 std::string EventStream::take_bookmark() {

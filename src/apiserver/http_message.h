@@ -10,15 +10,12 @@
 #include <utility>
 #include <vector>
 
+#include "apiserver/user.h"
+
 namespace margay::apiserver {
 
 class EventStream;  // apiserver/event_stream.h
 class ListStream;   // apiserver/list_stream.h
-
-struct User {
-  std::string name;
-  std::vector<std::string> groups;
-};
 
 enum class Method { get, post, put, patch, remove, other };
 
@@ -33,6 +30,8 @@ struct Request {
   std::string body;
   // Who asks. Known before the body is read; anonymous() where the path is public.
   User user = {};
+  std::string source = {};  // the client's address
+  std::string user_agent = {};
 };
 
 struct Response {

@@ -53,9 +53,13 @@ Answer<> ListStream::append(const store::Entry& entry) {
     return {};
   }
   if (!options_.filter.empty() && !matches(options_.filter, entry)) return {};
-  MARGAY_TRY(auto text, representation_.list_item(entry, first_));
+  auto text = representation_.list_item(entry, first_);
+  if (!text) {  // it has no form in this format
+    set_aside_.add(entry, text.error());
+    return {};
+  }
   first_ = false;
-  sendable_.push(std::move(text));
+  sendable_.push(std::move(*text));
   return {};
 }
 
@@ -78,6 +82,8 @@ void ListStream::read() {
   failed_ = true;
 }
 
-std::string ListStream::whole() { return take(std::numeric_limits<size_t>::max()).text; }
+std::string ListStream::whole() {
+  return representation_.finish_list(take(std::numeric_limits<size_t>::max()).text);
+}
 
 }  // namespace margay::apiserver

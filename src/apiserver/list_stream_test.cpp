@@ -23,8 +23,9 @@ class ListStreamTest : public RouterFixture {
   }
   ListOptions options() { return {.scope = {.resource = "configmaps", .ns = "default"}}; }
   Representation representation(const std::string& accept = "") {
-    return {
-        .kind = api::find_resource("configmaps"), .media = *negotiate(accept), .clock = &clock_};
+    return {.kind = api::find_resource("configmaps"),
+            .media = *negotiate(accept, Protobuf::all),
+            .clock = &clock_};
   }
   struct Taken {
     std::string text;

@@ -32,7 +32,12 @@ Metrics::Metrics()
       unreadable_(prometheus::BuildCounter()
                       .Name("apiserver_unreadable_objects_total")
                       .Help("Stored objects that cannot be read, and are set aside.")
-                      .Register(registry_)) {}
+                      .Register(registry_)),
+      audit_errors_(prometheus::BuildCounter()
+                        .Name("apiserver_audit_error_total")
+                        .Help("Audit events that could not be written.")
+                        .Register(registry_)
+                        .Add({})) {}
 
 void Metrics::count_request(const RequestLabels& labels, int code,
                             std::chrono::nanoseconds duration) {
@@ -53,6 +58,8 @@ void Metrics::count_unreadable(const store::Key& key) {
   unreadable_.Add({{"resource", key.resource}, {"namespace", key.ns}, {"name", key.name}})
       .Increment();
 }
+
+void Metrics::count_lost_audit_event() { audit_errors_.Increment(); }
 
 std::string Metrics::text() const {
   return prometheus::TextSerializer().Serialize(registry_.Collect());

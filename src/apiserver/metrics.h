@@ -25,6 +25,7 @@ class Metrics {
   void count_watch_bytes(size_t bytes);
   // A stored object that answers go without.
   void count_unreadable(const store::Key& key);
+  void count_lost_audit_event();
   prometheus::Gauge& in_flight() { return in_flight_; }
   prometheus::Gauge& watches() { return watches_; }
   prometheus::Gauge& connections() { return connections_; }
@@ -40,6 +41,7 @@ class Metrics {
   prometheus::Gauge& connections_;
   prometheus::Counter& watch_bytes_;
   prometheus::Family<prometheus::Counter>& unreadable_;
+  prometheus::Counter& audit_errors_;
 };
 
 }  // namespace margay::apiserver

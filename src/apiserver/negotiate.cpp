@@ -13,7 +13,10 @@ namespace {
 
 constexpr std::string_view k_json = "application/json";
 constexpr std::string_view k_yaml = "application/yaml";
+constexpr std::string_view k_protobuf = "application/vnd.kubernetes.protobuf";
 constexpr std::string_view k_offered = "application/json, application/yaml";
+constexpr std::string_view k_all =
+    "application/json, application/yaml, application/vnd.kubernetes.protobuf";
 constexpr std::string_view k_patches =
     "application/json-patch+json, application/merge-patch+json, "
     "application/strategic-merge-patch+json";
@@ -51,20 +54,24 @@ MediaRange parse_range(std::string_view text) {
 std::optional<Format> format_of(std::string_view type) {
   if (type == k_json || type == "*/*" || type == "application/*") return Format::json;
   if (type == k_yaml) return Format::yaml;
+  if (type == k_protobuf) return Format::protobuf;
   return std::nullopt;
 }
 
-std::optional<Media> media_of(const MediaRange& range) {
+std::optional<Media> media_of(const MediaRange& range, Protobuf protobuf) {
   const auto format = format_of(range.type);
   if (!format || range.quality == 0) return std::nullopt;
+  if (*format == Format::protobuf && protobuf == Protobuf::none) return std::nullopt;
   Media media{.format = *format};
   const auto as = range.parameter("as");
+  if (as.empty() && media.format == Format::protobuf && protobuf != Protobuf::all)
+    return std::nullopt;
   if (as.empty()) return media;
   const auto version = range.parameter("v");
   if (range.parameter("g") != "meta.k8s.io" || (version != "v1" && version != "v1beta1"))
     return std::nullopt;
   media.version = version;
-  if (as == "Table")
+  if (as == "Table" && media.format != Format::protobuf)
     media.shape = Shape::table;
   else if (as == "PartialObjectMetadata" || as == "PartialObjectMetadataList")
     media.shape = Shape::metadata;
@@ -75,7 +82,10 @@ std::optional<Media> media_of(const MediaRange& range) {
 
 }  // namespace
 
-std::string_view Media::content_type() const { return format == Format::yaml ? k_yaml : k_json; }
+std::string_view Media::content_type() const {
+  if (format == Format::protobuf) return k_protobuf;
+  return format == Format::yaml ? k_yaml : k_json;
+}
 
 std::string_view MediaRange::parameter(std::string_view name) const {
   const auto found =
@@ -91,12 +101,12 @@ std::vector<MediaRange> parse_accept(std::string_view accept) {
   return ranges;
 }
 
-Answer<Media> negotiate(std::string_view accept) {
+Answer<Media> negotiate(std::string_view accept, Protobuf protobuf) {
   const auto ranges = parse_accept(accept);
   if (ranges.empty()) return Media{};
   for (const auto& range : ranges)
-    if (const auto media = media_of(range)) return *media;
-  return refuse(not_acceptable(k_offered));
+    if (const auto media = media_of(range, protobuf)) return *media;
+  return refuse(not_acceptable(protobuf == Protobuf::all ? k_all : k_offered));
 }
 
 std::string media_type(std::string_view content_type) {
@@ -108,8 +118,8 @@ Answer<BodyType> body_type(std::string_view content_type) {
   const auto type = media_type(content_type);
   if (type.empty() || type == k_json) return BodyType::json;
   if (type == k_yaml || type == "application/x-yaml" || type == "text/yaml") return BodyType::yaml;
-  if (type == "application/vnd.kubernetes.protobuf") return BodyType::protobuf;
-  return refuse(unsupported_media_type(type, k_offered));
+  if (type == k_protobuf) return BodyType::protobuf;
+  return refuse(unsupported_media_type(type, k_all));
 }
 
 Answer<PatchType> patch_type(std::string_view content_type) {

@@ -11,7 +11,7 @@
 
 namespace margay::apiserver {
 
-enum class Format { json, yaml };
+enum class Format { json, yaml, protobuf };
 
 // The shape of the answer: the object itself, a printed table, or its metadata alone.
 enum class Shape { object, table, metadata };
@@ -32,8 +32,11 @@ struct MediaRange {
 };
 std::vector<MediaRange> parse_accept(std::string_view accept);
 
+// What of an object there is in protobuf: of Kubernetes' own kinds all, of any kind the metadata.
+enum class Protobuf { none, metadata, all };
+
 // For objects. An empty header means JSON. Nothing acceptable is a 406.
-Answer<Media> negotiate(std::string_view accept);
+Answer<Media> negotiate(std::string_view accept, Protobuf protobuf);
 
 enum class BodyType { json, yaml, protobuf };
 enum class PatchType { json, merge, strategic };

@@ -11,7 +11,7 @@ constexpr auto k_kubectl_get =
 
 TEST(NegotiateTest, NothingAskedMeansJson) {
   for (const auto* accept : {"", "*/*", "application/*", "application/json; charset=utf-8"}) {
-    const auto media = negotiate(accept);
+    const auto media = negotiate(accept, Protobuf::all);
     ASSERT_TRUE(media) << accept;
     EXPECT_EQ(media->format, Format::json) << accept;
     EXPECT_EQ(media->shape, Shape::object) << accept;
@@ -19,33 +19,47 @@ TEST(NegotiateTest, NothingAskedMeansJson) {
 }
 
 TEST(NegotiateTest, KubectlGetGetsATable) {
-  const auto media = negotiate(k_kubectl_get);
+  const auto media = negotiate(k_kubectl_get, Protobuf::all);
   ASSERT_TRUE(media);
   EXPECT_EQ(media->shape, Shape::table);
   EXPECT_EQ(media->version, "v1");
 }
 
 TEST(NegotiateTest, MetadataAlone) {
-  const auto media = negotiate("application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1");
+  const auto media = negotiate("application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
+                               Protobuf::metadata);
   ASSERT_TRUE(media);
   EXPECT_EQ(media->shape, Shape::metadata);
 }
 
 TEST(NegotiateTest, QualityDecidesBeforeOrder) {
-  EXPECT_EQ(negotiate("application/json;q=0.5,application/yaml")->format, Format::yaml);
-  EXPECT_EQ(negotiate("application/yaml;q=0,application/json")->format, Format::json);
+  EXPECT_EQ(negotiate("application/json;q=0.5,application/yaml", Protobuf::metadata)->format,
+            Format::yaml);
+  EXPECT_EQ(negotiate("application/yaml;q=0,application/json", Protobuf::metadata)->format,
+            Format::json);
 }
 
-TEST(NegotiateTest, ProtobufFallsBackToJsonWhereTheClientTakesIt) {
-  const auto media = negotiate("application/vnd.kubernetes.protobuf,application/json");
-  ASSERT_TRUE(media);
-  EXPECT_EQ(media->format, Format::json);
+TEST(NegotiateTest, ProtobufWhereTheKindHasIt) {
+  constexpr auto k_client_go = "application/vnd.kubernetes.protobuf,application/json";
+  EXPECT_EQ(negotiate(k_client_go, Protobuf::all)->format, Format::protobuf);
+  EXPECT_EQ(negotiate(k_client_go, Protobuf::metadata)->format, Format::json);
+  EXPECT_EQ(negotiate("application/vnd.kubernetes.protobuf;stream=watch", Protobuf::all)->format,
+            Format::protobuf);
+  EXPECT_EQ(negotiate(k_client_go, Protobuf::none)->format, Format::json);
+  // The metadata client of client-go: of any kind.
+  const auto metadata = negotiate(
+      "application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,"
+      "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json",
+      Protobuf::metadata);
+  EXPECT_EQ(metadata->format, Format::protobuf);
+  EXPECT_EQ(metadata->shape, Shape::metadata);
 }
 
 TEST(NegotiateTest, NothingAcceptableIs406) {
   for (const auto* accept : {"application/vnd.kubernetes.protobuf", "text/html",
+                             "application/vnd.kubernetes.protobuf;as=Table;g=meta.k8s.io;v=v1",
                              "application/json;as=Table;g=meta.k8s.io;v=v9"}) {
-    const auto media = negotiate(accept);
+    const auto media = negotiate(accept, Protobuf::metadata);
     ASSERT_FALSE(media) << accept;
     EXPECT_EQ(media.error().code, 406) << accept;
   }

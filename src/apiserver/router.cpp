@@ -4,14 +4,19 @@
 
 #include <boost/json/serialize.hpp>
 
+#include "api/codec.h"
 #include "apiserver/body.h"
 #include "apiserver/discovery.h"
 #include "apiserver/event_stream.h"
 #include "apiserver/list_options.h"
 #include "apiserver/list_stream.h"
+#include "apiserver/message_table.h"
+#include "apiserver/names.h"
 #include "apiserver/object.h"
 #include "apiserver/path.h"
+#include "apiserver/protobuf_body.h"
 #include "apiserver/reads.h"
+#include "apiserver/reviews.h"
 
 namespace margay::apiserver {
 namespace {
@@ -26,6 +31,10 @@ Response refusal(const Status& status) {
   if (status.retry_after_seconds > 0)
     response.headers.emplace_back("Retry-After", std::to_string(status.retry_after_seconds));
   return response;
+}
+
+Response to_response(Answer<Response> answer) {
+  return answer ? std::move(*answer) : refusal(answer.error());
 }
 
 Response plain_text(int code, std::string body) {
@@ -71,24 +80,6 @@ std::string warning_header(std::string_view text) {
   return out + '"';
 }
 
-std::string_view method_verb(Method method) {
-  switch (method) {
-    case Method::get:
-      return "get";
-    case Method::post:
-      return "create";
-    case Method::put:
-      return "update";
-    case Method::patch:
-      return "patch";
-    case Method::remove:
-      return "delete";
-    case Method::other:
-      break;
-  }
-  return "other";
-}
-
 // What kubectl asks pods for that needs a node's kubelet.
 bool is_pod_session(const api::Kind& kind, std::string_view subresource) {
   return kind.resource() == "pods" &&
@@ -102,6 +93,7 @@ struct Router::Call {
   const Request& request;
   const Target& target;
   const ResourcePath& path;
+  Attributes& attributes;
   ObjectRef ref;
   Representation representation;
 };
@@ -120,15 +112,36 @@ Router::Router(Services services)
 Router::~Router() = default;
 
 Response Router::handle(const Request& request, RequestLabels& labels) const {
-  labels.verb = method_verb(request.method);
-  auto response = route(request, labels);
-  return response ? std::move(*response) : refusal(response.error());
+  const auto received = services_.clock.wall_time();
+  const auto target = parse_target(request.target);
+  if (!target) return refusal(target.error());
+  auto attributes = attributes_of(request.method, *target);
+  labels.verb = attributes.verb;
+  if (is_public(target->path)) return to_response(serve_path(request, *target));
+
+  const auto decision = services_.authorizer.authorize(request.user, attributes);
+  auto answer = decision.allowed ? route(request, *target, attributes, labels)
+                                 : refuse(denied(request.user, attributes, decision.reason));
+  AuditEvent event{.id = new_uid(),
+                   .request = request,
+                   .attributes = attributes,
+                   .decision = decision,
+                   .code = answer ? answer->code : answer.error().code,
+                   .received = received,
+                   .answered = services_.clock.wall_time()};
+  if (answer && answer->stream) event.stage = AuditEvent::Stage::response_started;
+  if (!answer) {
+    event.reason = answer.error().reason;
+    event.message = answer.error().message;
+  }
+  services_.audit.record(event);
+  return to_response(std::move(answer));
 }
 
-Answer<Response> Router::route(const Request& request, RequestLabels& labels) const {
-  MARGAY_TRY(const auto target, parse_target(request.target));
+Answer<Response> Router::route(const Request& request, const Target& target, Attributes& attributes,
+                               RequestLabels& labels) const {
   if (const auto path = parse_resource_path(target.path))
-    return serve_resource(request, target, *path, labels);
+    return serve_resource(request, target, *path, attributes, labels);
   return serve_path(request, target);
 }
 
@@ -152,7 +165,12 @@ Answer<Response> Router::serve_path(const Request& request, const Target& target
 }
 
 Answer<Response> Router::serve_resource(const Request& request, const Target& target,
-                                        const ResourcePath& path, RequestLabels& labels) const {
+                                        const ResourcePath& path, Attributes& attributes,
+                                        RequestLabels& labels) const {
+  if (const auto* review = find_review(path)) {
+    labels.resource = review->resource();
+    return serve_review(request, *review, path);
+  }
   const auto* kind =
       api::find_resource(path.group.empty() ? path.resource : path.resource + "." + path.group);
   const bool known = kind != nullptr && kind->version == path.version;
@@ -166,40 +184,56 @@ Answer<Response> Router::serve_resource(const Request& request, const Target& ta
   const bool status = path.subresource == "status" && kind->has_status;
   if (!path.subresource.empty() && !status) return refuse(path_not_found(target.path));
 
-  MARGAY_TRY(const auto media, negotiate(request.accept));
+  MARGAY_TRY(const auto media,
+             negotiate(request.accept,
+                       find_message(*kind) != nullptr ? Protobuf::all : Protobuf::metadata));
   MARGAY_TRY(const auto include, row_object(target.query));
   const Call call{request,
                   target,
                   path,
+                  attributes,
                   {.kind = kind, .ns = path.ns, .name = path.name, .status = status},
                   {.kind = kind, .media = media, .row_object = include, .clock = &services_.clock}};
-  if (path.name.empty()) return serve_collection(call, labels);
+  if (path.name.empty()) return serve_collection(call);
   // An object of a namespaced kind has no place outside of a namespace.
   if (kind->namespaced && path.ns.empty()) return refuse(path_not_found(target.path));
-  return serve_object(call, labels);
+  return serve_object(call);
 }
 
-Answer<Response> Router::serve_collection(const Call& call, RequestLabels& labels) const {
+Answer<Response> Router::serve_review(const Request& request, const api::Kind& kind,
+                                      const ResourcePath& path) const {
+  if (!path.ns.empty() || !path.name.empty()) return refuse(path_not_found(request.target));
+  if (request.method != Method::post) return refuse(method_not_allowed());
+  MARGAY_TRY(const auto media, negotiate(request.accept, Protobuf::all));
+  MARGAY_TRY(auto body, parse_body(request));
+  MARGAY_TRY(const auto answer,
+             answer_review(kind, std::move(body), request.user, services_.authorizer));
+  Response response{.code = 201, .content_type = std::string(media.content_type())};
+  if (media.format == Format::protobuf) {
+    MARGAY_TRY(response.body, to_protobuf(kind.api_version(), kind.name, answer));
+  } else {
+    response.body = media.format == Format::yaml ? api::to_yaml(answer) : json::serialize(answer);
+  }
+  return response;
+}
+
+Answer<Response> Router::serve_collection(const Call& call) const {
   switch (call.request.method) {
     case Method::get:
-      return list(call, labels);
+      return list(call);
     case Method::post:
       return create(call);
     case Method::remove:
-      labels.verb = "deletecollection";
       return remove_collection(call);
     default:
       return refuse(method_not_allowed());
   }
 }
 
-Answer<Response> Router::serve_object(const Call& call, RequestLabels& labels) const {
+Answer<Response> Router::serve_object(const Call& call) const {
   switch (call.request.method) {
-    case Method::get: {
-      const auto watch = get_parameter(call.target.query, "watch");
-      if (watch == "true" || watch == "1") return list(call, labels);
-      return get(call);
-    }
+    case Method::get:
+      return call.attributes.verb == "watch" ? list(call) : get(call);
     case Method::put:
       return update(call);
     case Method::patch:
@@ -214,24 +248,47 @@ Answer<Response> Router::serve_object(const Call& call, RequestLabels& labels) c
 
 // ---- reading -----------------------------------------------------------------------------------
 
-Answer<Response> Router::list(const Call& call, RequestLabels& labels) const {
+Answer<Response> Router::list(const Call& call) const {
   MARGAY_TRY(const auto options, parse_list_options(*call.ref.kind, call.path, call.target.query));
   if (options.watch) {
-    labels.verb = "watch";
     if (call.representation.media.format == Format::yaml)
       return refuse(not_acceptable("application/json for watches"));
     MARGAY_TRY(auto stream, EventStream::open(*feeds_, *set_aside_, options, call.representation));
-    return Response{.stream = std::move(stream)};
+    return Response{.content_type = call.representation.stream_content_type(),
+                    .stream = std::move(stream)};
   }
-  labels.verb = "list";
-  MARGAY_TRY(auto stream,
-             ListStream::open(services_.store, *set_aside_, options, call.representation));
-  Response response{.content_type = std::string(call.representation.media.content_type())};
+  if (call.representation.media.format == Format::protobuf) return list_in_protobuf(call, options);
+  return list_in(call.representation, options);
+}
+
+Answer<Response> Router::list_in(const Representation& representation,
+                                 const ListOptions& options) const {
+  MARGAY_TRY(auto stream, ListStream::open(services_.store, *set_aside_, options, representation));
+  Response response{.content_type = std::string(representation.media.content_type())};
   if (stream->is_read())
     response.body = stream->whole();
   else
     response.list = std::move(stream);
   return response;
+}
+
+// It has to be whole before it can be sent, so the server would hold as much as its clients like to
+// ask for. A longer one goes out as JSON, piece by piece, to clients that take that too.
+Answer<Response> Router::list_in_protobuf(const Call& call, const ListOptions& options) const {
+  constexpr size_t k_most = 4 << 20;  // of the objects' JSON
+  auto representation = call.representation;
+  MARGAY_TRY(auto stream,
+             ListStream::open(services_.store, *set_aside_, options, representation, k_most));
+  if (stream->is_read())
+    return Response{.content_type = std::string(representation.media.content_type()),
+                    .body = stream->whole()};
+  const auto other = negotiate(call.request.accept, Protobuf::none);
+  if (!other)
+    return refuse(
+        not_acceptable("application/json for a list of this length; or read it page by "
+                       "page, with limit and continue"));
+  representation.media = *other;
+  return list_in(representation, options);
 }
 
 Answer<Response> Router::get(const Call& call) const {
@@ -261,6 +318,7 @@ Answer<Response> Router::create(const Call& call) const {
   MARGAY_TRY(const auto options, write_options(call.target.query));
   MARGAY_TRY(auto object, parse_body(call.request));
   MARGAY_TRY(const auto result, services_.writes.create(call.ref, std::move(object), options));
+  call.attributes.name = result.entry.key.name;  // for the record
   return written(call, result, 201);
 }
 

@@ -1,13 +1,16 @@
 #pragma once
 
-// From a request to its answer: finds what the URL is about and calls the verb. Blocks on the
-// store, knows nothing of sockets; safe from any thread.
+// From a request to its answer: finds what the URL is about, asks whether the user may, calls the
+// verb, and leaves a record. Blocks on the store, knows nothing of sockets; safe from any thread.
 
 #include <functional>
 
+#include "apiserver/audit.h"
+#include "apiserver/authorizer.h"
 #include "apiserver/documents.h"
 #include "apiserver/event_feed.h"
 #include "apiserver/http_message.h"
+#include "apiserver/list_options.h"
 #include "apiserver/path.h"
 #include "apiserver/set_aside.h"
 #include "apiserver/writes.h"
@@ -32,6 +35,8 @@ class Router {
     Writes& writes;
     const base::Clock& clock;
     const Documents& documents;
+    const Authorizer& authorizer;
+    AuditSink& audit;
     std::function<bool()> is_ready;
     std::function<std::string()> metrics_text;
   };
@@ -45,14 +50,20 @@ class Router {
  private:
   struct Call;  // one request to a resource, resolved
 
-  Answer<Response> route(const Request& request, RequestLabels& labels) const;
+  Answer<Response> route(const Request& request, const Target& target, Attributes& attributes,
+                         RequestLabels& labels) const;
   Answer<Response> serve_path(const Request& request, const Target& target) const;
   Answer<Response> serve_resource(const Request& request, const Target& target,
-                                  const ResourcePath& path, RequestLabels& labels) const;
-  Answer<Response> serve_collection(const Call& call, RequestLabels& labels) const;
-  Answer<Response> serve_object(const Call& call, RequestLabels& labels) const;
+                                  const ResourcePath& path, Attributes& attributes,
+                                  RequestLabels& labels) const;
+  Answer<Response> serve_review(const Request& request, const api::Kind& kind,
+                                const ResourcePath& path) const;
+  Answer<Response> serve_collection(const Call& call) const;
+  Answer<Response> serve_object(const Call& call) const;
 
-  Answer<Response> list(const Call& call, RequestLabels& labels) const;
+  Answer<Response> list(const Call& call) const;
+  Answer<Response> list_in(const Representation& representation, const ListOptions& options) const;
+  Answer<Response> list_in_protobuf(const Call& call, const ListOptions& options) const;
   Answer<Response> get(const Call& call) const;
   Answer<Response> create(const Call& call) const;
   Answer<Response> update(const Call& call) const;

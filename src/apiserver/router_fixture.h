@@ -62,6 +62,8 @@ class RouterFixture : public testing::Test {
                                                         .writes = *writes_,
                                                         .clock = clock_,
                                                         .documents = documents(),
+                                                        .authorizer = authorizer_,
+                                                        .audit = audit_,
                                                         .is_ready = [] { return true; },
                                                         .metrics_text = [] { return "metrics"; }});
   }
@@ -111,6 +113,8 @@ class RouterFixture : public testing::Test {
   std::unique_ptr<store::sqlite::SqliteStore> store_;
   std::unique_ptr<Writes> writes_;
   std::unique_ptr<NamespaceSweeper> sweeper_;
+  AllowAll authorizer_;
+  NoAudit audit_;
   std::unique_ptr<Router> router_;
 };
 

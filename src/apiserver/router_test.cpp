@@ -6,6 +6,7 @@
 #include <atomic>
 #include <thread>
 
+#include "apiserver/protobuf_body.h"
 #include "apiserver/router_fixture.h"
 
 namespace margay::apiserver {
@@ -333,7 +334,21 @@ TEST_F(ListTest, AsTableMetadataAndYaml) {
   const auto yaml = get(std::string(k_config_maps) + "/a", "application/yaml");
   EXPECT_EQ(yaml.response.content_type, "application/yaml");
   EXPECT_THAT(yaml.response.body, HasSubstr("kind: ConfigMap\n"));
-  EXPECT_EQ(get(k_config_maps, "application/vnd.kubernetes.protobuf").code(), 406);
+  EXPECT_EQ(get(k_policies, "application/vnd.kubernetes.protobuf").code(), 406)
+      << "as of any custom resource";
+}
+
+TEST_F(ListTest, InProtobuf) {
+  constexpr auto k_protobuf = "application/vnd.kubernetes.protobuf,application/json";
+  const auto list = get(k_config_maps, k_protobuf);
+  EXPECT_EQ(list.response.content_type, "application/vnd.kubernetes.protobuf");
+  ASSERT_TRUE(list.response.body.starts_with(std::string("k8s\0", 4)));
+  EXPECT_THAT(list.response.body, HasSubstr("ConfigMapList"));
+  const auto one = get(std::string(k_config_maps) + "/a", k_protobuf);
+  const auto object = parse_protobuf(one.response.body);
+  ASSERT_TRUE(object) << object.error().message;
+  EXPECT_EQ(*object, get(std::string(k_config_maps) + "/a").body) << "as in JSON";
+  EXPECT_EQ(get(k_policies, k_protobuf).response.content_type, "application/json");
 }
 
 class RemoveTest : public RouterFixture {};

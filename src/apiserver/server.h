@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "apiserver/front_proxy.h"
 #include "apiserver/metrics.h"
 #include "apiserver/pki.h"
 #include "apiserver/router.h"
@@ -59,6 +60,7 @@ class Server {
     const Router& router;
     TokenFile& tokens;
     Metrics& metrics;
+    const FrontProxy* front_proxy = nullptr;  // null: nobody's headers say who asks
   };
 
   // Listens. Connections wait until start().

@@ -1,9 +1,8 @@
 #pragma once
 
-// The server's data directory:
+// The server's data directory (an embedded store keeps the objects there too):
 //
 //   DIR/lock              held while a server runs
-//   DIR/store.db          the objects (store/sqlite)
 //   DIR/pki/ca.{crt,key}  its own authority; apiserver.{crt,key}; admin.{crt,key}
 //   DIR/tokens.csv        bearer tokens: token,user,uid,"group,group" (apiserver/tokens.h)
 //   DIR/kubeconfig        the administrator's (user kubernetes-admin, group system:masters)
@@ -45,7 +44,6 @@ class StateDir {
   // the user put there.
   base::Result<> ensure_kubeconfigs(const std::string& url);
 
-  std::filesystem::path store_file() const { return directory_ / "store.db"; }
   std::filesystem::path tokens_file() const { return directory_ / "tokens.csv"; }
   std::filesystem::path kubeconfig_file() const { return directory_ / "kubeconfig"; }
   const std::string& authority_certificate() const { return authority_.certificate; }

@@ -71,7 +71,7 @@ bool only_unknown_fields(const base::Error& error) {
 
 }  // namespace
 
-std::string Status::to_json() const {
+json::object Status::to_object() const {
   auto object = envelope("Failure");
   object["message"] = message;
   if (!reason.empty()) object["reason"] = reason;
@@ -79,8 +79,10 @@ std::string Status::to_json() const {
   if (retry_after_seconds > 0) shown["retryAfterSeconds"] = retry_after_seconds;
   if (!shown.empty()) object["details"] = std::move(shown);
   object["code"] = code;
-  return json::serialize(object);
+  return object;
 }
+
+std::string Status::to_json() const { return json::serialize(to_object()); }
 
 std::unexpected<Status> refuse(Status status) { return std::unexpected(std::move(status)); }
 

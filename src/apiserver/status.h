@@ -25,6 +25,7 @@ struct Status {
   json::object details = {};
   int retry_after_seconds = 0;  // 0: no advice
 
+  json::object to_object() const;
   std::string to_json() const;
 };
 

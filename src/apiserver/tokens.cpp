@@ -61,7 +61,7 @@ base::Result<Token> parse_line(std::string_view line, size_t number) {
     return bad("must be token,user,uid[,\"group,group\"]");
   if ((*columns)[0].empty() || (*columns)[1].empty())
     return bad("token and user must not be empty");
-  Token token{(*columns)[0], {.name = (*columns)[1]}};
+  Token token{(*columns)[0], {.name = (*columns)[1], .uid = (*columns)[2]}};
   if (columns->size() == 4) token.user.groups = split_groups((*columns)[3]);
   return token;
 }

@@ -31,11 +31,11 @@ class Server:
     def port(self) -> int:
         return int(self.url.rsplit(":", 1)[1])
 
-    def start(self, listen: str = "127.0.0.1:0"):
+    def start(self, listen: str = "127.0.0.1:0", *options: str):
         program = os.environ.get("MARGAY", str(ROOT / "build/release/bin/margay"))
         self.log = open(self.folder.parent / f"{self.folder.name}.log", "ab")
         self.process = subprocess.Popen(
-            [program, "apiserver", "--data-dir", str(self.folder), "--listen", listen],
+            [program, "apiserver", "--data-dir", str(self.folder), "--listen", listen, *options],
             stdout=subprocess.PIPE, stderr=self.log, text=True, preexec_fn=self.preexec)
         line = self.process.stdout.readline().split()
         assert line[:1] == ["serving"], pathlib.Path(self.log.name).read_text()

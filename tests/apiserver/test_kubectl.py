@@ -215,3 +215,27 @@ def test_version_and_discovery(kubectl):
     assert "margay" in kubectl("version")
     resources = kubectl("api-resources")
     assert re.search(r"globalnetworkpolicies\s+gnp\S*\s+projectcalico.org/v3\s+false\s+GlobalNetworkPolicy", resources)
+
+
+# ---- who am I, and what may I -----------------------------------------------------------------------
+
+def test_auth_can_i(kubectl, namespace):
+    assert kubectl("auth", "can-i", "create", "pods", "-n", namespace).strip() == "yes"
+    assert kubectl("auth", "can-i", "get", "/metrics").strip() == "yes"
+    assert kubectl("auth", "can-i", "patch", "globalnetworkpolicies.projectcalico.org").strip() == "yes"
+    assert re.search(r"^\*\.\*\s+\[\]\s+\[\]\s+\[\*\]", kubectl("auth", "can-i", "--list", "-n", namespace), re.MULTILINE)
+
+
+def test_auth_whoami(kubectl):
+    if "1.20" in str(kubectl.program):
+        pytest.skip("this release has no such command")
+    said = kubectl("auth", "whoami", "-o", "json")
+    info = json.loads(said)["status"]["userInfo"]
+    assert info["username"] == "kubernetes-admin"
+    assert {"system:masters", "system:authenticated"} <= set(info["groups"])
+
+
+def test_dry_run_on_the_client_of_a_changed_policy(kubectl, namespace):
+    kubectl("apply", "-n", namespace, "-f", "-", stdin=text(POLICY))
+    changed = text(POLICY).replace("order: ", "order: 1")
+    assert "configured (dry run)" in kubectl("apply", "-n", namespace, "--dry-run=client", "-f", "-", stdin=changed)

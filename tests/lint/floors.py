@@ -22,6 +22,8 @@ SAME_FLOOR = {
     ("api", "selector"),  # validating a resource means parsing the selectors in it
     ("k8s", "policy"),  # conversion's result is the policy model
 }
+# Only a program chooses among the stores, and tests that need one to stand on.
+CHOSEN_BY_PROGRAMS = re.compile(r'^\s*#\s*include\s+"(store/(?:sqlite)/)', re.M)
 LEVEL = {folder: level for level, folders in enumerate(FLOORS) for folder in folders}
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"/]+)/', re.M)
 
@@ -38,6 +40,10 @@ def violations(root: pathlib.Path):
         if source not in LEVEL:
             yield f"{path.relative_to(root)}: folder {source!r} stands on no floor"
             continue
+        is_test = path.stem.endswith(("_test", "_bench", "_fixture")) or "testing" in parts
+        for chosen in CHOSEN_BY_PROGRAMS.findall(path.read_text()):
+            if parts[0] == "src" and not is_test and not str(path.relative_to(root / "src")).startswith(chosen):
+                yield f"{path.relative_to(root)}: only programs include {chosen}"
         for target in INCLUDE.findall(path.read_text()):
             if target in LEVEL and not allowed(source, target):
                 yield f"{path.relative_to(root)}: {source} may not include {target}"

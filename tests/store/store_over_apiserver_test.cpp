@@ -36,7 +36,11 @@ class ApiServerBackend final : public Backend {
 
  private:
   void start() {
-    server_ = must(apiserver::ApiServer::start({.data_dir = folder_.file(""), .port = 0}));
+    const auto open_store = [](const std::filesystem::path& folder) {
+      return sqlite::SqliteStore::open({.path = (folder / "store.db").string()});
+    };
+    server_ = must(apiserver::ApiServer::start(
+        {.data_dir = folder_.file(""), .open_store = open_store, .port = 0}));
     auto access = must(kubernetes::load_kubeconfig(server_->kubeconfig().string()));
     store_ = must(kubernetes::KubernetesStore::create({.access = std::move(access)}));
   }
