@@ -199,6 +199,24 @@ TEST_F(ListStreamTest, ObjectsThatCannotBeReadBackAreNotStored) {
       200);
 }
 
+// In protobuf a list has to be whole before it is sent.
+TEST_F(ListStreamTest, LongListsInProtobufGoOutAsJsonOrPageByPage) {
+  const std::string text(200'000, 'x');
+  for (int i = 0; i < 25; ++i)
+    ASSERT_EQ(post(k_url, R"({"metadata":{"name":"big)" + std::to_string(i) +
+                              R"("},"data":{"k":")" + text + "\"}}")
+                  .code(),
+              201);
+  const std::string protobuf = "application/vnd.kubernetes.protobuf";
+  const auto either = get(k_url, protobuf + ",application/json");
+  EXPECT_EQ(either.response.content_type, "application/json");
+  EXPECT_EQ(names(either.body).size(), 25u);
+  EXPECT_EQ(get(k_url, protobuf).code(), 406);
+  const auto page = get(std::string(k_url) + "?limit=10", protobuf);
+  EXPECT_EQ(page.code(), 200);
+  EXPECT_EQ(page.response.content_type, protobuf);
+}
+
 TEST_F(ListStreamTest, OneBadNamespaceDoesNotKeepTheServerFromStarting) {
   ASSERT_TRUE(store_->create({"namespaces", "", "bad"}, "{\"metadata\":{\"name\":\"\xff\"}}"));
   Writes writes(*store_, clock_);
