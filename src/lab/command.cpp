@@ -47,6 +47,7 @@ struct Options {
   std::vector<std::string> command;
   ProbeRequest probe;
   int64_t timeout_ms = 1000;
+  int64_t wait_seconds = 30;
   std::string node;
   ServerOptions server;
   std::string lock_file;
@@ -88,7 +89,10 @@ Result<> run_probe(const Options& options) {
   MARGAY_TRY(const auto layout, Layout::at(options.directory));
   auto request = options.probe;
   request.timeout = std::chrono::milliseconds(options.timeout_ms);
-  MARGAY_TRY(const auto text, probe_pods(layout, request));
+  request.wait = std::chrono::seconds(options.wait_seconds);
+  MARGAY_TRY(const auto text, probe_pods(layout, request, [](const std::string& line) {
+               fmt::print(stderr, "margay lab: {}\n", line);
+             }));
   fmt::print("{}", text);
   return {};
 }
@@ -207,6 +211,11 @@ void add_user_commands(Commands& commands) {
   probe.add_option("--timeout", options.timeout_ms, "milliseconds until silence counts as denied")
       ->capture_default_str()
       ->check(CLI::Range(1, 60'000));
+  probe
+      .add_option("--wait", options.wait_seconds,
+                  "seconds to wait at most for pods that are still starting")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 3600));
 
   commands.add("down", "End a lab and remove everything it made", run_down);
 }

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <set>
+#include <thread>
+#include <utility>
 
 #include "lab/cluster.h"
 #include "lab/environment.h"
@@ -26,6 +28,8 @@ using base::Result;
 using net::NetworkNamespace;
 using selector::Selector;
 
+constexpr std::chrono::milliseconds k_poll{100};
+
 Result<PodRecord> find_record(const Layout& layout, const std::string& pod) {
   MARGAY_CHECK(Settings::load(layout));
   MARGAY_TRY(const auto records, load_all_pod_records(layout));
@@ -41,7 +45,8 @@ selector::Labels effective_labels(const PodView& pod, const json::object& namesp
     if (value.is_string()) labels["pcns." + std::string(key)] = value.get_string();
   }
   labels["pcns.projectcalico.org/name"] = pod.ns;
-  for (const auto& [key, value] : pod.labels) labels[key] = value;
+  for (const auto& [key, value] : pod.labels)
+    if (!key.starts_with("pcns.") && !key.starts_with("pcsa.")) labels[key] = value;
   labels["projectcalico.org/namespace"] = pod.ns;
   labels["projectcalico.org/orchestrator"] = "k8s";
   if (!pod.service_account.empty()) {
@@ -55,7 +60,13 @@ struct Candidate {
   selector::Labels labels;
 };
 
-Result<std::vector<Candidate>> running_pods(Cluster& cluster) {
+// Pods that a probe is about: those that run, and those that may soon.
+struct SelectedPods {
+  std::vector<Candidate> running;
+  std::vector<std::string> starting;
+};
+
+Result<std::vector<Candidate>> unfinished_pods(Cluster& cluster) {
   MARGAY_TRY(const auto namespaces, cluster.namespaces());
   std::map<std::string, json::object, std::less<>> labels_of;
   for (const auto& ns : namespaces) {
@@ -68,12 +79,50 @@ Result<std::vector<Candidate>> running_pods(Cluster& cluster) {
   std::vector<Candidate> pods;
   for (const auto& object : objects) {
     MARGAY_TRY(auto pod, PodView::read(object));
-    if (pod.phase != "Running" || pod.addresses.empty() || pod.deleting) continue;
+    if (pod.finished() || pod.deleting) continue;
     auto labels = effective_labels(pod, labels_of[pod.ns]);
     pods.push_back({std::move(pod), std::move(labels)});
   }
   std::ranges::sort(pods, {}, [](const Candidate& one) { return one.pod.id(); });
   return pods;
+}
+
+Result<SelectedPods> selected_pods(Cluster& cluster, const ProbeRequest& request) {
+  MARGAY_TRY(const auto from, Selector::parse(request.from));
+  MARGAY_TRY(const auto to, Selector::parse(request.to));
+  MARGAY_TRY(auto pods, unfinished_pods(cluster));
+  SelectedPods selected;
+  for (auto& candidate : pods) {
+    if (!from.matches(candidate.labels) && !to.matches(candidate.labels)) continue;
+    const PodView& pod = candidate.pod;
+    if (pod.phase == "Running" && !pod.addresses.empty())
+      selected.running.push_back(std::move(candidate));
+    else
+      selected.starting.push_back(pod.id());
+  }
+  return selected;
+}
+
+Result<std::vector<Candidate>> pods_once_started(
+    Cluster& cluster, const ProbeRequest& request,
+    const std::function<void(const std::string&)>& tell) {
+  const auto deadline = std::chrono::steady_clock::now() + request.wait;
+  bool told = false;
+  while (true) {
+    MARGAY_TRY(auto pods, selected_pods(cluster, request));
+    if (pods.starting.empty()) return std::move(pods.running);
+    if (std::chrono::steady_clock::now() >= deadline) {
+      tell(fmt::format("left out, since they have not started (kubectl describe pod says why): {}",
+                       fmt::join(pods.starting, ", ")));
+      return std::move(pods.running);
+    }
+    if (!std::exchange(told, true))
+      tell(fmt::format(
+          "waiting up to {} s for {} that {} still starting", request.wait.count(),
+          pods.starting.size() == 1 ? "a pod" : fmt::format("{} pods", pods.starting.size()),
+          pods.starting.size() == 1 ? "is" : "are"));
+    std::this_thread::sleep_for(k_poll);
+  }
 }
 
 using Protocol = ServedPort::Protocol;
@@ -162,10 +211,11 @@ base::Error exec_in_pod(const Layout& layout, const std::string& pod,
   return base::fail_errno("run " + command.front(), errno).error();
 }
 
-Result<std::string> probe_pods(const Layout& layout, const ProbeRequest& request) {
+Result<std::string> probe_pods(const Layout& layout, const ProbeRequest& request,
+                               const std::function<void(const std::string&)>& tell) {
   MARGAY_CHECK(Settings::load(layout));
   MARGAY_TRY(const auto cluster, Cluster::open(layout.kubeconfig()));
-  MARGAY_TRY(const auto pods, running_pods(*cluster));
+  MARGAY_TRY(const auto pods, pods_once_started(*cluster, request, tell));
   MARGAY_TRY(const auto attempts, attempts_between(pods, request));
   MARGAY_TRY(const auto namespaces, open_namespaces(layout, attempts));
   MARGAY_TRY(const auto outcomes, probe(attempts, namespaces, request.timeout));

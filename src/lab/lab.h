@@ -3,6 +3,7 @@
 // The commands of `margay lab`, as functions.
 
 #include <chrono>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -30,8 +31,11 @@ struct ProbeRequest {
   std::vector<uint16_t> ports;         // empty: the first port that each container declares
   std::string output = "text";
   std::chrono::milliseconds timeout{1000};
+  std::chrono::seconds wait{30};  // at most so long for selected pods that are still starting
 };
-// What `lab probe` prints.
-base::Result<std::string> probe_pods(const Layout& layout, const ProbeRequest& request);
+// What `lab probe` prints. `tell` hears, a line each, that pods are waited for and which of them
+// did not start in time: they are left out.
+base::Result<std::string> probe_pods(const Layout& layout, const ProbeRequest& request,
+                                     const std::function<void(const std::string&)>& tell);
 
 }  // namespace margay::lab
