@@ -32,7 +32,7 @@ struct PacketMeta {
   AdjacencyIndex adjacency;  // where it goes
   uint8_t marks;             // PacketMark
   DropReason reason;
-  uint16_t hash_high;  // flow_hash of its tuple, all that is used of it
+  uint16_t hash_high;  // FlowKey::hash of its tuple, all that is used of it
   uint32_t hash_low;
   uint32_t session;  // SessionRef; with k_install_stub: stub_at << 16 | the owner
   uint64_t hash() const { return uint64_t{hash_high} << 48 | hash_low; }

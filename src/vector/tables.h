@@ -11,6 +11,7 @@
 #include "vector/parse/reassembly.h"
 #include "vector/prefix_map.h"
 #include "vector/rcu.h"
+#include "vector/session/flow_key.h"
 #include "vector/session/session.h"
 
 namespace margay::vector {
@@ -32,8 +33,9 @@ enum class PolicyChangeAppliesTo : uint8_t { new_flows, all_flows };
 
 struct Limits {
   uint32_t sessions4 = 1 << 20, sessions6 = 1 << 19;  // of each worker
-  uint32_t sessions_of_endpoint = UINT32_MAX;         // on each worker
-  Reassembly::Limits reassembly;                      // of each worker
+  // Of each workload on each worker: an eighth of the IPv4 table, so that one alone cannot fill it.
+  uint32_t sessions_of_endpoint = 1 << 17;
+  Reassembly::Limits reassembly;  // of each worker
 };
 
 class PolicyView;
@@ -60,6 +62,7 @@ struct Tables {
 
   const unsigned workers;
   const Limits limits;
+  const FlowKey flow_key = FlowKey::random();
   Timeouts timeouts;
   PolicyChangeAppliesTo policy_change_applies_to = PolicyChangeAppliesTo::new_flows;
 

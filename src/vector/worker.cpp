@@ -1,10 +1,10 @@
 #include "vector/worker.h"
 
 #include <rte_graph_worker.h>
-#include <rte_random.h>
 
 #include <algorithm>
 
+#include "base/entropy.h"
 #include "vector/parse/ip_protocol.h"
 
 namespace margay::vector {
@@ -42,7 +42,8 @@ void send_forget_stub(Worker& worker, const Session<Tuple>& session) {
   meta(message).marks = k_forget_stub;
   meta(message).parsed.family = sizeof(Tuple::source) == 4 ? 4 : 6;
   meta(message).parsed.protocol = session.protocol;
-  const unsigned to = owner_of(flow_hash(reply, session.protocol), worker.tables.workers);
+  const unsigned to =
+      owner_of(worker.tables.flow_key.hash(reply, session.protocol), worker.tables.workers);
   if (rte_ring_mp_enqueue(worker.outboxes[to], message) != 0) rte_pktmbuf_free(message);
 }
 
@@ -53,12 +54,12 @@ Worker::Worker(unsigned worker_index, const Tables& shared_tables,
     : index(worker_index),
       tables(shared_tables),
       buffers(packet_buffers),
-      sessions4(shared_tables.limits.sessions4),
-      sessions6(shared_tables.limits.sessions6),
+      sessions4(shared_tables.limits.sessions4, shared_tables.flow_key),
+      sessions6(shared_tables.limits.sessions6, shared_tables.flow_key),
       sessions_of_adjacency(k_most_adjacencies),
-      services(service_limits),
+      services(service_limits, base::random_words<1>()[0]),
       rule_counts(k_most_rule_counts),
-      reassembly(shared_tables.limits.reassembly, rte_rand()),
+      reassembly(shared_tables.limits.reassembly, base::random_words<1>()[0]),
       icmp_errors(k_icmp_errors_a_second, k_icmp_errors_at_once) {
   to_memory.reserve(k_most_to_memory);
 }

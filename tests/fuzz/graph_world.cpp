@@ -369,7 +369,7 @@ void check_table(Worker& worker, std::map<AdjacencyIndex, uint32_t>& counts) {
     for (const auto direction : {FlowDirection::forward, FlowDirection::reverse}) {
       if (session.flags & k_owned_elsewhere && direction == FlowDirection::forward) continue;
       const auto& tuple = session.tuple[static_cast<size_t>(direction)];
-      const auto found = table.find(flow_hash(tuple, session.protocol), tuple, session.protocol);
+      const auto found = table.find(table.hash(tuple, session.protocol), tuple, session.protocol);
       require(found && found.index() == table.ref(session, direction).index(),
               "a session is found by either direction");
       if (!(session.flags & k_owned_elsewhere))

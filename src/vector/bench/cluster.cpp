@@ -59,9 +59,10 @@ bool leaves_for_backend(rte_mbuf* packet, const Tuple& flow) {
 
 Result<std::unique_ptr<Cluster>> Cluster::make(const ClusterOptions& options) {
   std::unique_ptr<Cluster> cluster(new Cluster(options));
-  MARGAY_TRY(
-      cluster->engine_,
-      Engine::create({.limits = {.sessions4 = options.sessions, .sessions6 = options.sessions}}));
+  MARGAY_TRY(cluster->engine_,
+             Engine::create({.limits = {.sessions4 = options.sessions,
+                                        .sessions6 = options.sessions,
+                                        .sessions_of_endpoint = options.sessions}}));
   Engine& engine = *cluster->engine_;
   MARGAY_TRY(cluster->pod_,
              engine.add_interface({.name = "cali0", .mac = k_our_mac, .is_workload = true}));

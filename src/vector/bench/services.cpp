@@ -59,7 +59,7 @@ bool is_right(const FlowTuple& flow, const Choice& choice) {
 Result<Measurement> maglev(const std::string& name) {
   const ServiceLimits limits;
   Rcu rcu(1);
-  ServiceWorker worker(limits);
+  ServiceWorker worker(limits, 1);
   ServiceTable table(&rcu, limits, {&worker});
   for (uint32_t number = 0; number < k_services; ++number)
     MARGAY_CHECK(table.set_service(service(number)));

@@ -240,7 +240,8 @@ bool FirstPackets<Tuple>::has_other_ends(unsigned i) const {
 
 template <typename Tuple>
 bool FirstPackets<Tuple>::is_free(const Tuple& reply, uint8_t proto) const {
-  return !worker_.sessions<Tuple>().find(flow_hash(reply, proto), reply, proto);
+  const auto& table = worker_.sessions<Tuple>();
+  return !table.find(table.hash(reply, proto), reply, proto);
 }
 
 // Puts the node's address in place of the client's, and another port where the client's is taken.
@@ -279,7 +280,8 @@ Session<Tuple>* FirstPackets<Tuple>::create(Question& question, PacketMeta& abou
   const Tuple reply = reversed(question.after);
   if (!(question.after == question.before)) {
     flags |= k_translated;
-    if (owner_of(flow_hash(reply, proto), tables_.workers) != worker_.index) flags |= k_has_stub;
+    if (owner_of(tables_.flow_key.hash(reply, proto), tables_.workers) != worker_.index)
+      flags |= k_has_stub;
   }
   Record* record = worker_.sessions<Tuple>().insert(question.before, reply, proto, flags);
   if (!record)

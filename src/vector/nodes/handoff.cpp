@@ -42,7 +42,7 @@ DropReason install_stub(Worker& worker, rte_mbuf* packet) {
   auto& table = worker.sessions<Tuple>();
   const Tuple reply = reversed(tuple_of<Tuple>(packet));
   const uint8_t proto = about.parsed.protocol;
-  const SessionRef known = table.find(flow_hash(reply, proto), reply, proto);
+  const SessionRef known = table.find(table.hash(reply, proto), reply, proto);
   auto* stub = known ? &table[known] : table.insert(reply, reply, proto, k_owned_elsewhere);
   if (!stub) return DropReason::session_table_full;
   if (!(stub->flags & k_owned_elsewhere)) return DropReason::flow_conflict;
@@ -57,7 +57,7 @@ void forget_stub(Worker& worker, rte_mbuf* message) {
   std::memcpy(&reply, bytes(message), sizeof(reply));
   auto& table = worker.sessions<Tuple>();
   const uint8_t proto = meta(message).parsed.protocol;
-  const SessionRef known = table.find(flow_hash(reply, proto), reply, proto);
+  const SessionRef known = table.find(table.hash(reply, proto), reply, proto);
   if (known && table[known].flags & k_owned_elsewhere) worker.forget(table[known]);
 }
 

@@ -22,7 +22,8 @@ enum class Onward : uint8_t { session4, session6, lookup4, lookup6 };
 template <typename Tuple>
 void find_flow(Worker& worker, rte_mbuf* packet) {
   PacketMeta& about = meta(packet);
-  const uint64_t hash = flow_hash(tuple_of<Tuple>(packet), about.parsed.protocol);
+  const uint64_t hash =
+      worker.sessions<Tuple>().hash(tuple_of<Tuple>(packet), about.parsed.protocol);
   set_hash(about, hash);
   worker.sessions<Tuple>().prefetch(hash);
 }

@@ -33,9 +33,9 @@ bool belongs_elsewhere(const Worker& worker, rte_mbuf* packet) {
   Parsed without_ports = about.parsed;
   without_ports.source_port = without_ports.destination_port = 0;
   const uint8_t* ip = bytes(packet) + about.parsed.l3_offset;
-  const uint64_t hash = about.parsed.family == 4
-                            ? flow_hash(tuple_of<Tuple4>(ip, without_ports), 0)
-                            : flow_hash(tuple_of<Tuple6>(ip, without_ports), 0);
+  const FlowKey& key = worker.tables.flow_key;
+  const uint64_t hash = about.parsed.family == 4 ? key.hash(tuple_of<Tuple4>(ip, without_ports), 0)
+                                                 : key.hash(tuple_of<Tuple6>(ip, without_ports), 0);
   about.adjacency = static_cast<AdjacencyIndex>(owner_of(hash, worker.tables.workers));
   return about.adjacency != worker.index;
 }

@@ -39,7 +39,7 @@ DropReason check_origin(const Worker& worker, rte_mbuf* packet, const Session<Tu
 template <typename Tuple>
 Way find_session(Worker& worker, rte_mbuf* packet, const Parsed& quote, const Tuple& back) {
   PacketMeta& about = meta(packet);
-  const uint64_t hash = flow_hash(back, quote.protocol);
+  const uint64_t hash = worker.tables.flow_key.hash(back, quote.protocol);
   const unsigned owner = owner_of(hash, worker.tables.workers);
   if (owner != worker.index && !(about.marks & k_handed_over)) {
     about.adjacency = static_cast<AdjacencyIndex>(owner);

@@ -19,7 +19,7 @@ constexpr uint32_t k_packets_for_one_stub_renewal = 64;
 // A translated flow's packet, by way of the worker that its replies come to (nodes/handoff.cpp).
 template <typename Tuple>
 Way by_way_of_reply_worker(const Worker& worker, PacketMeta& about, const Session<Tuple>& session) {
-  const uint64_t reply_hash = flow_hash(session.tuple[1], session.protocol);
+  const uint64_t reply_hash = worker.tables.flow_key.hash(session.tuple[1], session.protocol);
   about.marks |= k_install_stub;
   about.parsed.source_port = big_endian(session.tuple[1].destination_port);  // as it leaves
   about.parsed.destination_port = big_endian(session.tuple[1].source_port);

@@ -3,16 +3,16 @@
 #include <algorithm>
 #include <bit>
 
+#include "base/folded_multiply.h"
 #include "vector/parse/bytes.h"
 #include "vector/parse/ip_protocol.h"
 
 namespace margay::vector {
 namespace {
 
+// Odd constants keep a zero word from making the product zero whatever the other.
 uint64_t mixed(uint64_t a, uint64_t b) {
-  __extension__ using Wide = unsigned __int128;
-  const auto product = static_cast<Wide>(a ^ 0x9e3779b97f4a7c15) * (b ^ 0xd1b54a32d192ed03);
-  return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
+  return base::folded_multiply(a ^ 0x9e3779b97f4a7c15, b ^ 0xd1b54a32d192ed03);
 }
 
 }  // namespace

@@ -5,8 +5,9 @@
 
 namespace margay::vector {
 
-AffinityTable::AffinityTable(uint32_t capacity)
-    : mask_(std::bit_ceil(uint64_t{std::max(capacity, k_ways)}) / k_ways - 1),
+AffinityTable::AffinityTable(uint32_t capacity, uint64_t seed)
+    : seed_(seed),
+      mask_(std::bit_ceil(uint64_t{std::max(capacity, k_ways)}) / k_ways - 1),
       buckets_(mask_ + 1),
       entries_((mask_ + 1) * k_ways) {}
 

@@ -20,8 +20,6 @@ struct AffinityKey {
   AddressBytes client{};
   uint8_t family = 4;
   uint32_t service_serial = 0;
-
-  uint64_t hash() const { return fold(hash_client(client, family) ^ service_serial, k_pi[1]); }
 };
 
 struct AffinityBackend {
@@ -33,9 +31,17 @@ struct AffinityBackend {
 class AffinityTable {
  public:
   // Room for `capacity` clients, rounded up to a power of two; 56 bytes each when used.
-  explicit AffinityTable(uint32_t capacity);
+  // `seed` is secret: it keeps clients from choosing addresses that push others out of a bucket.
+  AffinityTable(uint32_t capacity, uint64_t seed);
 
-  // The hash is key.hash(). Null when nothing is known or its time is up. Good until `remember`.
+  uint64_t hash(const AffinityKey& key) const {
+    uint64_t words[2];
+    std::memcpy(words, key.client.data(), sizeof words);
+    const uint64_t address = base::folded_multiply(words[0] ^ seed_, words[1] ^ k_pi[0] ^ ~seed_);
+    const uint64_t rest = uint64_t{key.service_serial} | uint64_t{key.family} << 32;
+    return base::folded_multiply(address ^ rest, seed_ ^ k_pi[1]);
+  }
+  // The hash is hash(key). Null when nothing is known or its time is up. Good until `remember`.
   AffinityBackend* find(const AffinityKey& key, uint64_t hash, uint64_t now_ms);
   void remember(const AffinityKey& key, uint64_t hash, const AffinityBackend& backend,
                 uint64_t now_ms, uint64_t until_ms);
@@ -65,6 +71,7 @@ class AffinityTable {
   uint32_t make_room(uint64_t bucket, uint64_t now_ms);
   Entry& entry(uint64_t bucket, uint32_t way) const { return entries_[bucket * k_ways + way]; }
 
+  const uint64_t seed_;
   uint64_t mask_;
   MappedArray<Bucket> buckets_;
   MappedArray<Entry> entries_;

@@ -14,14 +14,14 @@ AffinityKey client(uint32_t number, uint32_t service = 1) {
 class AffinityTableTest : public ::testing::Test {
  protected:
   void remember(const AffinityKey& key, uint16_t port, uint64_t now_ms, uint64_t until_ms) {
-    table_.remember(key, key.hash(), {.port = port}, now_ms, until_ms);
+    table_.remember(key, table_.hash(key), {.port = port}, now_ms, until_ms);
   }
   // The port of the client's backend; 0 when nothing is known.
   uint16_t port(const AffinityKey& key, uint64_t now_ms) {
-    const auto* const found = table_.find(key, key.hash(), now_ms);
+    const auto* const found = table_.find(key, table_.hash(key), now_ms);
     return found ? found->port : uint16_t{0};
   }
-  AffinityTable table_{8};  // one bucket
+  AffinityTable table_{8, 1};  // one bucket
 };
 
 TEST_F(AffinityTableTest, AClientIsRememberedForItsServiceAndFamilyUntilItsTimeIsUp) {

@@ -15,6 +15,7 @@
 #include <cstring>
 
 #include "base/address.h"
+#include "base/folded_multiply.h"
 
 namespace margay::vector {
 
@@ -42,15 +43,10 @@ inline constexpr std::array<uint64_t, 8> k_pi = {
     0x243f6a8885a308d3, 0x13198a2e03707344, 0xa4093822299f31d0, 0x082efa98ec4e6c89,
     0x452821e638d01377, 0xbe5466cf34e90c6c, 0xc0ac29b7c97c50dd, 0x3f84d5b5b5470917};
 
-inline uint64_t fold(uint64_t a, uint64_t b) {
-  const auto product = static_cast<unsigned __int128>(a) * b;
-  return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
-}
-
 inline uint64_t hash_address(const AddressBytes& address, uint64_t first, uint64_t second) {
   uint64_t words[2];
   std::memcpy(words, address.data(), sizeof words);
-  return fold(words[0] ^ first, words[1] ^ second);
+  return base::folded_multiply(words[0] ^ first, words[1] ^ second);
 }
 
 inline uint64_t hash_service_address(const AddressBytes& address) {
@@ -61,20 +57,21 @@ inline uint64_t hash_service_address(const AddressBytes& address) {
 inline uint64_t hash_frontend(uint64_t address_hash, uint16_t port, uint8_t protocol,
                               uint8_t family) {
   const uint64_t rest = uint64_t{port} | uint64_t{protocol} << 16 | uint64_t{family} << 24;
-  return fold(address_hash ^ rest, k_pi[4]);
+  return base::folded_multiply(address_hash ^ rest, k_pi[4]);
 }
 
 inline uint64_t hash_flow(const FlowTuple& flow, uint64_t address_hash) {
   const uint64_t rest = uint64_t{flow.client_port} | uint64_t{flow.service_port} << 16 |
                         uint64_t{flow.protocol} << 32 | uint64_t{flow.family} << 40;
   const uint64_t client = hash_address(flow.client, k_pi[0], k_pi[1]);
-  return fold(fold(client ^ rest, k_pi[5]) ^ address_hash, k_pi[6]);
+  return base::folded_multiply(base::folded_multiply(client ^ rest, k_pi[5]) ^ address_hash,
+                               k_pi[6]);
 }
 
 // What chooses for services with client affinity: all flows of a client, whichever frontend they
 // take, go to one backend on every node, even where nothing is remembered of that client.
 inline uint64_t hash_client(const AddressBytes& client, uint8_t family) {
-  return fold(hash_address(client, k_pi[0], k_pi[1]) ^ family, k_pi[7]);
+  return base::folded_multiply(hash_address(client, k_pi[0], k_pi[1]) ^ family, k_pi[7]);
 }
 
 }  // namespace margay::vector

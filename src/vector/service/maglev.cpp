@@ -107,8 +107,8 @@ MaglevPermutation maglev_permutation(const BackendIdentity& backend) {
   const auto bytes = address_bytes(backend.address);
   const uint64_t rest = uint64_t{backend.port} | uint64_t{backend.address.is_v6()} << 16;
   const uint64_t hash = hash_address(bytes, k_pi[6], k_pi[7]) ^ rest;
-  return {static_cast<uint32_t>(fold(hash, k_pi[0]) % k_maglev_size),
-          static_cast<uint32_t>(fold(hash, k_pi[1]) % (k_maglev_size - 1) + 1)};
+  return {static_cast<uint32_t>(base::folded_multiply(hash, k_pi[0]) % k_maglev_size),
+          static_cast<uint32_t>(base::folded_multiply(hash, k_pi[1]) % (k_maglev_size - 1) + 1)};
 }
 
 std::vector<uint16_t> build_maglev(std::span<const BackendIdentity> backends) {

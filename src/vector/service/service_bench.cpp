@@ -45,7 +45,7 @@ struct Services {
   uint32_t backend_count;
   ServiceLimits limits;
   Rcu rcu{1};
-  ServiceWorker worker{limits};
+  ServiceWorker worker{limits, 1};
   ServiceTable table{&rcu, limits, {&worker}};
 };
 

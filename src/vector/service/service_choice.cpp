@@ -142,7 +142,7 @@ void ServiceTable::choose_staged(std::span<const FlowTuple> flows, uint64_t now_
     __builtin_prefetch(table_of(*each.record).word(maglev_slot(each.choosing_hash)));
     __builtin_prefetch(&worker->services[each.record->service], 1);
     if (has_affinity(*each.record)) {
-      each.affinity_hash = affinity_key(*each.record, flows[i]).hash();
+      each.affinity_hash = worker->affinity.hash(affinity_key(*each.record, flows[i]));
       worker->affinity.prefetch(each.affinity_hash);
     }
   }

@@ -16,7 +16,7 @@ TEST(ServiceConcurrency, WorkersSeeWholeChangesOnly) {
   const ServiceLimits limits{
       .services = 16, .backends = 256, .frontends = 256, .affinity_clients = 64};
   Rcu rcu(k_workers);
-  ServiceWorker workers[k_workers] = {ServiceWorker(limits), ServiceWorker(limits)};
+  ServiceWorker workers[k_workers] = {ServiceWorker(limits, 1), ServiceWorker(limits, 2)};
   ServiceTable table(&rcu, limits, {&workers[0], &workers[1]});
 
   // Version n has 2 + n % 5 backends with port 1000 + n % 2, masquerades when n is even.

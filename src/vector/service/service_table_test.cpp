@@ -42,9 +42,10 @@ class ServiceTableTest : public ::testing::Test {
                         .age = 5,
                         .frontends = {tcp("10.96.0.1", 80)},
                         .backends = {ready("10.0.0.1"), ready("10.0.0.2")}};
-  ServiceLimits limits_{.services = 8, .backends = 64, .frontends = 16, .affinity_clients = 1024};
+  // Room enough that none of 256 clients is forgotten for want of it, whatever the seed.
+  ServiceLimits limits_{.services = 8, .backends = 64, .frontends = 16, .affinity_clients = 8192};
   Rcu rcu_{1};
-  ServiceWorker worker_{limits_};
+  ServiceWorker worker_{limits_, 1};
   ServiceTable table_{&rcu_, limits_, {&worker_}};
   uint64_t now_ms_ = 1'000'000;
 };
@@ -301,7 +302,7 @@ TEST_F(ServiceTableTest, AffinityEndsWhenTheServiceNoLongerWantsIt) {
 TEST_F(ServiceTableTest, AClientNobodyRemembersComesToTheSameBackendOnEveryNode) {
   web_.affinity_seconds = 10;
   set(web_);
-  ServiceWorker stranger(limits_);
+  ServiceWorker stranger(limits_, 1);
   for (int i = 0; i < 200; ++i) {
     const auto client = "172.16.0." + std::to_string(i);
     const auto here = choose(flow(client, 1000, "10.96.0.1", 80));

@@ -40,8 +40,8 @@ struct ServiceLimits {
 };
 
 struct ServiceWorker {
-  explicit ServiceWorker(const ServiceLimits& limits)
-      : affinity(limits.affinity_clients),
+  ServiceWorker(const ServiceLimits& limits, uint64_t affinity_seed)
+      : affinity(limits.affinity_clients, affinity_seed),
         services(2 * size_t{limits.services} + 1),
         backends(2 * size_t{limits.backends} + 1) {}
 

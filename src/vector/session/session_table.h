@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "vector/session/flow_index.h"
+#include "vector/session/flow_key.h"
 #include "vector/session/session.h"
 
 namespace margay::vector {
@@ -24,11 +25,14 @@ class SessionTable {
  public:
   using Record = Session<Tuple>;
 
-  explicit SessionTable(uint32_t most)
-      : most_(most),
+  SessionTable(uint32_t most, const FlowKey& key)
+      : key_(key),
+        most_(most),
         records_(size_t{most} + 1),
         backends_(size_t{most} + 1),
         index_(2 * uint64_t{most}) {}
+
+  uint64_t hash(const Tuple& tuple, uint8_t protocol) const { return key_.hash(tuple, protocol); }
 
   // Lookup in three steps, so that a batch has each step's memory on its way before the next:
   // prefetch(hash); candidate(hash), which prefetches the record; found(...).
@@ -72,9 +76,8 @@ class SessionTable {
     record.protocol = protocol;
     record.flags = static_cast<uint16_t>(flags | k_live);
     const Records records{*this};
-    if (!(flags & k_owned_elsewhere))
-      index_.insert(flow_hash(forward, protocol), index << 1, records);
-    index_.insert(flow_hash(reverse, protocol), index << 1 | 1, records);
+    if (!(flags & k_owned_elsewhere)) index_.insert(hash(forward, protocol), index << 1, records);
+    index_.insert(hash(reverse, protocol), index << 1 | 1, records);
     ++size_;
     return &record;
   }
@@ -83,8 +86,8 @@ class SessionTable {
   void erase(Record& record) {
     const auto index = static_cast<uint32_t>(&record - records_.data());
     if (!(record.flags & k_owned_elsewhere))
-      index_.erase(flow_hash(record.tuple[0], record.protocol), index << 1);
-    index_.erase(flow_hash(record.tuple[1], record.protocol), index << 1 | 1);
+      index_.erase(hash(record.tuple[0], record.protocol), index << 1);
+    index_.erase(hash(record.tuple[1], record.protocol), index << 1 | 1);
     record.flags &= static_cast<uint16_t>(~k_live);
     record.epoch = erased_;  // the list goes on
     if (erased_ == 0) first_erased_ = index;
@@ -170,7 +173,7 @@ class SessionTable {
     void prefetch(uint32_t ref) const { __builtin_prefetch(&table.records_[ref >> 1]); }
     uint64_t hash(uint32_t ref) const {
       const Record& record = table.records_[ref >> 1];
-      return flow_hash(record.tuple[ref & 1], record.protocol);
+      return table.hash(record.tuple[ref & 1], record.protocol);
     }
   };
   uint32_t take() {
@@ -182,6 +185,7 @@ class SessionTable {
     return top_ <= most_ ? top_++ : 0;
   }
 
+  const FlowKey key_;
   uint32_t most_;
   MappedArray<Record> records_;     // [0] is not used
   MappedArray<uint32_t> backends_;  // by the record's place

@@ -32,7 +32,7 @@ class ServiceTrial {
         limits_{
             .services = 16, .backends = 256, .frontends = 64, .affinity_clients = affinity_clients},
         rcu_(1),
-        worker_(limits_),
+        worker_(limits_, seed),
         table_(&rcu_, limits_, {&worker_}) {
     rcu_.online(0);
   }
