@@ -34,6 +34,8 @@ class Cluster {
   const policy::WorkloadEndpoint* find_workload(const std::string& name) const;
   // The addresses of a pod on the host's network, which has no endpoint; empty for others.
   std::vector<policy::IPAddress> host_network_addresses(const std::string& name) const;
+  // Whether the pod has run to its end: it has no address any more.
+  bool is_finished(const std::string& name) const { return finished_.contains(name); }
   // The index in the object's own list of rules, given one in the model's.
   size_t rule_index(const policy::PolicyKey& policy, policy::Direction direction,
                     size_t rule) const;

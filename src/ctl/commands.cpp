@@ -4,11 +4,14 @@
 
 #include <CLI/CLI.hpp>
 #include <boost/json/serialize.hpp>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <memory>
+#include <thread>
+#include <utility>
 
 #include "ctl/cluster.h"
 #include "ctl/explain.h"
@@ -36,6 +39,7 @@ struct ExplainArguments {
   std::optional<uint8_t> icmp_type, icmp_code;
   std::optional<int> ip_version;
   std::string output = "text";
+  int64_t wait_seconds = 30;
 };
 
 struct SimulateArguments {
@@ -72,6 +76,35 @@ Result<Cluster> read_cluster_aloud(const Source& source) {
   return cluster;
 }
 
+int print(const ExplainArguments& arguments, const Cluster& cluster, const Answer& answer) {
+  if (arguments.output == "json")
+    fmt::print("{}\n", boost::json::serialize(explain_json(cluster, answer)));
+  else
+    fmt::print("{}", explain_text(cluster, answer));
+  return 0;
+}
+
+// Asks again while an end of the flow is a pod that is still starting, as behind `kubectl apply`.
+Result<int> explain_once_started(const ExplainArguments& arguments, const Flow& flow) {
+  constexpr std::chrono::milliseconds k_poll{200};
+  const auto deadline =
+      std::chrono::steady_clock::now() + std::chrono::seconds(arguments.wait_seconds);
+  bool told = false;
+  while (true) {
+    MARGAY_TRY(const Cluster cluster, read_cluster_aloud(arguments.source));
+    const auto answer = FlowJudge(cluster).judge(flow, true);
+    if (answer) return print(arguments, cluster, *answer);
+    const bool may_change =
+        answer.error().code == base::ErrorCode::unavailable && arguments.source.files.empty();
+    if (!may_change || std::chrono::steady_clock::now() >= deadline)
+      return base::fail(answer.error());
+    if (!std::exchange(told, true))
+      fmt::print(stderr, "{}; waiting up to {} s\n", answer.error().message,
+                 arguments.wait_seconds);
+    std::this_thread::sleep_for(k_poll);
+  }
+}
+
 Result<int> explain(const ExplainArguments& arguments) {
   Flow flow{.from = arguments.from,
             .to = arguments.to,
@@ -82,14 +115,7 @@ Result<int> explain(const ExplainArguments& arguments) {
   MARGAY_TRY(flow.protocol, parse_protocol(arguments.protocol));
   if (arguments.ip_version)
     flow.family = *arguments.ip_version == 4 ? policy::IPFamily::v4 : policy::IPFamily::v6;
-  MARGAY_TRY(const Cluster cluster, read_cluster_aloud(arguments.source));
-  MARGAY_TRY(const Answer answer, FlowJudge(cluster).judge(flow, true));
-  if (arguments.output == "json") {
-    fmt::print("{}\n", boost::json::serialize(explain_json(cluster, answer)));
-  } else {
-    fmt::print("{}", explain_text(cluster, answer));
-  }
-  return 0;
+  return explain_once_started(arguments, flow);
 }
 
 Result<int> simulate_queries(const SimulateArguments& arguments) {
@@ -145,6 +171,11 @@ void add_explain(CLI::App& parent, int& status) {
       ->check(CLI::IsMember({4, 6}));
   command->add_option("-o,--output", arguments->output, "text or json")
       ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
+  command
+      ->add_option("--wait", arguments->wait_seconds,
+                   "Seconds to wait at most for pods of a cluster that are still starting")
+      ->check(CLI::Range(0, 3600))
       ->capture_default_str();
   add_source(*command, arguments->source);
   on_command(*command, "explain", arguments, explain, status);

@@ -86,10 +86,11 @@ Result<FlowJudge::Party> FlowJudge::find(const std::string& who) const {
     return fail(ErrorCode::invalid,
                 fmt::format("\"{}\" is neither an IP address nor <namespace>/<pod>", who));
   if (const auto* endpoint = cluster_.find_workload(who)) {
+    if (endpoint->addresses.empty() && cluster_.is_finished(who))
+      return fail(ErrorCode::invalid, fmt::format("pod {} has no address: it has finished", who));
     if (endpoint->addresses.empty())
-      return fail(ErrorCode::invalid, fmt::format("pod {} has no address: it has finished, or has "
-                                                  "not got one yet",
-                                                  who));
+      return fail(ErrorCode::unavailable,
+                  fmt::format("pod {} has no address yet: it is still starting", who));
     return Party{who, endpoint->addresses, endpoint};
   }
   auto addresses = cluster_.host_network_addresses(who);

@@ -324,6 +324,12 @@ Result<> set_to(const Parameter& parameter, std::string_view value, Parameters& 
 
 }  // namespace
 
+std::set<std::string> parameters_in_effect() {
+  std::set<std::string> names;
+  for (const auto& parameter : parameters()) names.insert(parameter.name);
+  return names;
+}
+
 base::Result<Resolved> resolve(const std::vector<Settings>& sources) {
   const std::vector<Parameter> table = parameters();
   Resolved resolved;

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -85,6 +86,9 @@ Settings settings_from_environment(const char* const* environment);
 
 // Felix's configuration file: INI lines "Name = value"; sections and comments (#) are skipped.
 base::Result<Settings> settings_from_file(const std::string& path);
+
+// Those that have an effect, as Felix names them.
+std::set<std::string> parameters_in_effect();
 
 struct Resolved {
   Parameters parameters;

@@ -1,6 +1,9 @@
 #include "node/parameters.h"
 
 #include <gtest/gtest.h>
+#include <set>
+#include <sstream>
+#include <string>
 
 #include <filesystem>
 #include <fstream>
@@ -139,6 +142,24 @@ TEST(Settings, ComeFromTheEnvironmentAndFromAFile) {
   EXPECT_FALSE(settings_from_file(path));
   std::filesystem::remove(path);
   EXPECT_FALSE(settings_from_file(path));
+}
+
+// The guide's sentence "In effect in this version: A, B, ... . Others ...".
+TEST(Parameters, InEffectAreThoseThatTheGuideNames) {
+  std::ifstream file(MARGAY_GUIDE "/node.md");
+  std::stringstream page;
+  page << file.rdbuf();
+  const std::string text = page.str();
+  const std::string begin = "In effect in this version:";
+  const size_t from = text.find(begin), to = text.find('.', from);
+  ASSERT_NE(from, text.npos);
+  std::set<std::string> named;
+  std::stringstream list(text.substr(from + begin.size(), to - from - begin.size()));
+  for (std::string name; list >> name;) {
+    std::erase(name, ',');
+    named.insert(name);
+  }
+  EXPECT_EQ(named, parameters_in_effect());
 }
 
 }  // namespace
