@@ -58,11 +58,13 @@ Result<Cluster> Cluster::from_store(store::Store& store) {
     if (!entries && entries.error().code == ErrorCode::not_found) continue;
     if (!entries) return fail(std::move(entries).error().wrap("list " + resource));
     for (const store::Entry& entry : *entries) {
-      MARGAY_TRY(const json::value object, api::parse_json(entry.value));
       const auto origin = fmt::format("{} {}/{}", resource, entry.key.ns, entry.key.name);
+      auto object = api::parse_json(entry.value);
+      if (!object) object = fail(std::move(object).error().wrap(origin));
+      const auto added =
+          object ? cluster.add(entry.key, *object, origin) : Result<>(fail(object.error()));
       // What agents cannot read they leave as it was; the answer is about the rest.
-      if (const auto added = cluster.add(entry.key, object, origin); !added)
-        cluster.warnings_.push_back(added.error().message + " (left out)");
+      if (!added) cluster.warnings_.push_back(added.error().message + " (left out)");
     }
   }
   cluster.index_workloads();

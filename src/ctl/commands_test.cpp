@@ -151,12 +151,14 @@ TEST(Cluster, IsReadFromAStore) {
   ASSERT_TRUE((*store)->create({"namespaces", "", "shop"}, k_namespace));
   ASSERT_TRUE((*store)->create({"pods", "shop", "web"}, k_web));
   ASSERT_TRUE((*store)->create({"networkpolicies.networking.k8s.io", "shop", "deny"}, k_deny));
-  ASSERT_TRUE((*store)->create({"profiles.projectcalico.org", "", "kns.x"},
-                               R"({"metadata":{"name":"kns.x"},"spec":{}})"));
+  ASSERT_TRUE((*store)->create({"globalnetworkpolicies.projectcalico.org", "", "unreadable"},
+                               R"({"metadata":{"name":"unreadable"},"spec":{"selector":"=="}})"));
+  ASSERT_TRUE((*store)->create({"globalnetworkpolicies.projectcalico.org", "", "cut-off"}, "{"));
 
   const auto cluster = Cluster::from_store(**store);
   ASSERT_TRUE(cluster) << cluster.error().message;
-  EXPECT_THAT(cluster->warnings(), testing::ElementsAre(HasSubstr("kns.x")));
+  EXPECT_THAT(cluster->warnings(),
+              testing::UnorderedElementsAre(HasSubstr("unreadable"), HasSubstr("cut-off")));
   const auto answer =
       FlowJudge(*cluster).judge({.from = "192.0.2.1", .to = "10.0.0.1", .port = 80}, false);
   ASSERT_TRUE(answer);
