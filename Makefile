@@ -8,6 +8,7 @@ CASES ?= 200
 PACKETS ?= 1000
 SEED ?= 1
 DURATION ?= 3600
+FUZZ ?= json yaml selector cni protobuf http packets graph
 COUNT ?= 50
 
 # One cache for every clone and preset: paths count from the clone's top.
@@ -48,8 +49,8 @@ conformance: build ## the Kubernetes NetworkPolicy matrix, on a lab cluster
 fault: build ## kill everything, many times, and look at what is left
 	@MARGAY=$(BUILD)/bin/margay FAULT_COUNT=$(COUNT) /usr/bin/python3 -m pytest -q tests/fault
 
-fuzz: deps ## the packet parser and the packet graph against libFuzzer, for DURATION seconds each
-	@tests/fuzz/run $(DURATION)
+fuzz: deps ## every fuzz target, for DURATION seconds each
+	@tests/fuzz/run $(DURATION) $(FUZZ)
 
 soak: deps ## mixed traffic through the packet graph for DURATION seconds: everything must come back
 	@cmake --preset $(PRESET) >/dev/null

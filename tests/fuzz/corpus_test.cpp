@@ -7,9 +7,12 @@
 #include <fstream>
 #include <functional>
 #include <iterator>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "graph_steps.h"
+#include "targets.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size);  // packets.cpp
 
@@ -37,6 +40,28 @@ TEST(Corpus, EverythingHoldsOfSinglePackets) {
   const auto run = [](const Input& input) { LLVMFuzzerTestOneInput(input.data(), input.size()); };
   EXPECT_GT(run_all("packets", run), 40U);
 }
+
+struct InputTarget {
+  const char* name;
+  void (*run)(std::string_view bytes);
+};
+
+class Inputs : public testing::TestWithParam<InputTarget> {};
+
+TEST_P(Inputs, EverythingHolds) {
+  const auto& [name, target] = GetParam();
+  const auto run = [&](const Input& input) {
+    target({reinterpret_cast<const char*>(input.data()), input.size()});
+  };
+  EXPECT_GT(run_all(name, run), 10U);
+}
+
+INSTANTIATE_TEST_SUITE_P(Corpus, Inputs,
+                         testing::Values(InputTarget{"json", json}, InputTarget{"yaml", yaml},
+                                         InputTarget{"selector", selector}, InputTarget{"cni", cni},
+                                         InputTarget{"protobuf", protobuf},
+                                         InputTarget{"http", http}),
+                         [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace
 }  // namespace margay::fuzz
