@@ -61,7 +61,7 @@ INSTANTIATE_TEST_SUITE_P(Corpus, Inputs,
                                          InputTarget{"selector", selector}, InputTarget{"cni", cni},
                                          InputTarget{"protobuf", protobuf},
                                          InputTarget{"http", http}),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& of) { return std::string(of.param.name); });
 
 }  // namespace
 }  // namespace margay::fuzz
