@@ -153,18 +153,18 @@ CniResult<PodWishes> wishes_of(const Annotations& pod, const Annotations& ns) {
   return wishes;
 }
 
-json::object& object_in(json::object& parent, std::string_view name) {
-  json::value& value = parent[name];
-  if (!value.is_object()) value = json::object{};
-  return value.get_object();
-}
-
-void set_annotations(json::object& pod, const Annotations& values) {
-  json::object& annotations = object_in(object_in(pod, "metadata"), "annotations");
+// Of the pod as it was read, so that of what is set nothing depends on what is not so any more.
+std::string patch_of(const Object& pod, const Annotations& values) {
+  json::object annotations;
   for (const auto& [name, value] : values) annotations[std::string(k_prefix) + name] = value;
+  json::object metadata{{"resourceVersion", std::to_string(pod.revision)},
+                        {"annotations", std::move(annotations)}};
+  return api::to_json(json::object{{"metadata", std::move(metadata)}});
 }
 
-// Reads, changes and writes by compare-and-swap. `change` says what to set; nothing: leave it.
+// Reads and writes by compare-and-swap. The write is one of the pod's status, as Calico's plugin
+// does it: its manifests let the plugin patch pods/status, and not the pod. `change` says what to
+// set; nothing: leave it.
 using Change = std::function<std::optional<Annotations>(const Annotations& current)>;
 
 CniResult<> edit(store::Store& store, const PodIdentity& pod, const Change& change) {
@@ -174,8 +174,7 @@ CniResult<> edit(store::Store& store, const PodIdentity& pod, const Change& chan
     MARGAY_TRY(Object object, get_pod(store, pod));
     const auto values = change(object.annotations());
     if (!values) return {};
-    set_annotations(object.content, *values);
-    const auto written = store.update(key_of(pod), api::to_json(object.content), object.revision);
+    const auto written = store.patch_status(key_of(pod), patch_of(object, *values));
     if (written) return {};
     if (written.error().code != ErrorCode::conflict) return fail(written.error(), Code::datastore);
     std::this_thread::sleep_for(backoff.next());
