@@ -30,6 +30,15 @@ std::string json_error(const std::string& text) {
 
 // ---- JSON -----------------------------------------------------------------------------------
 
+TEST(Json, NumbersThatNobodyCouldReadAgainAreRefused) {
+  for (const char* text : {"1e999", "[1, -1e400]", "{\"a\": 1e999}"}) {
+    const auto value = parse_json(text);
+    ASSERT_FALSE(value) << text;
+    EXPECT_THAT(value.error().message, testing::HasSubstr("out of range")) << text;
+    EXPECT_FALSE(check_json(text)) << text;
+  }
+}
+
 TEST(Json, ErrorsSayWhere) {
   EXPECT_EQ(json_error("{\n  \"a\": tru\n}"), "JSON: line 2, column 8: syntax error");
   EXPECT_EQ(json_error("{\"a\": 1,\n \"a\": 2}"), "JSON: line 2, column 4: key \"a\" occurs twice");

@@ -4,11 +4,12 @@
 #include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value_stack.hpp>
+#include <cmath>
 #include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
-#include <unordered_set>
+#include <set>
 
 #include "api/codec.h"
 #include "api/text_position.h"
@@ -18,7 +19,8 @@ namespace margay::api {
 namespace {
 
 // The keys of the objects that are open, to find a second occurrence in the same object. Keys are
-// views of the text wherever they stand there as they are.
+// views of the text wherever they stand there as they are. Many are kept in order rather than
+// hashed: whoever sends them could choose them to collide.
 class OpenKeys {
  public:
   explicit OpenKeys(std::string_view text) : text_(text) {}
@@ -33,7 +35,7 @@ class OpenKeys {
     Object& object = objects_.back();
     constexpr size_t k_few = 16;  // looked through one by one
     if (!object.many && keys_.size() - object.first >= k_few) {
-      object.many = std::make_unique<std::unordered_set<std::string_view>>();
+      object.many = std::make_unique<std::set<std::string_view>>();
       object.many->insert(keys_.begin() + static_cast<std::ptrdiff_t>(object.first), keys_.end());
     }
     const auto first = keys_.begin() + static_cast<std::ptrdiff_t>(object.first);
@@ -49,7 +51,7 @@ class OpenKeys {
  private:
   struct Object {
     size_t first;  // of its keys in keys_
-    std::unique_ptr<std::unordered_set<std::string_view>> many;
+    std::unique_ptr<std::set<std::string_view>> many;
   };
   bool is_in_text(std::string_view key) const {
     const std::less_equal<const char*> before;
@@ -62,6 +64,13 @@ class OpenKeys {
   std::vector<std::string_view> keys_;
   std::deque<std::string> unescaped_;
 };
+
+// A number beyond what a double holds (1e999) would be written as infinity, which nobody can read.
+bool is_finite(double number, boost::system::error_code& error) {
+  if (std::isfinite(number)) return true;
+  error = make_error_code(std::errc::result_out_of_range);
+  return false;
+}
 
 // Builds a value, and stops at the second occurrence of a key in one object.
 class Handler {
@@ -126,9 +135,9 @@ class Handler {
     stack_.push_uint64(number);
     return true;
   }
-  bool on_double(double number, Text, Code&) {
+  bool on_double(double number, Text, Code& error) {
     stack_.push_double(number);
-    return true;
+    return is_finite(number, error);
   }
   bool on_bool(bool value, Code&) {
     stack_.push_bool(value);
@@ -175,7 +184,7 @@ struct Judge {
   bool on_number_part(Text, Code&) { return true; }
   bool on_int64(int64_t, Text, Code&) { return true; }
   bool on_uint64(uint64_t, Text, Code&) { return true; }
-  bool on_double(double, Text, Code&) { return true; }
+  bool on_double(double number, Text, Code& error) { return is_finite(number, error); }
   bool on_bool(bool, Code&) { return true; }
   bool on_null(Code&) { return true; }
   bool on_comment_part(Text, Code&) { return true; }

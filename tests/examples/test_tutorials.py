@@ -76,4 +76,4 @@ def test_a_tutorial_ends_each_step_as_told(cluster, folder, pods, stages):
         if name == "1-pods":
             cluster.wait_for_pods(pods)
         wait_until(lambda: reached(cluster) == expected, f"{folder}/{name}: {sorted(expected)}")
-    cluster.kubectl("delete", "-f", path)
+    cluster.kubectl("delete", "--ignore-not-found", "-f", path)
