@@ -82,7 +82,7 @@ class Overlap {
 }  // namespace
 
 Result<std::vector<BlockRecord>> overlapping_blocks(const Records<api::IPAMBlock>& blocks,
-                                              const Prefix& cidr) {
+                                                    const Prefix& cidr) {
   return Overlap(blocks, cidr).find();
 }
 
