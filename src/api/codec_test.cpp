@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
 #include <rapidcheck/gtest.h>
+#include <cstdlib>
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
@@ -29,6 +31,20 @@ std::string json_error(const std::string& text) {
 }
 
 // ---- JSON -----------------------------------------------------------------------------------
+
+TEST(Json, NumbersDoNotDriftWhenTheyAreReadAndWrittenAgain) {
+  for (const char* text : {"[92234775803720368547758.08]", "[9223477580372036854775808]", "[0.1]",
+                           "[1.7976931348623157E308]", "[2.2250738585072011E-308]", "[5E-324]",
+                           "[123456789.98765432]", "[1000.3]"}) {
+    const auto value = parse_json(text);
+    ASSERT_TRUE(value) << text;
+    EXPECT_EQ(value->as_array()[0].to_number<double>(), std::strtod(text + 1, nullptr)) << text;
+    const std::string written = to_json(*value);
+    const auto again = parse_json(written);
+    ASSERT_TRUE(again) << written;
+    EXPECT_EQ(to_json(*again), written) << text;
+  }
+}
 
 TEST(Json, NumbersThatNobodyCouldReadAgainAreRefused) {
   for (const char* text : {"1e999", "[1, -1e400]", "{\"a\": 1e999}"}) {

@@ -4,6 +4,7 @@
 #include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value_stack.hpp>
+#include <charconv>
 #include <cmath>
 #include <deque>
 #include <functional>
@@ -135,8 +136,13 @@ class Handler {
     stack_.push_uint64(number);
     return true;
   }
-  bool on_double(double number, Text, Code& error) {
-    stack_.push_double(number);
+  // The parser's own number may be the neighbour of the nearest: an object that is read and written
+  // again would drift.
+  bool on_double(double number, Text text, Code& error) {
+    double nearest = 0;
+    const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), nearest);
+    const bool is_whole = problem == std::errc() && end == text.data() + text.size();
+    stack_.push_double(is_whole ? nearest : number);
     return is_finite(number, error);
   }
   bool on_bool(bool value, Code&) {
