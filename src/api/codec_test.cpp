@@ -46,6 +46,15 @@ TEST(Json, NumbersDoNotDriftWhenTheyAreReadAndWrittenAgain) {
   }
 }
 
+TEST(Yaml, TextWithNulsIsNotTakenForAnotherEncoding) {
+  using std::string_view_literals::operator""sv;
+  for (const auto text : {"-\0\0\0\r-\n-\0\0\0\r-"sv, "a\0:\0 \0b\0"sv, "\0a"sv, "a: b\0"sv}) {
+    const auto documents = parse_yaml(text);
+    ASSERT_FALSE(documents);
+    EXPECT_THAT(documents.error().message, testing::HasSubstr("a NUL character"));
+  }
+}
+
 TEST(Json, NumbersThatNobodyCouldReadAgainAreRefused) {
   for (const char* text : {"1e999", "[1, -1e400]", "{\"a\": 1e999}"}) {
     const auto value = parse_json(text);

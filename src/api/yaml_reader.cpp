@@ -208,6 +208,10 @@ base::Result<std::vector<json::value>> parse_yaml(std::string_view text) {
   if (const size_t bad = find_malformed(text); bad != std::string_view::npos)
     return base::fail(base::ErrorCode::invalid,
                       fmt::format("YAML: {}: the text is not UTF-8", text_position(text, bad)));
+  // No YAML has one (YAML 1.2, 5.1), and yaml-cpp takes text with some for UTF-16 or UTF-32.
+  if (const size_t bad = text.find('\0'); bad != std::string_view::npos)
+    return base::fail(base::ErrorCode::invalid,
+                      fmt::format("YAML: {}: a NUL character", text_position(text, bad)));
   std::vector<json::value> documents;
   try {
     TextBuffer buffer(text);

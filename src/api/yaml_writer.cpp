@@ -116,7 +116,7 @@ class Writer {
   void write_text(const std::string& text, size_t indent, bool may_be_block) {
     if (is_plain(text)) {
       out_ += text;
-    } else if (may_be_block && is_literal(text)) {
+    } else if (may_be_block && indent > 0 && is_literal(text)) {
       write_literal(text, indent);
     } else {
       out_ += to_json(json::value(text));  // a JSON string is a YAML double-quoted one

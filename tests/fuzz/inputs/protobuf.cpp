@@ -16,6 +16,8 @@ void protobuf(std::string_view bytes) {
   require(api::parse_json(text).has_value(), "what was read can be stored");
   const auto version = object->find("apiVersion"), kind = object->find("kind");
   if (version == object->end() || kind == object->end()) return;
+  // Read whatever their version is said to be, and never written.
+  if (kind->value() == "DeleteOptions") return;
   const auto written = apiserver::to_protobuf(std::string_view(version->value().as_string()),
                                               std::string_view(kind->value().as_string()), *object);
   require(written.has_value(), "it can be written");
