@@ -55,6 +55,23 @@ TEST(Yaml, TextWithNulsIsNotTakenForAnotherEncoding) {
   }
 }
 
+TEST(Yaml, TextThatStandsNowhereEndsTheReading) {
+  for (const char* text : {",:a} 1{\n", "}", "]", ", a", "a: 1\n---\n}"}) {
+    const auto documents = parse_yaml(text);
+    ASSERT_FALSE(documents) << text;
+    EXPECT_THAT(documents.error().message, testing::HasSubstr("line ")) << text;
+  }
+  const auto documents = parse_yaml("---\n---\na: 1\n--- \n...\n---\nb: 2\n");
+  ASSERT_TRUE(documents) << documents.error().message;
+  EXPECT_EQ(documents->size(), 2U) << "empty documents are no trouble";
+}
+
+TEST(Yaml, EveryEscapeIsUtf8) {
+  const auto documents = parse_yaml("a: \"\\_x\\N\\_\\xe9\\u00e9\"\n");
+  ASSERT_TRUE(documents) << documents.error().message;
+  EXPECT_EQ(documents->front().at("a").as_string(), "\u00a0x\u0085\u00a0\u00e9\u00e9");
+}
+
 TEST(Json, NumbersThatNobodyCouldReadAgainAreRefused) {
   for (const char* text : {"1e999", "[1, -1e400]", "{\"a\": 1e999}"}) {
     const auto value = parse_json(text);

@@ -29,12 +29,50 @@ size_t weight(const json::value& value) {
   return sum;
 }
 
+// The offset of the first byte that is no part of well-formed UTF-8 (RFC 3629), or npos.
+size_t find_malformed(std::string_view text) {
+  for (size_t i = 0; i < text.size();) {
+    const auto lead = static_cast<uint8_t>(text[i]);
+    const size_t length = lead < 0x80 ? 1 : lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+    if ((lead >= 0x80 && lead < 0xc2) || lead > 0xf4 || i + length > text.size()) return i;
+    uint32_t point = length == 1 ? lead : lead & (0xffU >> (length + 1));
+    for (size_t j = 1; j < length; ++j) {
+      const auto next = static_cast<uint8_t>(text[i + j]);
+      if ((next & 0xc0) != 0x80) return i;
+      point = point << 6 | (next & 0x3f);
+    }
+    const bool overlong = (length == 3 && point < 0x800) || (length == 4 && point < 0x10000);
+    const bool surrogate = point >= 0xd800 && point <= 0xdfff;
+    if (overlong || surrogate || point > 0x10ffff) return i;
+    i += length;
+  }
+  return std::string_view::npos;
+}
+
+// yaml-cpp writes the escapes "\N" (U+0085) and "\_" (U+00A0) as single bytes, which are no UTF-8.
+std::string with_whole_escapes(const YAML::Mark& mark, std::string_view text) {
+  std::string whole;
+  for (size_t bad; (bad = find_malformed(text)) != std::string_view::npos;) {
+    if (text[bad] != '\x85' && text[bad] != '\xa0')
+      throw YAML::ParserException(mark, "the text is not UTF-8");
+    whole.append(text.substr(0, bad)).append({'\xc2', text[bad]});
+    text.remove_prefix(bad + 1);
+  }
+  return whole.append(text);
+}
+
 // Makes JSON from yaml-cpp's events. Errors leave as YAML::Exception, for the parser to pass on.
 class Builder : public YAML::EventHandler {
  public:
   explicit Builder(std::vector<json::value>& documents) : documents_(documents) {}
 
-  void OnDocumentStart(const YAML::Mark&) override { anchors_.clear(); }
+  // yaml-cpp does not go past a token that it has no place for, and would hand out empty documents
+  // there for ever.
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    if (mark.pos <= document_start_) throw YAML::ParserException(mark, "unexpected text");
+    document_start_ = mark.pos;
+    anchors_.clear();
+  }
   void OnDocumentEnd() override {}
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { add(mark, {}, anchor); }
@@ -48,7 +86,8 @@ class Builder : public YAML::EventHandler {
 
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& text) override {
-    add(mark, scalar(mark, tag, text), anchor, tag == "?" && text == "<<");
+    add(mark, scalar(mark, tag, with_whole_escapes(mark, text)), anchor,
+        tag == "?" && text == "<<");
   }
 
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
@@ -163,31 +202,12 @@ class Builder : public YAML::EventHandler {
     }
   }
 
+  int document_start_ = -1;  // of the one before
   std::vector<json::value>& documents_;
   std::vector<Frame> stack_;
   std::map<YAML::anchor_t, json::value> anchors_;
   size_t copied_ = 0;
 };
-
-// The offset of the first byte that is no part of well-formed UTF-8 (RFC 3629), or npos.
-size_t find_malformed(std::string_view text) {
-  for (size_t i = 0; i < text.size();) {
-    const auto lead = static_cast<uint8_t>(text[i]);
-    const size_t length = lead < 0x80 ? 1 : lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-    if ((lead >= 0x80 && lead < 0xc2) || lead > 0xf4 || i + length > text.size()) return i;
-    uint32_t point = length == 1 ? lead : lead & (0xffU >> (length + 1));
-    for (size_t j = 1; j < length; ++j) {
-      const auto next = static_cast<uint8_t>(text[i + j]);
-      if ((next & 0xc0) != 0x80) return i;
-      point = point << 6 | (next & 0x3f);
-    }
-    const bool overlong = (length == 3 && point < 0x800) || (length == 4 && point < 0x10000);
-    const bool surrogate = point >= 0xd800 && point <= 0xdfff;
-    if (overlong || surrogate || point > 0x10ffff) return i;
-    i += length;
-  }
-  return std::string_view::npos;
-}
 
 // Reads from text that outlives it, without a copy.
 class TextBuffer : public std::streambuf {

@@ -107,7 +107,8 @@ class Writer {
     } else if (value.is_string()) {
       write_text(std::string(value.get_string()), indent, true);
     } else if (value.is_double()) {
-      out_ += fmt::format("{}", value.get_double());
+      // Negative zero would be read as the whole number.
+      out_ += fmt::format("{}", value.get_double() == 0 ? 0.0 : value.get_double());
     } else {
       out_ += to_json(value);
     }
