@@ -7,6 +7,7 @@
 #include <fstream>
 #include <functional>
 #include <iterator>
+#include <ostream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,6 +46,8 @@ struct InputTarget {
   const char* name;
   void (*run)(std::string_view bytes);
 };
+
+void PrintTo(const InputTarget& target, std::ostream* out) { *out << target.name; }
 
 class Inputs : public testing::TestWithParam<InputTarget> {};
 
