@@ -190,6 +190,9 @@ asio::awaitable<std::optional<Response>> Connection::read_and_answer(Parser& par
     co_return refusal(bad_request("an HTTP/1.1 request must have one Host header (RFC 9112, 3.2)"));
   auto user = identify(parser.get());
   if (!user) co_return refusal(user.error());
+  // What is public takes no body; one would use up the room of those who say who they are.
+  if (!known_ && !parser.is_done())
+    co_return refusal(bad_request("a request of nobody known must not have a body"));
   const auto announced = std::min<uint64_t>(
       parser.content_length().value_or(context_.limits.body_bytes), context_.limits.body_bytes);
   const auto room = lease(context_.receiving, parser.is_done() ? 0 : announced);

@@ -10,11 +10,13 @@ bool OpenConnections::add(const std::shared_ptr<Connection>& connection) {
     const std::lock_guard lock(mutex_);
     if (slots_.size() >= most_) return false;
     if (unknown_.size() >= most_unknown_) {
-      oldest = unknown_.front().lock();
-      if (oldest) slots_.at(oldest.get()).unknown = unknown_.end();
+      // Its end may be under way: then there is nothing to cut.
+      auto& slot = slots_.at(unknown_.front());
+      oldest = slot.connection.lock();
+      slot.unknown = unknown_.end();
       unknown_.pop_front();
     }
-    const auto place = unknown_.insert(unknown_.end(), connection);
+    const auto place = unknown_.insert(unknown_.end(), connection.get());
     slots_.emplace(connection.get(), Slot{connection, place});
   }
   if (oldest) oldest->cut();

@@ -21,7 +21,8 @@ class OpenConnections {
  public:
   OpenConnections(size_t most, size_t most_unknown) : most_(most), most_unknown_(most_unknown) {}
 
-  // As unknown. False: there are too many, and it is to be closed at once.
+  // As unknown. False: there are too many, and it is to be closed at once. What was added must be
+  // removed before its memory is used again.
   bool add(const std::shared_ptr<Connection>& connection);
   // Its client has said who it is.
   void set_known(const Connection& connection);
@@ -32,7 +33,7 @@ class OpenConnections {
   bool wait_until_empty(std::chrono::milliseconds patience);
 
  private:
-  using Unknown = std::list<std::weak_ptr<Connection>>;  // oldest first
+  using Unknown = std::list<const Connection*>;  // oldest first; each has its slot
   struct Slot {
     std::weak_ptr<Connection> connection;
     Unknown::iterator unknown;  // end(): known, or giving way

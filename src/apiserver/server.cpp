@@ -156,13 +156,14 @@ void Server::Engine::serve(tcp::socket socket) {
   socket.set_option(tcp::no_delay(true), ignored);
   const auto connection = std::make_shared<Connection>(std::move(socket), present_tls(), *context);
   if (context->stopping || !context->open.add(connection)) return;
-  const auto ended = [this, key = connection.get()](const std::exception_ptr& bug) {
+  // Keeps the connection until it is removed: another at its place in memory would take its slot.
+  const auto ended = [this, connection](const std::exception_ptr& bug) {
     try {
       if (bug) std::rethrow_exception(bug);
     } catch (const std::exception& error) {
       spdlog::error("bug: connection: {}", error.what());
     }
-    context->open.remove(*key);
+    context->open.remove(*connection);
   };
   asio::co_spawn(connection->executor(), connection->run(), ended);
 }

@@ -4,6 +4,7 @@ Latency is asserted here on purpose: the promise is 100 ms to a bystander. The m
 must keep it, scaled by how many runnable processes each core of this machine has at the time.
 """
 
+import collections
 import contextlib
 import http.client
 import json
@@ -12,6 +13,7 @@ import pathlib
 import socket
 import ssl
 import statistics
+import struct
 import threading
 import time
 
@@ -242,6 +244,40 @@ def test_anonymous_connections_are_bounded_and_lock_nobody_out(limited):
             count = next(line for line in metrics.splitlines() if line.startswith("apiserver_connections"))
             print(count)
             assert float(count.split()[1]) < 1_100
+
+
+def test_connections_of_nobody_that_come_and_go_do_no_harm(limited):
+    """The oldest ends by itself just when it is to give way to the next."""
+
+    def say_nothing():
+        plain = socket.create_connection(("127.0.0.1", limited.port), timeout=DEADLINE)
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        return plain
+
+    with bystander(limited):
+        held = collections.deque(say_nothing() for _ in range(1_024))
+        for _ in range(60_000):
+            held.popleft().close()
+            held.append(say_nothing())
+        for plain in held:
+            plain.close()
+    assert limited.process.poll() is None
+
+
+def test_bodies_of_nobody_take_no_room_from_others(limited):
+    with contextlib.ExitStack() as held:
+        for _ in range(40):
+            connection = held.enter_context(contextlib.closing(connect(limited, client=False)))
+            connection.putrequest("GET", "/healthz")
+            connection.putheader("Content-Length", str(3 << 20))
+            connection.endheaders()
+            held.callback(connection.close)
+        create(limited, "others", data={"k": "x" * 50_000})
+    with contextlib.closing(connect(limited, client=False)) as connection:
+        connection.putrequest("GET", "/healthz")
+        connection.putheader("Content-Length", "3000000")
+        connection.endheaders()
+        assert connection.getresponse().status == 400
 
 
 def test_bodies_that_never_end_are_bounded(limited):
