@@ -2,6 +2,8 @@
 
 #include <string_view>
 
+#include "apiserver/list_options.h"
+
 namespace margay::apiserver {
 namespace {
 
@@ -23,16 +25,11 @@ std::string_view method_name(Method method) {
   return "other";
 }
 
-bool is_watch(const Query& query) {
-  const auto watch = query.find("watch");
-  return watch != query.end() && (watch->second == "true" || watch->second == "1");
-}
-
 std::string_view resource_verb(Method method, const ResourcePath& path, const Query& query) {
   const bool collection = path.name.empty();
   switch (method) {
     case Method::get:
-      if (is_watch(query)) return "watch";
+      if (asks_to_watch(query)) return "watch";
       return collection ? "list" : "get";
     case Method::post:
       return "create";

@@ -75,7 +75,7 @@ Answer<> read_revision(const Query& query, ListOptions& out) {
 }
 
 Answer<> read_watch(const Query& query, ListOptions& out) {
-  out.watch = flag(query, "watch");
+  out.watch = asks_to_watch(query);
   out.bookmarks = flag(query, "allowWatchBookmarks");
   out.initial_events = flag(query, "sendInitialEvents");
   MARGAY_TRY(const auto seconds, number(query, "timeoutSeconds"));
@@ -107,6 +107,8 @@ Answer<std::optional<store::Revision>> parse_revision(std::string_view text) {
     return refuse(bad_request(fmt::format("resourceVersion: Invalid value: \"{}\"", text)));
   return value;
 }
+
+bool asks_to_watch(const Query& query) { return flag(query, "watch"); }
 
 Answer<ListOptions> parse_list_options(const api::Kind& kind, const ResourcePath& path,
                                        const Query& query) {

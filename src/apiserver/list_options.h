@@ -47,6 +47,9 @@ struct ListOptions {
   std::optional<std::chrono::seconds> timeout;
 };
 
+// Whether a GET is a watch: what the authorizer is asked and what is answered must be the same.
+bool asks_to_watch(const Query& query);
+
 Answer<ListOptions> parse_list_options(const api::Kind& kind, const ResourcePath& path,
                                        const Query& query);
 
