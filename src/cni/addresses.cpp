@@ -98,6 +98,19 @@ base::Result<ipam::AssignRequest> request_for(store::Store& store, const Network
   return request;
 }
 
+// The pod's older container has what the pod asks for; its DEL is still to come. Which one that is
+// an annotation says, which whoever made the pod may have written: of another pod nothing is taken.
+base::Result<> release_older(ipam::Ipam& ipam, const NetworkConfig& config,
+                             const Arguments& arguments, const PodWishes& wishes) {
+  if (wishes.container_id.empty() || wishes.container_id == arguments.container_id) return {};
+  if (!arguments.pod) return {};
+  const auto older = handle_id(config.name, wishes.container_id);
+  MARGAY_TRY(const bool its_own, ipam.holds_only(older, {{"namespace", arguments.pod->ns},
+                                                         {"pod", arguments.pod->name}}));
+  if (its_own) MARGAY_CHECK(ipam.release_handle(older));
+  return {};
+}
+
 AddressResult assign_builtin(store::Store& store, const NetworkConfig& config,
                              const Arguments& arguments, const std::string& node,
                              const PodWishes& wishes) {
@@ -107,11 +120,8 @@ AddressResult assign_builtin(store::Store& store, const NetworkConfig& config,
   if (these.empty() && arguments.wanted_address) these = {*arguments.wanted_address};
   base::Result<std::vector<IPAddress>> assigned;
   if (!these.empty()) {
-    // The pod's older container has them; its DEL is still to come.
-    if (!wishes.container_id.empty() && wishes.container_id != arguments.container_id) {
-      const auto released = ipam.release_handle(handle_id(config.name, wishes.container_id));
-      if (!released) return std::unexpected(ipam_error(released.error()));
-    }
+    const auto released = release_older(ipam, config, arguments, wishes);
+    if (!released) return std::unexpected(ipam_error(released.error()));
     assigned = assign_these(ipam, owner, these);
   } else {
     const auto request = request_for(store, config, owner, wishes);

@@ -246,6 +246,20 @@ TEST_F(PluginTest, AnnotationsChooseAddressesPoolsAndMac) {
   EXPECT_EQ(assigned(), 0U);
 }
 
+// Whoever may make pods writes their annotations.
+TEST_F(PluginTest, NoPodTakesTheAddressOfAnotherByNamingItsContainer) {
+  store_.put("pods", "default", "victim", R"({"apiVersion":"v1","kind":"Pod",
+      "metadata":{"name":"victim","namespace":"default"},"spec":{"nodeName":"node1"}})");
+  ipam::Ipam ipam(store_.get());
+  const auto address = IPAddress::parse("10.244.7.7").value();
+  ASSERT_TRUE(ipam.assign_address(
+      {"node1", "k8s-pod-network.theirs", {{"namespace", "default"}, {"pod", "victim"}}}, address));
+  put_pod(R"({"cni.projectcalico.org/ipAddrs":"[\"10.244.7.7\"]",
+              "cni.projectcalico.org/containerID":"theirs"})");
+  EXPECT_NE(call("ADD").status, 0);
+  EXPECT_EQ(ipam.addresses_of("k8s-pod-network.theirs").value(), std::vector{address});
+}
+
 TEST_F(PluginTest, RefusalsAreErrorObjectsAndLeaveNothing) {
   const struct {
     const char* name;

@@ -105,10 +105,11 @@ Result<std::optional<Affinities::Claim>> Affinities::claim_block(Affinity affini
                     affinities_.change(affinity)});
   if (written) return Claim::made;
   if (!lost_race(written.error())) return fail(written.error());
-  MARGAY_TRY(const auto existing, blocks_.find(block_name(block)));
-  if (!existing) return std::nullopt;
-  MARGAY_TRY(const Block found, Block::from_object(existing->object));
-  if (!found.is_claimed_by(host)) {
+  const auto existing = blocks_.find(block_name(block));
+  if (existing && !*existing) return std::nullopt;
+  const auto found = existing ? Block::from_object((*existing)->object) : fail(existing.error());
+  if (!found && !is_unreadable(found.error())) return fail(found.error());
+  if (!found || !found->is_claimed_by(host)) {
     MARGAY_TRY(const bool removed, won(affinities_.remove(affinity)));
     return removed ? std::optional(Claim::taken) : std::nullopt;
   }

@@ -188,7 +188,9 @@ Result<std::optional<Prefix>> Ipam::unclaimed_block_of_all(const Search& search)
   MARGAY_TRY(const auto records, blocks_.list());
   std::set<Prefix> existing = search.tried;
   for (const auto& record : records) {
-    MARGAY_TRY(const Prefix cidr, Prefix::parse(record.object.spec.cidr));
+    const auto found = Prefix::parse(record.object.spec.cidr);
+    if (!found) continue;
+    const Prefix cidr = *found;
     const bool mine = record.object.spec.affinity == "host:" + search.owner().host;
     if (mine && search.covers(cidr) && !search.tried.contains(cidr)) return cidr;
     existing.insert(cidr);
@@ -218,9 +220,9 @@ Result<> Ipam::from_others_blocks(Search& search) {
   for (const auto& pool : search.pools) {
     for (const auto& record : records) {
       if (record.object.spec.unallocated.empty()) continue;
-      MARGAY_TRY(const Prefix cidr, Prefix::parse(record.object.spec.cidr));
-      if (!pool.cidr.contains(cidr) || search.tried.contains(cidr)) continue;
-      MARGAY_CHECK(assign_from(search, cidr, false));
+      const auto cidr = Prefix::parse(record.object.spec.cidr);
+      if (!cidr || !pool.cidr.contains(*cidr) || search.tried.contains(*cidr)) continue;
+      MARGAY_CHECK(assign_from(search, *cidr, false));
       if (search.wanted == 0) return {};
     }
   }
@@ -232,16 +234,22 @@ Result<> Ipam::assign_from(Search& search, const Prefix& cidr, bool must_be_own)
   const Owner& owner = search.owner();
   bool lost = false;
   for (Attempts attempts; attempts.left(); attempts.wait()) {
-    MARGAY_TRY(auto record, blocks_.find(block_name(cidr)));
-    if (!record) break;
-    MARGAY_TRY(Block block, Block::from_object(record->object));
-    const bool own = block.is_claimed_by(owner.host);
-    if (!own && (must_be_own || block.strict())) break;
-    const auto addresses = block.assign(search.wanted, {owner.handle_id, owner.attributes});
-    if (block.free() == 0) search.tried.insert(cidr);
+    auto record = blocks_.find(block_name(cidr));
+    if (record && !*record) break;
+    auto block = record ? Block::from_object((*record)->object) : fail(record.error());
+    if (!block && is_unreadable(block.error())) {
+      spdlog::warn("passed over: {}", block.error().message);
+      search.tried.insert(cidr);
+      break;
+    }
+    if (!block) return fail(block.error());
+    const bool own = block->is_claimed_by(owner.host);
+    if (!own && (must_be_own || block->strict())) break;
+    const auto addresses = block->assign(search.wanted, {owner.handle_id, owner.attributes});
+    if (block->free() == 0) search.tried.insert(cidr);
     if (addresses.empty()) break;
 
-    MARGAY_TRY(const bool written, write_assignment(owner.handle_id, *std::move(record), block));
+    MARGAY_TRY(const bool written, write_assignment(owner.handle_id, **std::move(record), *block));
     lost = !written;
     if (lost) continue;
     search.assigned.insert(search.assigned.end(), addresses.begin(), addresses.end());

@@ -8,6 +8,7 @@
 #include "ipam/attempts.h"
 #include "ipam/block.h"
 #include "ipam/names.h"
+#include "ipam/overlap.h"
 
 namespace margay::ipam {
 
@@ -166,6 +167,26 @@ Result<std::vector<IPAddress>> Ipam::addresses_of(std::string_view handle_id) {
   return addresses;
 }
 
+Result<bool> Ipam::holds_only(std::string_view handle_id, const api::Labels& attributes) {
+  MARGAY_TRY(const auto addresses, addresses_of(handle_id));
+  for (const auto& address : addresses) {
+    MARGAY_TRY(const auto cidr, block_of(address));
+    if (!cidr) continue;
+    MARGAY_TRY(const auto record, blocks_.find(block_name(*cidr)));
+    if (!record) continue;
+    MARGAY_TRY(const Block block, Block::from_object(record->object));
+    const auto held = block.find(address);
+    if (!held || held->attribute.handle_id != handle_id) continue;
+    const auto& found = held->attribute.secondary;
+    const bool all = std::ranges::all_of(attributes, [&](const auto& wanted) {
+      const auto at = found.find(wanted.first);
+      return at != found.end() && at->second == wanted.second;
+    });
+    if (!all) return false;
+  }
+  return true;
+}
+
 Result<bool> Ipam::knows(std::string_view handle_id) {
   MARGAY_TRY(const auto handle, handles_.read(handle_id));
   return handle.revision != 0;
@@ -180,7 +201,9 @@ Result<> Ipam::assign_address(const Owner& owner, const IPAddress& address) {
                 fmt::format("address {} is in no enabled IP pool", address.to_string()));
   }
   MARGAY_TRY(const Config settings, config());
-  const Prefix cidr(address, pool->block_size);
+  // A block that is there may be of another size: of a pool that was made anew.
+  MARGAY_TRY(const auto there, block_of(address));
+  const Prefix cidr = there.value_or(Prefix(address, pool->block_size));
   for (Attempts attempts; attempts.left(); attempts.wait()) {
     MARGAY_TRY(const bool done, try_assign_address(owner, address, cidr, settings));
     if (done) return {};
@@ -193,6 +216,12 @@ Result<bool> Ipam::try_assign_address(const Owner& owner, const IPAddress& addre
                                       const Prefix& cidr, const Config& settings) {
   MARGAY_TRY(auto record, blocks_.find(block_name(cidr)));
   if (!record) {
+    MARGAY_TRY(const auto in_the_way, overlapping_blocks(blocks_, cidr));
+    if (!in_the_way.empty()) {
+      return fail(ErrorCode::invalid,
+                  fmt::format("address {}: block {} would overlap block {}", address.to_string(),
+                              cidr.to_string(), in_the_way[0].object.spec.cidr));
+    }
     MARGAY_TRY(const auto claim, affinities_.claim(owner.host, cidr, settings.max_blocks_per_host,
                                                    settings.strict_affinity));
     if (claim != Affinities::Claim::at_limit) return false;

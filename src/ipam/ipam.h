@@ -75,6 +75,8 @@ class Ipam {
   base::Result<size_t> release_handle(std::string_view handle_id);
 
   base::Result<std::vector<base::IPAddress>> addresses_of(std::string_view handle_id);
+  // Whether all addresses of the handle were assigned with these attributes, among others.
+  base::Result<bool> holds_only(std::string_view handle_id, const api::Labels& attributes);
   // Whether the handle is known: one that is may also have nothing but a claim that died.
   base::Result<bool> knows(std::string_view handle_id);
 

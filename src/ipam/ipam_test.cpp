@@ -205,6 +205,43 @@ TEST_F(IpamTest, ANodesBlocksAreItsOwnAlsoBesideNodesWhoseNamesBeginTheSame) {
   EXPECT_EQ(problems(store_.get()), std::vector<std::string>{});
 }
 
+// A pool that was deleted and made again with blocks of another size keeps the old blocks.
+TEST_F(IpamTest, AnAddressOfABlockOfAnotherSizeIsNotAssignedTwice) {
+  for (const auto& [before, after] : {std::pair{26, 28}, std::pair{28, 26}}) {
+    SCOPED_TRACE(before);
+    ScratchStore store;
+    Ipam ipam(store.get());
+    store.add_pool({.name = "pool", .cidr = "10.0.0.0/24", .block_size = before});
+    const auto address = IPAddress::parse("10.0.0.5").value();
+    ASSERT_TRUE(ipam.assign_address({"node1", "h1", {}}, address));
+    store.add_pool({.name = "pool", .cidr = "10.0.0.0/24", .block_size = after});
+    const auto again = ipam.assign_address({"node2", "h2", {}}, address);
+    ASSERT_FALSE(again);
+    EXPECT_EQ(again.error().code, base::ErrorCode::already_exists);
+    const auto beside = IPAddress::parse("10.0.0.25").value();
+    static_cast<void>(ipam.assign_address({"node2", "h2", {}}, beside));
+    EXPECT_EQ(problems(store.get()), std::vector<std::string>{});
+  }
+}
+
+TEST_F(IpamTest, ABlockThatCannotBeReadStopsNoNode) {
+  for (const char* spec :
+       {R"("none")", R"({"cidr":"10.0.0.0/30","affinity":"host:node1","allocations":[null],
+                         "unallocated":[0,0],"attributes":[]})"}) {
+    SCOPED_TRACE(spec);
+    ScratchStore store;
+    Ipam ipam(store.get());
+    store.add_pool({.name = "pool", .cidr = "10.0.0.0/29", .block_size = 30});
+    ASSERT_TRUE(ipam.assign_address({"node1", "h1", {}}, IPAddress::parse("10.0.0.1").value()));
+    store.put(std::string(k_blocks), {}, "10-0-0-0-30",
+              std::string(R"({"metadata":{"name":"10-0-0-0-30"},"spec":)") + spec + "}");
+    for (const char* host : {"node1", "node2", "node3"}) {
+      const auto assigned = ipam.assign(request(host, host, 1));
+      EXPECT_TRUE(assigned) << host << ": " << assigned.error().message;
+    }
+  }
+}
+
 TEST_F(IpamTest, ARecordThatCannotBeReadStopsNoOther) {
   store_.add_pool({.name = "pool", .cidr = "10.0.0.0/24", .block_size = 30});
   assign(request("node1", "h1", 1));

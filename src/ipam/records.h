@@ -30,6 +30,12 @@ inline bool lost_race(const base::Error& error) {
          error.code == base::ErrorCode::not_found;
 }
 
+// A record that is no object of its kind, or contradicts itself. What it is about must not be used;
+// work on others goes on.
+inline bool is_unreadable(const base::Error& error) {
+  return error.code == base::ErrorCode::invalid || error.code == base::ErrorCode::internal;
+}
+
 // A compare-and-swap by others must notice that this record was written, though nothing of it
 // changes: API servers give an object that is written as it was no new revision.
 template <typename T>
