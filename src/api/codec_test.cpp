@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -228,10 +229,17 @@ port: "8080:8090"
 )");
 }
 
+TEST(Yaml, TextThatLooksLikeTheEndOfADocumentIsQuoted) {
+  for (const char* text : {"...", "... a", "...a", "---", "--- a"}) {
+    EXPECT_EQ(to_yaml(json::value(text)), fmt::format("\"{}\"\n", text));
+    EXPECT_EQ(to_yaml(json::object{{text, 1}}), fmt::format("\"{}\": 1\n", text));
+  }
+}
+
 std::string any_text() {
   static const std::vector<std::string> k_pieces{
-      "yes", "null", "1", "0x1", ":", " ", "#", "- ", "\n", "\"", "'",  "a",   "é",  "\t",
-      "{",   "}",    "[", "*",   "&", "!", "|", ">",  "%",  "@",  "<<", "1.5", "\\", "~"};
+      "yes", "null", "1", "0x1", ":",   " ",  "#", "- ", "\n", "\"", "'", "a",  "é",   "\t", "{",
+      "}",   "[",    "*", "&",   "...", "--", "!", "|",  ">",  "%",  "@", "<<", "1.5", "\\", "~"};
   std::string text;
   for (const int count = *rc::gen::inRange(0, 5); static_cast<int>(text.size()) < count;)
     text += *rc::gen::elementOf(k_pieces);
@@ -264,7 +272,7 @@ json::value any_json(int depth) {
 }
 
 RC_GTEST_PROP(Yaml, WhatIsWrittenIsReadBack, ()) {
-  const json::value value = json::object{{"root", any_json(3)}};
+  const json::value value = json::object{{any_text(), any_json(3)}};
   const auto documents = parse_yaml(to_yaml(value));
   RC_ASSERT(documents.has_value());
   RC_ASSERT(documents->size() == 1U);

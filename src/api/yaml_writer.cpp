@@ -24,6 +24,7 @@ bool is_plain(const std::string& text) {
   if (text.empty() || text.back() == ' ' || text.back() == ':') return false;
   const bool dash_word = text.size() > 1 && text[0] == '-' && text[1] != ' ' && text[1] != '-';
   if (k_indicators.find(text.front()) != std::string_view::npos && !dash_word) return false;
+  if (text.starts_with("...")) return false;  // at the start of a line, the end of the document
   if (text.find(": ") != std::string::npos || text.find(" #") != std::string::npos) return false;
   const auto printable = [](unsigned char c) { return c >= 0x20 && c != 0x7f; };
   if (!std::ranges::all_of(text, printable)) return false;
