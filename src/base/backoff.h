@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <random>
 
 namespace margay::base {
@@ -18,23 +19,24 @@ class Backoff {
     std::chrono::milliseconds max{30'000};
   };
 
-  explicit Backoff(const Options& options, uint64_t seed = std::random_device{}())
-      : options_(options), random_(seed), ceiling_(options.initial) {}
+  explicit Backoff(const Options& options) : options_(options), ceiling_(options.initial) {}
+  Backoff(const Options& options, uint64_t seed) : Backoff(options) { random_.emplace(seed); }
   Backoff(std::chrono::milliseconds initial, std::chrono::milliseconds max)
       : Backoff(Options{initial, max}) {}
 
   std::chrono::milliseconds next() {
+    if (!random_) random_.emplace(std::random_device{}());
     const auto whole = std::min(ceiling_, options_.max);
     ceiling_ = std::min(ceiling_ * 2, options_.max);
     std::uniform_int_distribution<int64_t> draw(whole.count() / 2, whole.count());
-    return std::chrono::milliseconds(draw(random_));
+    return std::chrono::milliseconds(draw(*random_));
   }
   // It worked: the next failure starts from the initial wait.
   void reset() { ceiling_ = options_.initial; }
 
  private:
   Options options_;
-  std::mt19937_64 random_;
+  std::optional<std::mt19937_64> random_;  // most never wait, and need none
   std::chrono::milliseconds ceiling_;
 };
 

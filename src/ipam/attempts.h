@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 
 #include <chrono>
-#include <optional>
 #include <string_view>
 #include <thread>
 
@@ -21,8 +20,7 @@ class Attempts {
   bool left() const { return left_ > 0; }
   void wait() {
     if (--left_ == 0) return;
-    if (!backoff_) backoff_.emplace(k_waits);
-    std::this_thread::sleep_for(backoff_->next());
+    std::this_thread::sleep_for(backoff_.next());
   }
   static std::unexpected<base::Error> exhausted(std::string_view what) {
     return base::fail(base::ErrorCode::unavailable,
@@ -33,7 +31,7 @@ class Attempts {
   static constexpr base::Backoff::Options k_waits{.initial = std::chrono::milliseconds(2),
                                                   .max = std::chrono::milliseconds(64)};
   int left_ = 100;
-  std::optional<base::Backoff> backoff_;  // most succeed at once, and need none
+  base::Backoff backoff_{k_waits};
 };
 
 }  // namespace margay::ipam
