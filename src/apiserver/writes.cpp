@@ -37,7 +37,7 @@ bool is_pool(const api::Kind& kind) { return kind.resource() == "ippools.project
 
 // The object must be of the kind, namespace and name that the URL says; what it leaves out is
 // filled in.
-Answer<> settle_identity(const ObjectRef& ref, json::object& object) {
+Answer<> complete_identity(const ObjectRef& ref, json::object& object) {
   const auto& kind = *ref.kind;
   const auto api_version = text_at(object, {"apiVersion"});
   const auto kind_name = text_at(object, {"kind"});
@@ -179,7 +179,7 @@ store::Key key_of(const ObjectRef& ref) { return {ref.kind->resource(), ref.ns, 
 
 Answer<Written> Writes::create(const ObjectRef& ref, json::object object,
                                const WriteOptions& options) {
-  MARGAY_CHECK(settle_identity(ref, object));
+  MARGAY_CHECK(complete_identity(ref, object));
   const auto& metadata = metadata_of(std::as_const(object));
   if (!text_at(metadata, {"resourceVersion"}).empty())
     return refuse(bad_request("resourceVersion should not be set on objects to be created"));
@@ -322,7 +322,7 @@ Answer<std::optional<Written>> Writes::try_change(const ObjectRef& ref, const Ch
   if (!entry) return refuse(from_error(kind, ref.name, entry.error()));
   MARGAY_TRY(const auto current, parse_stored(*entry));
   MARGAY_TRY(auto object, make(current));
-  MARGAY_CHECK(settle_identity(ref, object));
+  MARGAY_CHECK(complete_identity(ref, object));
   MARGAY_CHECK(check_conditions(ref, *entry, current, object));
   if (ref.status)
     apply_status_rules(kind, current, object);
@@ -343,7 +343,7 @@ Answer<std::optional<Written>> Writes::try_change(const ObjectRef& ref, const Ch
     return Written{{key, std::move(text), entry->revision}, std::move(prepared->warnings)};
 
   auto done = is_finished(kind, prepared->object)
-                  ? take_away(key, entry->revision)
+                  ? remove_entry(key, entry->revision)
                   : store_.update(key, std::move(text), entry->revision);
   if (!done && done.error().code == base::ErrorCode::conflict) return std::nullopt;
   if (!done) return refuse(from_error(kind, ref.name, done.error()));
@@ -384,7 +384,7 @@ Answer<std::optional<Writes::Removed>> Writes::try_remove(const ObjectRef& ref,
     return std::move(*marked);
   }
   if (options.dry_run) return Removed{std::move(*entry), true};
-  auto gone = take_away(key, entry->revision);
+  auto gone = remove_entry(key, entry->revision);
   if (!gone && gone.error().code == base::ErrorCode::conflict) return std::nullopt;
   if (!gone) return refuse(from_error(kind, ref.name, gone.error()));
   return Removed{std::move(*gone), true};
@@ -400,7 +400,7 @@ Answer<Writes::Removed> Writes::mark_deleted(const ObjectRef& ref, const store::
   return Removed{std::move(*updated), false};
 }
 
-base::Result<store::Entry> Writes::take_away(const store::Key& key, store::Revision expected) {
+base::Result<store::Entry> Writes::remove_entry(const store::Key& key, store::Revision expected) {
   MARGAY_TRY(auto gone, store_.remove(key, expected));
   if (on_removed_) on_removed_(key);
   return gone;

@@ -80,7 +80,7 @@ class Writes {
   void take_back(const store::Entry& created, const json::object& object);
   Answer<Removed> mark_deleted(const ObjectRef& ref, const store::Entry& entry,
                                const json::object& marked, bool dry_run);
-  base::Result<store::Entry> take_away(const store::Key& key, store::Revision expected);
+  base::Result<store::Entry> remove_entry(const store::Key& key, store::Revision expected);
 
   store::Store& store_;
   const base::Clock& clock_;

@@ -257,7 +257,7 @@ Result<> Ipam::assign_from(Search& search, const Prefix& cidr, bool must_be_own)
     return {};
   }
   // The handle may count what the block never got.
-  if (lost) MARGAY_CHECK(settle(owner.handle_id, cidr, [](Block&) { return 0; }));
+  if (lost) MARGAY_CHECK(reconcile(owner.handle_id, cidr, [](Block&) { return 0; }));
   return {};
 }
 

@@ -26,8 +26,8 @@ using base::Result;
 // handle before either was in the block when the release wrote it, or can no longer be written.
 // Both hand their two writes to the store together, in that order: where it makes them in one
 // commit, all that is between them is never seen, and the proof needs less than it has.
-Result<size_t> Ipam::settle(std::string_view handle_id, const Prefix& cidr,
-                            const std::function<size_t(Block&)>& change) {
+Result<size_t> Ipam::reconcile(std::string_view handle_id, const Prefix& cidr,
+                               const std::function<size_t(Block&)>& change) {
   size_t most_changed = 0;  // the block may have been written before a write was lost to others
   for (Attempts attempts; attempts.left(); attempts.wait()) {
     MARGAY_TRY(const auto handle, handles_.read(handle_id));
@@ -93,7 +93,7 @@ Result<size_t> Ipam::release_handle(std::string_view handle_id) {
   MARGAY_TRY(const auto handle, handles_.read(handle_id));
   for (const auto& [text, count] : handle.object.spec.block) {
     MARGAY_TRY(const Prefix cidr, Prefix::parse(text));
-    MARGAY_TRY(const size_t freed, settle(handle_id, cidr, [&](Block& block) {
+    MARGAY_TRY(const size_t freed, reconcile(handle_id, cidr, [&](Block& block) {
                  return block.release(block.held_by(handle_id));
                }));
     released += freed;
@@ -121,7 +121,7 @@ Result<size_t> Ipam::release_one(const IPAddress& address) {
     if (!allocation) return 0;
     const auto& handle_id = allocation->attribute.handle_id;
     if (handle_id) {
-      return settle(*handle_id, *cidr, [&](Block& current) -> size_t {
+      return reconcile(*handle_id, *cidr, [&](Block& current) -> size_t {
         const auto now = current.find(address);
         return now && now->attribute.handle_id == handle_id ? current.release({&address, 1}) : 0;
       });
@@ -208,7 +208,7 @@ Result<> Ipam::assign_address(const Owner& owner, const IPAddress& address) {
     MARGAY_TRY(const bool done, try_assign_address(owner, address, cidr, settings));
     if (done) return {};
   }
-  MARGAY_CHECK(settle(owner.handle_id, cidr, [](Block&) { return 0; }));
+  MARGAY_CHECK(reconcile(owner.handle_id, cidr, [](Block&) { return 0; }));
   return Attempts::exhausted("address " + address.to_string());
 }
 

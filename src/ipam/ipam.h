@@ -105,8 +105,8 @@ class Ipam {
 
   // Changes a block for a handle, then makes the handle's count what the block says.
   // `change` returns how many addresses it changed, and may be called again on a newer block.
-  base::Result<size_t> settle(std::string_view handle_id, const base::Prefix& block,
-                              const std::function<size_t(Block&)>& change);
+  base::Result<size_t> reconcile(std::string_view handle_id, const base::Prefix& block,
+                                 const std::function<size_t(Block&)>& change);
   // The writes tell whether they went through; false: others were faster.
   base::Result<bool> write_assignment(std::string_view handle_id, Record<api::IPAMBlock> record,
                                       const Block& block);

@@ -188,7 +188,7 @@ void Engine::route_service(const std::string& name, const std::set<base::Prefix>
   };
   for (const auto& address : addresses) forwarding_.claim(address);
   for (const auto& address : before)
-    if (!is_used(address)) forwarding_.let_go(address);
+    if (!is_used(address)) forwarding_.release(address);
   if (addresses.empty()) service_addresses_.erase(name);
 }
 

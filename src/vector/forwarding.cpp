@@ -165,7 +165,7 @@ void Forwarding::claim(const base::Prefix& address) {
   lead(address, route);
 }
 
-void Forwarding::let_go(const base::Prefix& address) {
+void Forwarding::release(const base::Prefix& address) {
   const auto claim = claims_.extract(address);
   if (claim.empty()) return;
   lead(address, claim.mapped().route);

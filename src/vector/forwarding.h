@@ -51,7 +51,7 @@ class Forwarding {
   // A service has the address until it is let go: its packets come to sessions, whatever a route to
   // it says meanwhile, unless that is to the node itself or to a workload.
   void claim(const base::Prefix& address);
-  void let_go(const base::Prefix& address);
+  void release(const base::Prefix& address);
 
   // What an interface's Ethernet header and MTU are made from has changed.
   void set_interface(InterfaceIndex index, const Interface& interface);

@@ -155,7 +155,7 @@ Entry PrefixUpdate<Nodes>::renew_branch(uint32_t node, unsigned from, uint32_t i
     if (!slots.sheltered[i])
       now[i] = renew(slots.node[i], from + k_stride, slots.inherited[i], before[i]);
   }
-  return settle(old, from, before, now);
+  return store_branch(old, from, before, now);
 }
 
 template <typename Nodes>
@@ -182,9 +182,9 @@ void PrefixUpdate<Nodes>::survey(uint32_t node, unsigned from, uint32_t inherite
 
 // Stores a branch's entries: over the old ones where their shape is the same.
 template <typename Nodes>
-Entry PrefixUpdate<Nodes>::settle(Entry old, unsigned from,
-                                  const std::array<Entry, k_slots>& before,
-                                  const std::array<Entry, k_slots>& now) {
+Entry PrefixUpdate<Nodes>::store_branch(Entry old, unsigned from,
+                                        const std::array<Entry, k_slots>& before,
+                                        const std::array<Entry, k_slots>& now) {
   uint64_t starts = 1;
   for (unsigned i = 1; i < k_slots; ++i) starts |= uint64_t{now[i] != now[i - 1]} << i;
   Branch* same = is_branch(old) ? branch_at(old) : nullptr;

@@ -44,8 +44,8 @@ class PrefixUpdate {
   Entry renew_leaf(Key key, unsigned length, uint32_t value, uint32_t inherited, Entry old);
   Entry renew_branch(uint32_t node, unsigned from, uint32_t inherited, Entry old);
   void survey(uint32_t node, unsigned from, uint32_t inherited, Slots& slots) const;
-  Entry settle(Entry old, unsigned from, const std::array<Entry, k_slots>& before,
-               const std::array<Entry, k_slots>& now);
+  Entry store_branch(Entry old, unsigned from, const std::array<Entry, k_slots>& before,
+                     const std::array<Entry, k_slots>& now);
 
   std::array<Entry, k_slots> spread(Entry old, unsigned from);
   Entry descend(Entry old, unsigned from, unsigned to, Key key);

@@ -63,8 +63,8 @@ void AddressClasses::remove(uint32_t atom, const Prefix& prefix) {
   }
 }
 
-std::vector<uint32_t> AddressClasses::settle(uint64_t generation) {
-  return classes_.settle(generation);
+std::vector<uint32_t> AddressClasses::commit(uint64_t generation) {
+  return classes_.commit(generation);
 }
 
 }  // namespace margay::vector

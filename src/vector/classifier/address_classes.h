@@ -36,7 +36,7 @@ class AddressClasses {
   void stage(uint64_t generation, auto use) {
     classes_.stage(generation, [this](const base::Prefix& key) { return mapped_around(key); }, use);
   }
-  std::vector<uint32_t> settle(uint64_t generation);
+  std::vector<uint32_t> commit(uint64_t generation);
   void release(const std::vector<uint32_t>& spent) { classes_.release(spent); }
 
   AtomSets& sets() { return sets_; }

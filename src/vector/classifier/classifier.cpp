@@ -295,7 +295,7 @@ uint64_t Classifier::commit() {
   stage(generation);
   compile_dirty();
   publish(generation);
-  retire([this, generation] { settle(generation); });
+  retire([this, generation] { commit(generation); });
   close_retired();
   changed_ = false;
   return generation;
@@ -354,9 +354,9 @@ void Classifier::publish(uint64_t generation) {
   snapshot_ = std::move(snapshot);
 }
 
-void Classifier::settle(uint64_t generation) {
-  auto addresses = atoms_.addresses().settle(generation);
-  auto named_ports = atoms_.named_ports().settle(generation);
+void Classifier::commit(uint64_t generation) {
+  auto addresses = atoms_.addresses().commit(generation);
+  auto named_ports = atoms_.named_ports().commit(generation);
   if (addresses.empty() && named_ports.empty()) return;
   retire([this, addresses, named_ports] {
     atoms_.addresses().release(addresses);

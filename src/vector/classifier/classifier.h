@@ -118,7 +118,7 @@ class Classifier {
   void stage(uint64_t generation);
   void compile_dirty();
   void publish(uint64_t generation);
-  void settle(uint64_t generation);
+  void commit(uint64_t generation);
   // To be run when no worker sees any more what the next snapshot replaces.
   void retire(std::function<void()> release) { retired_now_.push_back(std::move(release)); }
   void close_retired();

@@ -256,10 +256,10 @@ struct FiveHundredEndpoints : Node {
     apply(big_set());
     for (const auto& delta : five_hundred_endpoints()) apply(delta);
     commit();
-    settle();
+    drain();
   }
   // What is left of earlier commits, so that the next is not timed with it.
-  void settle() {
+  void drain() {
     for (int i = 0; i < 3; ++i) {
       classifier.reclaim();
       rcu.reclaim();
@@ -295,7 +295,7 @@ void change_one_member_new_class(benchmark::State& state) {
     node.change_member(state, set, true);
     node.apply(policy::SetRemove{set});
     node.commit();
-    node.settle();
+    node.drain();
   }
 }
 BENCHMARK(change_one_member)->UseManualTime()->Unit(benchmark::kMicrosecond);

@@ -39,7 +39,7 @@ class NamedPortClasses {
   void stage(uint64_t generation, auto use) {
     classes_.stage(generation, [](const policy::SetMember&) { return 0; }, use);
   }
-  std::vector<uint32_t> settle(uint64_t generation) { return classes_.settle(generation); }
+  std::vector<uint32_t> commit(uint64_t generation) { return classes_.commit(generation); }
   void release(const std::vector<uint32_t>& spent) { classes_.release(spent); }
 
   AtomSets& sets() { return sets_; }

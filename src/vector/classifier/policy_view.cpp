@@ -3,15 +3,12 @@
 #include <algorithm>
 #include <cstring>
 
+#include "policy/protocol.h"
 #include "vector/classifier/first_rule.h"
 
 namespace margay::vector {
 
 namespace {
-
-bool is_icmp(uint8_t protocol) {
-  return protocol == policy::k_icmp || protocol == policy::k_icmpv6;
-}
 
 uint32_t host_order(const uint8_t* address) {
   uint32_t value;
@@ -147,7 +144,7 @@ FlowClasses FlowBatch::classes_of(const Flow& flow, uint32_t source, uint32_t de
   classes.source = view_.addresses_.resolve(source, snapshot_.generation);
   classes.destination = view_.addresses_.resolve(destination, snapshot_.generation);
   classes.protocol = protocol_class(flow.family, flow.protocol);
-  if (is_icmp(flow.protocol)) {
+  if (policy::is_icmp(flow.protocol)) {
     classes.port_dimension = k_icmp;
     classes.port = snapshot_.icmp_classes[flow.icmp_type << 8 | flow.icmp_code];
   } else {
@@ -176,7 +173,7 @@ void FlowBatch::read_entries_as(const Flow& flow, const FlowClasses& classes, Si
   e.protocol = entry<Entry>(list, k_protocol, classes.protocol);
   e.source_port = e.source_named = e.destination_named = list.is_inline ? ~uint64_t{0} : list.ones;
   if ((list.asks & k_rare_dimensions) == 0) return;
-  const bool has_ports = !is_icmp(flow.protocol);
+  const bool has_ports = !policy::is_icmp(flow.protocol);
   const uint16_t source_port = has_ports ? flow.source_port : 0;
   const uint16_t destination_port = has_ports ? flow.destination_port : 0;
   const auto named = [&](const uint8_t* address, uint16_t port) {

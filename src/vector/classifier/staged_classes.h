@@ -3,7 +3,7 @@
 // The control thread's record of a map from keys to classes that workers read while it is changed
 // in place (a PrefixMap, a NamedPortTable), and the two steps by which a change gets there:
 // `stage` writes transitions (vector/classifier/transitions.h) before the snapshot of their
-// generation is published, `settle` replaces them when no older snapshot is held any more.
+// generation is published, `commit` replaces them when no older snapshot is held any more.
 
 #include <algorithm>
 #include <cstdint>
@@ -49,7 +49,7 @@ class StagedClasses {
   void stage(uint64_t generation, auto covering, auto use);
   // The generation's readers are the oldest. Returns transitions that are nowhere in the map now:
   // `release` them after another grace period.
-  std::vector<uint32_t> settle(uint64_t generation);
+  std::vector<uint32_t> commit(uint64_t generation);
   void release(const std::vector<uint32_t>& spent);
 
  private:
@@ -68,7 +68,7 @@ class StagedClasses {
   void unmap(Node node);
   uint32_t transition(uint32_t before, uint32_t after, Staged& staged);
   void stage_one(Node node, uint32_t before, Staged& staged);
-  void settle_one(Node node, uint64_t generation);
+  void commit_one(Node node, uint64_t generation);
 
   AtomSets& sets_;
   Map& map_;
@@ -135,7 +135,7 @@ void StagedClasses<Key, Map>::stage(uint64_t generation, auto covering, auto use
   Staged& staged = staged_.emplace_back(Staged{generation, {}, {}});
   for (const Key& key : std::exchange(dirty_, {})) {
     const Node node = nodes_.find(key);
-    if (node == nodes_.end()) continue;  // settled away meanwhile
+    if (node == nodes_.end()) continue;  // committed away meanwhile
     use(node->second.effective);
     const uint32_t mapped = node->second.mapped;
     stage_one(node, mapped != 0 ? mapped : covering(key), staged);
@@ -144,7 +144,7 @@ void StagedClasses<Key, Map>::stage(uint64_t generation, auto covering, auto use
 }
 
 template <typename Key, typename Map>
-void StagedClasses<Key, Map>::settle_one(Node node, uint64_t generation) {
+void StagedClasses<Key, Map>::commit_one(Node node, uint64_t generation) {
   StagedNode& n = node->second;
   const bool is_due =
       Transitions::is_transition(n.mapped) && transitions_.generation(n.mapped) <= generation;
@@ -159,14 +159,14 @@ void StagedClasses<Key, Map>::settle_one(Node node, uint64_t generation) {
 }
 
 template <typename Key, typename Map>
-std::vector<uint32_t> StagedClasses<Key, Map>::settle(uint64_t generation) {
+std::vector<uint32_t> StagedClasses<Key, Map>::commit(uint64_t generation) {
   std::vector<uint32_t> spent;
   const auto is_due = [&](const Staged& staged) { return staged.generation <= generation; };
   for (const Staged& staged : staged_) {
     if (!is_due(staged)) continue;
     for (const Key& key : staged.keys)
       if (const Node node = nodes_.find(key); node != nodes_.end())
-        settle_one(node, staged.generation);
+        commit_one(node, staged.generation);
     spent.insert(spent.end(), staged.transitions.begin(), staged.transitions.end());
   }
   std::erase_if(staged_, is_due);

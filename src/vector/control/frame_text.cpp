@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/address.h"
+#include "policy/protocol.h"
 #include "vector/control/flow_filter.h"
 #include "vector/parse/bytes.h"
 #include "vector/parse/ethernet.h"
@@ -55,9 +56,7 @@ std::string frame_text(std::span<const uint8_t> head) {
   const bool is_later_fragment = is_v4 && (load_be<uint16_t>(ip.data() + 6) & 0x1fff) != 0;
   const auto source = base::IPAddress::from_bytes(addresses->source)->to_string();
   const auto destination = base::IPAddress::from_bytes(addresses->destination)->to_string();
-  const bool has_ports = number == protocol::k_tcp || number == protocol::k_udp ||
-                         number == protocol::k_sctp || number == protocol::k_udplite;
-  if (!has_ports || is_later_fragment || ip.size() < header + 4)
+  if (!policy::has_ports(number) || is_later_fragment || ip.size() < header + 4)
     return fmt::format("{} {} > {}{}", protocol_name(number), source, destination,
                        is_later_fragment ? " later fragment" : "");
   const uint8_t* l4 = ip.data() + header;

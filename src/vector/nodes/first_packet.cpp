@@ -28,7 +28,7 @@ uint16_t run(Worker& worker, rte_graph* graph, rte_node* node, void** packets, u
     batch.find_destinations();
     batch.ask_policy();
     for (uint16_t i = 0; i < part; ++i) {
-      const FirstPacketResult result = batch.settle(i);
+      const FirstPacketResult result = batch.complete(i);
       if (result.reason != DropReason::none)
         dispatch.drop(result.reason);
       else

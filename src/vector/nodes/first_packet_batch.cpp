@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "policy/protocol.h"
 #include "vector/nodes/source.h"
 #include "vector/nodes/translate.h"
 #include "vector/parse/bytes.h"
@@ -56,10 +57,6 @@ uint8_t opening_type(const Parsed& parsed) {
   }
 }
 
-bool has_ports(uint8_t proto) {
-  return proto == protocol::k_tcp || proto == protocol::k_udp || proto == protocol::k_sctp;
-}
-
 }  // namespace
 
 template <typename Tuple>
@@ -109,7 +106,7 @@ void FirstPackets<Tuple>::find_sources() {
 template <typename Tuple>
 DropReason FirstPackets<Tuple>::check_source(unsigned i) const {
   const Question& question = questions_[i];
-  if (question.is_known) return DropReason::none;  // settle_known looks at both ends
+  if (question.is_known) return DropReason::none;  // complete_known looks at both ends
   const PacketMeta& about = meta(packets_[i]);
   const DropReason reason = vector::check_source(tables_, about, question.from);
   if (reason != DropReason::none) return reason;
@@ -132,7 +129,7 @@ void FirstPackets<Tuple>::choose_backends() {
     flows[count++] = {.client = address_bytes_of(question.before.source),
                       .service = address_bytes_of(question.before.destination),
                       .client_port = big_endian(question.before.source_port),
-                      .service_port = has_ports(proto)
+                      .service_port = policy::has_ports(proto)
                                           ? big_endian(question.before.destination_port)
                                           : uint16_t{0},
                       .protocol = proto,
@@ -257,7 +254,7 @@ DropReason FirstPackets<Tuple>::masquerade(Tuple& after, const PacketMeta& about
   const uint32_t choices = (65536 - k_first_masquerade_port) / workers - 1;
   for (uint32_t tries = 0; tries < k_port_tries; ++tries) {
     if (is_ours() && is_free(reversed(after), proto)) return DropReason::none;
-    if (!has_ports(proto) && !is_icmp(proto)) break;
+    if (!policy::has_ports(proto) && !is_icmp(proto)) break;
     const uint32_t choice = (about.hash_low + tries * k_port_step) % choices;
     const uint32_t port =
         (k_first_masquerade_port / workers + 1 + choice) * workers + worker_.index;
@@ -292,10 +289,10 @@ Session<Tuple>* FirstPackets<Tuple>::create(Question& question, PacketMeta& abou
 }
 
 template <typename Tuple>
-FirstPacketResult FirstPackets<Tuple>::settle(unsigned i) {
+FirstPacketResult FirstPackets<Tuple>::complete(unsigned i) {
   Question& question = questions_[i];
   PacketMeta& about = meta(packets_[i]);
-  if (question.is_known) return settle_known(question, about);
+  if (question.is_known) return complete_known(question, about);
   auto& table = worker_.sessions<Tuple>();
   const uint8_t proto = about.parsed.protocol;
   // An earlier packet of the batch may have begun the flow, and this one may be the answer.
@@ -337,7 +334,7 @@ FirstPacketResult FirstPackets<Tuple>::follow(SessionRef ref, PacketMeta& about)
 }
 
 template <typename Tuple>
-FirstPacketResult FirstPackets<Tuple>::settle_known(Question& question, PacketMeta& about) {
+FirstPacketResult FirstPackets<Tuple>::complete_known(Question& question, PacketMeta& about) {
   const SessionRef ref{about.session};
   auto& table = worker_.sessions<Tuple>();
   Record& record = table[ref];

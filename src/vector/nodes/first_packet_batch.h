@@ -31,7 +31,7 @@ class FirstPackets {
   void find_destinations();
   void ask_policy();
   // One packet after the other: makes its session, unless an earlier packet of the batch did.
-  FirstPacketResult settle(unsigned i);
+  FirstPacketResult complete(unsigned i);
 
  private:
   using Record = Session<Tuple>;
@@ -58,7 +58,7 @@ class FirstPackets {
   bool is_answer(unsigned i) const;
   bool is_free(const Tuple& reply, uint8_t protocol) const;
   Record* create(Question& question, PacketMeta& about);
-  FirstPacketResult settle_known(Question& question, PacketMeta& about);
+  FirstPacketResult complete_known(Question& question, PacketMeta& about);
   // The packet belongs to a session that is there.
   FirstPacketResult follow(SessionRef ref, PacketMeta& about);
 

@@ -1,5 +1,6 @@
 #include "vector/parse/rewrite.h"
 
+#include "policy/protocol.h"
 #include "vector/parse/crc32c.h"
 
 namespace margay::vector {
@@ -19,11 +20,6 @@ void replace16(uint8_t* at, uint16_t value, ChecksumDelta& delta) {
 // From the transport header to the packet's end.
 size_t transport_bytes(const Parsed& parsed) {
   return size_t{parsed.l3_length} - (parsed.l4_offset - parsed.l3_offset);
-}
-
-bool has_ports(uint8_t proto) {
-  return proto == protocol::k_tcp || proto == protocol::k_udp || proto == protocol::k_udplite ||
-         proto == protocol::k_sctp;
 }
 
 // The family's own: the other one's number means nothing.
@@ -64,7 +60,7 @@ ChecksumDelta rewrite_quoted_transport(const Rewrite<Address>& rewrite, uint8_t*
                                        const Parsed& quote, ChecksumDelta addresses) {
   uint8_t* l4 = packet + quote.l4_offset;
   ChecksumDelta ports;
-  if (has_ports(quote.protocol)) {
+  if (policy::has_ports(quote.protocol)) {
     replace16(l4, rewrite.to.destination_port, ports);
     replace16(l4 + 2, rewrite.to.source_port, ports);
   } else if (quote.protocol == k_icmp_of<Address> &&

@@ -4,15 +4,14 @@
 // through as an echo request must not go on as a timestamp request under the same identifier, nor
 // as a request in the other direction (RFC 792, RFC 4443 section 4, RFC 8335).
 
+#include "policy/protocol.h"
 #include "vector/parse/ip_protocol.h"
 #include "vector/parsed.h"
 #include "vector/session/session.h"
 
 namespace margay::vector {
 
-inline bool is_icmp(uint8_t proto) {
-  return proto == protocol::k_icmp || proto == protocol::k_icmpv6;
-}
+using policy::is_icmp;
 
 // What a session keeps of the message that opened it: a number for the query, whether it was the
 // answer, and the code. Codes from 15 on count as one: none is defined for these messages. Messages
