@@ -11,6 +11,7 @@
 #include "apiserver/pki_upkeep.h"
 #include "apiserver/state_dir.h"
 #include "base/address.h"
+#include "base/file.h"
 
 namespace margay::apiserver {
 namespace {
@@ -60,7 +61,7 @@ base::Result<> ApiServer::Parts::open_audit(const std::string& path) {
 
 base::Result<> ApiServer::Parts::open_front_proxy(const Options::Proxy& options) {
   if (options.authority.empty()) return {};
-  MARGAY_TRY(auto authority, read_file(options.authority));
+  MARGAY_TRY(auto authority, base::read_file(options.authority));
   MARGAY_TRY(front_proxy, FrontProxy::create({.authority = std::move(authority),
                                               .allowed_names = options.allowed_names}));
   return {};

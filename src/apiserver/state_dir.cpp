@@ -1,44 +1,26 @@
 #include "apiserver/state_dir.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <fstream>
-#include <sstream>
 
 #include "apiserver/base64.h"
 #include "apiserver/tokens.h"
+#include "base/file.h"
 
 namespace margay::apiserver {
 namespace {
 
 namespace fs = std::filesystem;
+using base::read_file;
+using base::write_file;
 
 constexpr mode_t k_private = 0600;
 constexpr mode_t k_public = 0644;
 constexpr std::string_view k_agent_user = "margay-agent";
-
-base::Result<> write_all(int fd, std::string_view content) {
-  while (!content.empty()) {
-    const auto written = ::write(fd, content.data(), content.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return base::fail_errno("write", errno);
-    content.remove_prefix(static_cast<size_t>(written));
-  }
-  return {};
-}
-
-base::Result<> sync_directory(const fs::path& directory) {
-  const base::UniqueFd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd || ::fsync(fd.get()) != 0) return base::fail_errno("sync " + directory.string(), errno);
-  return {};
-}
 
 std::string machine_name() {
   std::array<char, 256> name{};
@@ -102,31 +84,6 @@ bool file_has(const fs::path& path, std::initializer_list<std::string_view> part
 
 }  // namespace
 
-base::Result<> write_file(const fs::path& path, std::string_view content, mode_t mode) {
-  const auto temporary = path.string() + ".tmp";
-  // A stale one from a killed process may have other permissions: start from none.
-  if (::unlink(temporary.c_str()) != 0 && errno != ENOENT)
-    return base::fail_errno("remove " + temporary, errno);
-  const base::UniqueFd fd(
-      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
-  if (!fd) return base::fail_errno("create " + temporary, errno);
-  MARGAY_CHECK(write_all(fd.get(), content));
-  if (::fchmod(fd.get(), mode) != 0 || ::fsync(fd.get()) != 0)
-    return base::fail_errno("write " + temporary, errno);
-  if (::rename(temporary.c_str(), path.c_str()) != 0)
-    return base::fail_errno("rename to " + path.string(), errno);
-  return sync_directory(path.parent_path());
-}
-
-base::Result<std::string> read_file(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return base::fail_errno("open " + path.string(), errno);
-  std::ostringstream out;
-  out << in.rdbuf();
-  if (in.bad()) return base::fail_errno("read " + path.string(), errno);
-  return std::move(out).str();
-}
-
 base::Result<StateDir> StateDir::open(const fs::path& directory) {
   std::error_code error;
   StateDir out;
@@ -136,13 +93,13 @@ base::Result<StateDir> StateDir::open(const fs::path& directory) {
   fs::create_directories(out.directory_ / "pki", error);
   if (error) return base::fail_errno("create " + (out.directory_ / "pki").string(), error.value());
   fs::permissions(out.directory_ / "pki", fs::perms::owner_all, error);
-  const auto lock = out.directory_ / "lock";
-  out.lock_ = base::UniqueFd(::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, k_private));
-  if (!out.lock_) return base::fail_errno("open " + lock.string(), errno);
-  if (::flock(out.lock_.get(), LOCK_EX | LOCK_NB) != 0)
+  auto lock = base::FileLock::acquire(out.directory_ / "lock");
+  if (!lock && lock.error().code == base::ErrorCode::conflict)
     return base::fail(
         base::ErrorCode::conflict,
         fmt::format("another server uses the data directory {}", out.directory_.string()));
+  if (!lock) return base::fail(std::move(lock).error());
+  out.lock_.emplace(*std::move(lock));
   return out;
 }
 

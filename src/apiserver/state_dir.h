@@ -19,14 +19,10 @@
 
 #include "apiserver/pki.h"
 #include "base/clock.h"
+#include "base/file_lock.h"
 #include "base/result.h"
-#include "base/unique_fd.h"
 
 namespace margay::apiserver {
-
-// Writes by a temporary file, fsync and rename: readers see the old content or the new.
-base::Result<> write_file(const std::filesystem::path& path, std::string_view content, mode_t mode);
-base::Result<std::string> read_file(const std::filesystem::path& path);
 
 class StateDir {
  public:
@@ -58,7 +54,7 @@ class StateDir {
                                 const CertificateRequest& request, base::Clock::Wall now);
 
   std::filesystem::path directory_;
-  base::UniqueFd lock_;
+  std::optional<base::FileLock> lock_;
   KeyPair authority_;
   KeyPair server_;
   KeyPair admin_;

@@ -6,6 +6,7 @@
 
 #include "apiserver/router_fixture.h"
 #include "apiserver/tokens.h"
+#include "base/file.h"
 
 namespace margay::apiserver {
 namespace {
@@ -25,7 +26,7 @@ class StateDirTest : public testing::Test {
     EXPECT_TRUE(state->ensure_kubeconfigs(url));
     EXPECT_TRUE(is_usable(state->server(), state->authority_certificate(),
                           {"127.0.0.1", "::1", "localhost", host}, now_));
-    return *read_file(dir_ / "kubeconfig");
+    return *base::read_file(dir_ / "kubeconfig");
   }
   static fs::perms mode(const fs::path& path) { return fs::status(path).permissions(); }
 
@@ -58,7 +59,7 @@ TEST_F(StateDirTest, CertificatesAreRenewedWhileRunning) {
   EXPECT_EQ(state->renew_pki("127.0.0.1", late), true);
   EXPECT_NE(state->server(), first);
   EXPECT_TRUE(is_usable(state->server(), state->authority_certificate(), {"127.0.0.1"}, late));
-  EXPECT_EQ(read_file(dir_ / "pki/apiserver.crt"), state->server().certificate);
+  EXPECT_EQ(base::read_file(dir_ / "pki/apiserver.crt"), state->server().certificate);
 }
 
 TEST_F(StateDirTest, CertificatesReplacedOnTheDiskAreTakenOverOnceTheyAreWhole) {
@@ -71,11 +72,12 @@ TEST_F(StateDirTest, CertificatesReplacedOnTheDiskAreTakenOverOnceTheyAreWhole) 
     fs::copy_file(dir_ / file, folder_.path() / "other" / file);
   ASSERT_TRUE(other->ensure_pki("127.0.0.1", now_));
   ASSERT_NE(other->server(), first);
-  ASSERT_TRUE(write_file(dir_ / "pki/apiserver.crt", other->server().certificate, 0644));
+  ASSERT_TRUE(base::write_file(dir_ / "pki/apiserver.crt", other->server().certificate, 0644));
   EXPECT_EQ(state->renew_pki("127.0.0.1", now_), false) << "the key is still the old one";
   EXPECT_EQ(state->server(), first);
-  EXPECT_EQ(read_file(dir_ / "pki/apiserver.crt"), other->server().certificate) << "left alone";
-  ASSERT_TRUE(write_file(dir_ / "pki/apiserver.key", other->server().key, 0600));
+  EXPECT_EQ(base::read_file(dir_ / "pki/apiserver.crt"), other->server().certificate)
+      << "left alone";
+  ASSERT_TRUE(base::write_file(dir_ / "pki/apiserver.key", other->server().key, 0600));
   EXPECT_EQ(state->renew_pki("127.0.0.1", now_), true);
   EXPECT_EQ(state->server(), other->server());
 }
@@ -162,15 +164,15 @@ TEST(TokensTest, MalformedLineSaysWhich) {
 TEST(TokensTest, FileIsReadAgainWhenItChanges) {
   const TemporaryFolder folder;
   const auto path = folder.path() / "tokens.csv";
-  ASSERT_TRUE(write_file(path, "t1,alice,1\n", 0600));
+  ASSERT_TRUE(base::write_file(path, "t1,alice,1\n", 0600));
   const auto tokens = TokenFile::open(path);
   ASSERT_TRUE(tokens);
   EXPECT_EQ((*tokens)->find("t1")->name, "alice");
   EXPECT_FALSE((*tokens)->find("t2"));
-  ASSERT_TRUE(write_file(path, "t2,bob,2\n", 0600));
+  ASSERT_TRUE(base::write_file(path, "t2,bob,2\n", 0600));
   EXPECT_FALSE((*tokens)->find("t1"));
   EXPECT_EQ((*tokens)->find("t2")->name, "bob");
-  ASSERT_TRUE(write_file(path, "broken\n", 0600));
+  ASSERT_TRUE(base::write_file(path, "broken\n", 0600));
   EXPECT_TRUE((*tokens)->find("t2")) << "an edit in progress locks nobody out";
   fs::remove(path);
   EXPECT_FALSE((*tokens)->find("t2")) << "no file, no tokens";

@@ -8,6 +8,8 @@
 #include <array>
 
 #include "apiserver/state_dir.h"
+#include "base/file.h"
+#include "base/text.h"
 
 namespace margay::apiserver {
 namespace {
@@ -17,18 +19,6 @@ std::string digest(std::string_view secret) {
   unsigned size = 0;
   EVP_Digest(secret.data(), secret.size(), bytes.data(), &size, EVP_sha256(), nullptr);
   return {reinterpret_cast<const char*>(bytes.data()), size};
-}
-
-std::vector<std::string> split_groups(std::string_view text) {
-  std::vector<std::string> groups(1);
-  for (const char c : text) {
-    if (c == ',')
-      groups.emplace_back();
-    else
-      groups.back() += c;
-  }
-  std::erase(groups, "");
-  return groups;
 }
 
 // One CSV record (RFC 4180); nothing when its quotes are unbalanced.
@@ -62,7 +52,9 @@ base::Result<Token> parse_line(std::string_view line, size_t number) {
   if ((*columns)[0].empty() || (*columns)[1].empty())
     return bad("token and user must not be empty");
   Token token{(*columns)[0], {.name = (*columns)[1], .uid = (*columns)[2]}};
-  if (columns->size() == 4) token.user.groups = split_groups((*columns)[3]);
+  if (columns->size() == 4)
+    for (const auto group : base::split_trimmed((*columns)[3], ','))
+      token.user.groups.emplace_back(group);
   return token;
 }
 
@@ -100,7 +92,7 @@ TokenFile::Version TokenFile::version_on_disk() const {
 
 base::Result<> TokenFile::reload() {
   version_ = version_on_disk();
-  const auto text = read_file(path_);
+  const auto text = base::read_file(path_);
   if (!text) {
     users_.clear();  // no file, no tokens
     return base::fail(text.error());

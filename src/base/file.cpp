@@ -10,6 +10,16 @@
 #include "base/unique_fd.h"
 
 namespace margay::base {
+namespace {
+
+Result<> sync_directory(const std::filesystem::path& directory) {
+  const char* const name = directory.empty() ? "." : directory.c_str();
+  const UniqueFd opened(open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!opened || fsync(opened.get()) != 0) return fail_errno("sync " + directory.string(), errno);
+  return {};
+}
+
+}  // namespace
 
 Result<std::string> read_file(const std::filesystem::path& path) {
   const UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -26,9 +36,13 @@ Result<std::string> read_file(const std::filesystem::path& path) {
 }
 
 Result<> write_file(const std::filesystem::path& path, std::string_view text, mode_t mode) {
-  MARGAY_CHECK(make_directories(path.parent_path()));
+  const auto directory = path.parent_path();
+  MARGAY_CHECK(make_directories(directory));
   const std::string fresh = path.string() + ".new";
-  const UniqueFd file(open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
+  // That of a process that was killed may have another mode, or be a link: start from none.
+  MARGAY_CHECK(remove_file(fresh));
+  const UniqueFd file(
+      open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
   if (!file || fchmod(file.get(), mode) != 0) return fail_errno("write " + fresh, errno);
   while (!text.empty()) {
     const ssize_t put = write(file.get(), text.data(), text.size());
@@ -36,8 +50,9 @@ Result<> write_file(const std::filesystem::path& path, std::string_view text, mo
     if (put < 0) return fail_errno("write " + fresh, errno);
     text.remove_prefix(static_cast<size_t>(put));
   }
+  if (fsync(file.get()) != 0) return fail_errno("write " + fresh, errno);
   if (rename(fresh.c_str(), path.c_str()) != 0) return fail_errno("write " + path.string(), errno);
-  return {};
+  return sync_directory(directory);
 }
 
 Result<> remove_file(const std::filesystem::path& path) {
@@ -48,7 +63,7 @@ Result<> remove_file(const std::filesystem::path& path) {
 
 Result<> make_directories(const std::filesystem::path& path) {
   std::error_code error;
-  std::filesystem::create_directories(path, error);
+  if (!path.empty()) std::filesystem::create_directories(path, error);
   if (error) return fail_errno("make " + path.string(), error.value());
   return {};
 }

@@ -1,6 +1,7 @@
 #pragma once
 
-// Small files that must never be seen half written. Errors name the path.
+// Small files that must never be seen half written, not even after the power has failed. Errors
+// name the path.
 
 #include <sys/types.h>
 
@@ -14,7 +15,8 @@ namespace margay::base {
 
 // `not_found` when it does not exist.
 Result<std::string> read_file(const std::filesystem::path& path);
-// By a new file renamed into place; makes the directories above it.
+// By a new file, synced and renamed into place: readers see the old text or the new. Makes the
+// directories above it.
 Result<> write_file(const std::filesystem::path& path, std::string_view text, mode_t mode = 0600);
 // Fine when there is none.
 Result<> remove_file(const std::filesystem::path& path);

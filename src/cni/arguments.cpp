@@ -1,4 +1,5 @@
 #include "cni/arguments.h"
+#include "base/text.h"
 
 #include <fmt/format.h>
 #include <openssl/sha.h>
@@ -32,19 +33,11 @@ bool is_interface_name(std::string_view name) {
          });
 }
 
-std::vector<std::string> split(std::string_view text, char separator) {
-  std::vector<std::string> parts;
-  while (!text.empty()) {
-    const size_t end = std::min(text.find(separator), text.size());
-    if (end > 0) parts.emplace_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return parts;
-}
-
 CniResult<std::map<std::string, std::string>> parse_pairs(std::string_view text) {
   std::map<std::string, std::string> pairs;
-  for (const auto& pair : split(text, ';')) {
+  for (const auto part : base::split(text, ';')) {
+    if (part.empty()) continue;
+    const std::string pair(part);
     const size_t equals = pair.find('=');
     if (equals == pair.npos) {
       return fail(Code::invalid_environment,
@@ -91,7 +84,9 @@ CniResult<Arguments> parse_arguments(const Environment& environment) {
         Code::invalid_environment,
         fmt::format("CNI_IFNAME: \"{}\" is not an interface name", arguments.interface_name));
   }
-  arguments.plugin_folders = split(value("CNI_PATH"), ':');
+  const auto path = value("CNI_PATH");
+  for (const auto folder : base::split(path, ':'))
+    if (!folder.empty()) arguments.plugin_folders.emplace_back(folder);
   if (arguments.plugin_folders.empty()) {
     return fail(Code::invalid_environment, "CNI_PATH: required");
   }

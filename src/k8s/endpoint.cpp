@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "k8s/convert.h"
 #include "k8s/field.h"
 #include "k8s/names.h"
@@ -51,16 +52,6 @@ std::string with_name_label(std::string_view prefix) {
   return std::string(prefix) + std::string(k_name_label);
 }
 
-std::vector<std::string> split(std::string_view text, char separator) {
-  std::vector<std::string> parts;
-  while (!text.empty()) {
-    const size_t end = text.find(separator);
-    parts.emplace_back(text.substr(0, end));
-    text = end == text.npos ? std::string_view() : text.substr(end + 1);
-  }
-  return parts;
-}
-
 // A finished pod's addresses may be someone else's already. A pod that is only being deleted keeps
 // them until the CNI plugin says, by an empty annotation, that they are gone.
 bool has_released_addresses(const Pod& pod) {
@@ -75,8 +66,10 @@ std::vector<IPAddress> addresses_of(const Pod& pod, const Field& root) {
     return read_addresses(pod.status.pod_ips, root / "status.podIPs");
   if (!pod.status.pod_ip.empty()) return read_addresses({pod.status.pod_ip}, root / "status.podIP");
   const Field annotations = root / "metadata.annotations";
-  if (const auto ips = annotation(pod, k_pod_ips_annotation); ips && !ips->empty())
-    return read_addresses(split(*ips, ','), annotations / k_pod_ips_annotation);
+  if (const auto ips = annotation(pod, k_pod_ips_annotation); ips && !ips->empty()) {
+    const auto parts = base::split(*ips, ',');
+    return read_addresses({parts.begin(), parts.end()}, annotations / k_pod_ips_annotation);
+  }
   if (const auto ip = annotation(pod, k_pod_ip_annotation); ip && !ip->empty())
     return read_addresses({std::string(*ip)}, annotations / k_pod_ip_annotation);
   return {};

@@ -4,11 +4,11 @@
 #include <thread>
 
 #include "base/file.h"
+#include "base/file_lock.h"
 #include "base/process.h"
 #include "lab/apiserver_launcher.h"
 #include "lab/cluster.h"
 #include "lab/environment.h"
-#include "lab/file_lock.h"
 #include "lab/lab.h"
 #include "lab/node_health.h"
 #include "lab/processes.h"
@@ -68,11 +68,11 @@ Result<> remove_files(const Layout& layout) {
 }
 
 // One `up` or `down` at a time.
-Result<FileLock> lock(const Layout& layout) {
+Result<base::FileLock> lock(const Layout& layout) {
   const auto deadline = steady_clock::now() + k_lock_within;
   while (true) {
     MARGAY_CHECK(base::make_directories(layout.directory));
-    auto lock = FileLock::acquire(layout.lock_file());
+    auto lock = base::FileLock::acquire(layout.lock_file());
     if (lock || lock.error().code != ErrorCode::conflict) return lock;
     if (steady_clock::now() > deadline) {
       return fail(ErrorCode::conflict,
@@ -130,7 +130,7 @@ Result<> wait_until_ready(const Layout& layout, const Settings& settings,
 }  // namespace
 
 Result<> up(const Layout& layout, Settings settings, const std::string& binary) {
-  std::optional<FileLock> held;
+  std::optional<base::FileLock> held;
   MARGAY_TRY(held, lock(layout));
   if (is_supervised(layout)) {
     return fail(ErrorCode::conflict, fmt::format("a lab is running in {0}; `margay lab down --dir "

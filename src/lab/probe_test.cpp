@@ -9,8 +9,8 @@
 #include <filesystem>
 #include <thread>
 
+#include "base/file_lock.h"
 #include "base/process.h"
-#include "lab/file_lock.h"
 #include "lab/processes.h"
 #include "lab/serve.h"
 #include "net/interface_address.h"

@@ -10,7 +10,6 @@
 
 #include "base/process.h"
 #include "lab/environment.h"
-#include "lab/file_lock.h"
 
 namespace margay::lab {
 namespace {
@@ -90,30 +89,6 @@ TEST(Processes, ThisOneAndItsAncestorsAreSpared) {
 
 TEST(Processes, KillingNothingIsFine) {
   EXPECT_TRUE(kill_processes(carrying(unique_mark("nothing")), 1s));
-}
-
-TEST(FileLock, IsHeldWhileItsOwnerLives) {
-  const std::string path = fmt::format("/tmp/mt-lab-{}.lock", getpid());
-  EXPECT_FALSE(FileLock::is_held(path)) << "a missing file";
-  {
-    const auto lock = FileLock::acquire(path);
-    ASSERT_TRUE(lock);
-    EXPECT_TRUE(FileLock::is_held(path));
-    const auto second = FileLock::acquire(path);
-    ASSERT_FALSE(second);
-    EXPECT_EQ(second.error().code, base::ErrorCode::conflict);
-  }
-  EXPECT_FALSE(FileLock::is_held(path));
-  unlink(path.c_str());
-}
-
-TEST(FileLock, TextIsReplaced) {
-  const std::string path = fmt::format("/tmp/mt-lab-{}.text", getpid());
-  const auto lock = FileLock::acquire(path);
-  ASSERT_TRUE(lock && lock->write("a long text") && lock->write("short"));
-  std::ifstream file(path);
-  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), "short");
-  unlink(path.c_str());
 }
 
 }  // namespace

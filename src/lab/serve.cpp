@@ -20,8 +20,8 @@
 #include <charconv>
 
 #include "base/file.h"
+#include "base/file_lock.h"
 #include "base/unique_fd.h"
-#include "lab/file_lock.h"
 
 namespace margay::lab {
 namespace {
@@ -181,7 +181,7 @@ std::string ServedPort::to_string() const {
 }
 
 Result<> serve(const ServerOptions& options) {
-  const auto lock = FileLock::acquire(options.lock_file);
+  const auto lock = base::FileLock::acquire(options.lock_file);
   if (!lock && lock.error().code == ErrorCode::conflict) return {};
   if (!lock) return fail(lock.error());
   MARGAY_CHECK(lock->write(""));
@@ -197,7 +197,7 @@ Result<> serve(const ServerOptions& options) {
 }
 
 Result<ServerReport> server_report(const std::filesystem::path& lock_file) {
-  if (!FileLock::is_held(lock_file)) {
+  if (!base::FileLock::is_held(lock_file)) {
     return fail(ErrorCode::not_found, "no server holds " + lock_file.string());
   }
   MARGAY_TRY(const std::string text, base::read_file(lock_file));

@@ -11,7 +11,7 @@
 
 #include "base/event_loop.h"
 #include "base/file.h"
-#include "lab/file_lock.h"
+#include "base/file_lock.h"
 #include "lab/node_files.h"
 #include "lab/program.h"
 #include "lab/topology.h"
@@ -125,12 +125,14 @@ class Supervisor {
 Result<> supervise(const Layout& layout, const std::string& binary) {
   MARGAY_TRY(const auto settings, Settings::load(layout));
   MARGAY_CHECK(base::make_directories(layout.logs()));
-  MARGAY_TRY(const auto lock, FileLock::acquire(layout.supervisor_lock()));
+  MARGAY_TRY(const auto lock, base::FileLock::acquire(layout.supervisor_lock()));
   Supervisor supervisor(layout, settings, binary);
   MARGAY_CHECK(supervisor.build());
   return supervisor.run();
 }
 
-bool is_supervised(const Layout& layout) { return FileLock::is_held(layout.supervisor_lock()); }
+bool is_supervised(const Layout& layout) {
+  return base::FileLock::is_held(layout.supervisor_lock());
+}
 
 }  // namespace margay::lab

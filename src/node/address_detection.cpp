@@ -10,6 +10,7 @@
 
 #include <re2/re2.h>
 
+#include "base/text.h"
 #include "base/unique_fd.h"
 
 namespace margay::node {
@@ -28,17 +29,8 @@ const char* const k_excluded_interfaces =
 
 // Of a list with commas, and white space around them. Empty ones are left out; a list of nothing
 // else would mean every interface, and is refused.
-Result<std::vector<std::string>> split(std::string_view list) {
-  constexpr const char* k_space = " \t\r\n";
-  std::vector<std::string> items;
-  for (size_t at = 0; at <= list.size();) {
-    const size_t comma = std::min(list.find(',', at), list.size());
-    const std::string_view item = list.substr(at, comma - at);
-    const size_t first = item.find_first_not_of(k_space);
-    if (first != item.npos)
-      items.emplace_back(item.substr(first, item.find_last_not_of(k_space) - first + 1));
-    at = comma + 1;
-  }
+Result<std::vector<std::string_view>> names_in(std::string_view list) {
+  auto items = base::split_trimmed(list, ',');
   if (items.empty())
     return fail(ErrorCode::invalid, "autodetection: \"" + std::string(list) + "\" names nothing");
   return items;
@@ -56,13 +48,13 @@ bool is_usable(const HostAddress& candidate, IPFamily family) {
 
 using Patterns = std::vector<std::shared_ptr<const RE2>>;
 
-Result<Patterns> compile(const std::vector<std::string>& texts) {
+Result<Patterns> compile(const std::vector<std::string_view>& texts) {
   Patterns patterns;
   for (const auto& text : texts) {
     patterns.push_back(std::make_shared<const RE2>(text, RE2::Quiet));
     if (!patterns.back()->ok())
       return fail(ErrorCode::invalid,
-                  "autodetection: \"" + text +
+                  "autodetection: \"" + std::string(text) +
                       "\" is not a regular expression: " + patterns.back()->error());
   }
   return patterns;
@@ -101,7 +93,7 @@ Result<IPAddress> source_towards(const IPAddress& target) {
 using Wanted = std::function<bool(const HostAddress&)>;
 
 Result<Wanted> by_interface(std::string_view patterns, bool wanted) {
-  MARGAY_TRY(const auto texts, split(patterns));
+  MARGAY_TRY(const auto texts, names_in(patterns));
   MARGAY_TRY(const Patterns names, compile(texts));
   return [names, wanted](const HostAddress& candidate) {
     return wanted == std::ranges::any_of(names, [&](const auto& name) {
@@ -112,7 +104,7 @@ Result<Wanted> by_interface(std::string_view patterns, bool wanted) {
 
 Result<Wanted> by_prefix(std::string_view list) {
   std::vector<base::Prefix> prefixes;
-  MARGAY_TRY(const auto texts, split(list));
+  MARGAY_TRY(const auto texts, names_in(list));
   for (const auto& text : texts) {
     MARGAY_TRY(prefixes.emplace_back(), base::Prefix::parse(text));
   }

@@ -12,6 +12,7 @@
 #include <limits>
 #include <set>
 
+#include "base/text.h"
 #include "dataplane/iptables/setting_text.h"
 
 namespace margay::node {
@@ -25,12 +26,6 @@ std::string lower(std::string_view text) {
   std::string out(text);
   std::ranges::transform(out, out.begin(), [](unsigned char c) { return std::tolower(c); });
   return out;
-}
-
-std::string_view trim(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t\r\n");
-  if (first == text.npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
 }
 
 // ---- one parser for each type of value ------------------------------------------------------
@@ -170,13 +165,11 @@ Parser duration(Member<std::chrono::milliseconds> member) {
 
 Result<> parse_interface_prefixes(std::string_view value, Parameters& into) {
   std::vector<std::string> prefixes;
-  for (size_t at = 0; at <= value.size();) {
-    const size_t comma = std::min(value.find(',', at), value.size());
-    const std::string_view name = trim(value.substr(at, comma - at));
+  for (const auto part : base::split(value, ',')) {
+    const auto name = base::trim(part);
     if (const auto fits = dataplane::iptables::check_interface_prefix(name); !fits)
       return fail(fits.error().wrap(fmt::format("\"{}\"", name)));
     prefixes.emplace_back(name);
-    at = comma + 1;
   }
   into.interface_prefixes = std::move(prefixes);
   return {};
@@ -299,14 +292,15 @@ base::Result<Settings> settings_from_file(const std::string& path) {
   Settings settings;
   std::string line;
   for (int number = 1; std::getline(file, line); ++number) {
-    const std::string_view content = trim(line);
+    const std::string_view content = base::trim(line);
     if (content.empty() || content[0] == '#' || content[0] == ';' || content[0] == '[') continue;
     const size_t equals = content.find('=');
     if (equals == content.npos) {
       return fail(ErrorCode::invalid,
                   fmt::format("{}:{}: expected \"Name = value\"", path, number));
     }
-    settings[std::string(trim(content.substr(0, equals)))] = trim(content.substr(equals + 1));
+    settings[std::string(base::trim(content.substr(0, equals)))] =
+        base::trim(content.substr(equals + 1));
   }
   return settings;
 }
@@ -344,11 +338,11 @@ base::Result<Resolved> resolve(const std::vector<Settings>& sources) {
       }
       // Nothing at all means the default, as if it were not set anywhere weaker either.
       if (!decided.insert(parameter->name).second || value.empty()) continue;
-      const auto set = set_to(*parameter, trim(value), resolved.parameters);
+      const auto set = set_to(*parameter, base::trim(value), resolved.parameters);
       if (set) continue;
       const std::string problem =
           fmt::format("{}: \"{}\": {}", parameter->name, value, set.error().message);
-      const bool none = lower(trim(value)) == "none";
+      const bool none = lower(base::trim(value)) == "none";
       if (parameter->guess_is_dangerous || (none && parameter->non_zero))
         return fail(ErrorCode::invalid, problem);
       resolved.warnings.push_back(problem + "; using the default");

@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "api/formats.h"
+#include "base/text.h"
 
 namespace margay::api::calico {
 
@@ -64,16 +65,6 @@ std::string text_of(const Schema& schema, const json::value& value) {
   return plain_text(value);
 }
 
-std::vector<std::string> split(std::string_view text, char separator) {
-  std::vector<std::string> parts;
-  while (!text.empty()) {
-    const std::string_view part = text.substr(0, text.find(separator));
-    parts.emplace_back(part);
-    text.remove_prefix(std::min(text.size(), part.size() + 1));
-  }
-  return parts;
-}
-
 json::value number_or_text(const std::string& text) {
   int64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -102,20 +93,22 @@ json::value failsafe_port(std::string_view text) {
 json::value list_value(const Schema& items, const std::string& text) {
   const bool ports = items.type == Type::object;
   json::array array;
-  if (ports && text == "none") return array;
-  for (const auto& part : split(text, ',')) {
+  if (text.empty() || (ports && text == "none")) return array;
+  for (const auto part : base::split(text, ',')) {
     if (ports)
       array.push_back(failsafe_port(part));
     else
-      array.push_back(items.type == Type::string ? json::value(part) : number_or_text(part));
+      array.push_back(items.type == Type::string ? json::value(part)
+                                                 : number_or_text(std::string(part)));
   }
   return array;
 }
 
 json::value range_value(const std::string& text) {
-  const auto parts = split(text, '-');
+  const auto parts = base::split(text, '-');
   if (parts.size() != 2) return json::value(text);
-  return json::object{{"min", number_or_text(parts[0])}, {"max", number_or_text(parts[1])}};
+  return json::object{{"min", number_or_text(std::string(parts[0]))},
+                      {"max", number_or_text(std::string(parts[1]))}};
 }
 
 json::value value_of(const Schema& schema, const std::string& text) {

@@ -1,9 +1,12 @@
 #include "store/sqlite/sqlite_store.h"
 
+#include <unistd.h>
+
 #include <fmt/format.h>
 
+#include "base/file.h"
+#include "base/file_lock.h"
 #include "store/sqlite/dispatcher.h"
-#include "store/sqlite/file_lock.h"
 #include "store/sqlite/listing.h"
 #include "store/sqlite/reader_pool.h"
 #include "store/sqlite/writer.h"
@@ -21,6 +24,18 @@ constexpr size_t k_readers = 8;
 // keeps as well.
 constexpr int k_cache_kib = 16'384;
 constexpr int k_reader_cache_kib = 1'024;
+
+// One process at a time has the store. Its number is for the message to the next.
+Result<base::FileLock> hold(const std::string& path) {
+  auto lock = base::FileLock::acquire(path);
+  if (!lock && lock.error().code == ErrorCode::conflict) {
+    const auto holder = base::read_file(path);
+    return fail(ErrorCode::unavailable, fmt::format("{} is held: the store is open in process {}",
+                                                    path, holder ? *holder : "unknown"));
+  }
+  if (lock) MARGAY_CHECK(lock->write(std::to_string(getpid())));
+  return lock;
+}
 
 Result<Database> open_connection(const Options& options, int cache_kib) {
   MARGAY_TRY(auto database, Database::open(options.path));
@@ -54,7 +69,7 @@ Result<> check_reach(const Extent& extent, Revision from) {
 
 // In the order they are made; destroyed the other way round.
 struct SqliteStore::Engine {
-  Engine(const Options& options, base::UniqueFd held, Database writing, Database dispatching,
+  Engine(const Options& options, base::FileLock held, Database writing, Database dispatching,
          Extent extent)
       : lock(std::move(held)),
         readers([options] { return open_connection(options, k_reader_cache_kib); }, k_readers),
@@ -64,14 +79,14 @@ struct SqliteStore::Engine {
                 .on_commit = [this](Revision head) { dispatcher.committed(head); },
                 .dispatched = [this] { return dispatcher.dispatched(); }}) {}
 
-  base::UniqueFd lock;
+  base::FileLock lock;
   ReaderPool readers;
   Dispatcher dispatcher;
   Writer writer;
 };
 
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const Options& options) {
-  MARGAY_TRY(auto lock, lock_file(options.path + ".lock"));
+  MARGAY_TRY(auto lock, hold(options.path + ".lock"));
   MARGAY_TRY(auto writing, open_connection(options, k_cache_kib));
   if (auto made = create_schema(writing); !made)
     return fail(std::move(made).error().wrap("store " + options.path));

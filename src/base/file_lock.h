@@ -9,21 +9,21 @@
 #include "base/result.h"
 #include "base/unique_fd.h"
 
-namespace margay::lab {
+namespace margay::base {
 
 class FileLock {
  public:
   // Makes the file if need be. `conflict` when another process has it.
-  static base::Result<FileLock> acquire(const std::filesystem::path& path);
+  static Result<FileLock> acquire(const std::filesystem::path& path);
   // Asks without ever taking it. A missing file is held by nobody.
   static bool is_held(const std::filesystem::path& path);
 
   // Replaces the text of the file, which others may read any time.
-  base::Result<> write(std::string_view text) const;
+  Result<> write(std::string_view text) const;
 
  private:
-  explicit FileLock(base::UniqueFd file) : file_(std::move(file)) {}
-  base::UniqueFd file_;
+  explicit FileLock(UniqueFd file) : file_(std::move(file)) {}
+  UniqueFd file_;
 };
 
-}  // namespace margay::lab
+}  // namespace margay::base

@@ -1,4 +1,4 @@
-#include "lab/file_lock.h"
+#include "base/file_lock.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -6,14 +6,8 @@
 
 #include <cerrno>
 
-namespace margay::lab {
+namespace margay::base {
 namespace {
-
-using base::ErrorCode;
-using base::fail;
-using base::fail_errno;
-using base::Result;
-using base::UniqueFd;
 
 struct flock whole_file() {
   struct flock lock{};
@@ -60,4 +54,4 @@ Result<> FileLock::write(std::string_view text) const {
   return {};
 }
 
-}  // namespace margay::lab
+}  // namespace margay::base
