@@ -145,6 +145,28 @@ TEST_F(AccessTest, ReviewsAnswerForTheUserWhoAsks) {
   EXPECT_EQ(*find_at(rules.body, {"status", "incomplete"}), json::value(false));
 }
 
+// An empty verb or resource in place of one that cannot be read would be another question.
+TEST_F(AccessTest, ReviewsThatCannotBeReadAreNotAnswered) {
+  const struct {
+    const char* spec;
+    const char* message;
+  } k_cases[] = {
+      {R"({"resourceAttributes":{"verb":7}})",
+       "spec.resourceAttributes.verb: Invalid value: 7: must be a string"},
+      {R"({"resourceAttributes":["get"]})",
+       R"(spec.resourceAttributes: Invalid value: ["get"]: must be an object)"},
+      {R"({"nonResourceAttributes":{"path":[]}})",
+       "spec.nonResourceAttributes.path: Invalid value: []: must be a string"},
+      {R"("all")", R"(spec: Invalid value: "all": must be an object)"},
+  };
+  for (const auto& [spec, message] : k_cases) {
+    const auto reply = ask(Method::post, std::string(k_reviews) + "selfsubjectaccessreviews",
+                           std::string(R"({"spec":)") + spec + "}");
+    EXPECT_EQ(reply.code(), 400) << spec;
+    EXPECT_EQ(reply.text({"message"}), message) << spec;
+  }
+}
+
 TEST_F(AccessTest, ReviewsThatAskNothingAreRefused) {
   const auto at = [&](const char* plural, const char* body) {
     return ask(Method::post, std::string(k_reviews) + plural, body).code();

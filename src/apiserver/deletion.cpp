@@ -6,66 +6,69 @@
 #include <array>
 #include <charconv>
 
+#include "api/fields.h"
 #include "apiserver/body.h"
 #include "apiserver/object.h"
+#include "apiserver/query.h"
 
 namespace margay::apiserver {
 namespace {
 
+using api::Fields;
+
 constexpr int64_t k_default_pod_grace = 30;  // seconds
 
-std::optional<int64_t> to_integer(std::string_view text) {
-  int64_t value = 0;
+constexpr auto k_policies =
+    std::to_array<std::string_view>({"", "Orphan", "Background", "Foreground"});
+
+bool is_propagation(std::string_view policy) {
+  return std::ranges::find(k_policies, policy) != k_policies.end();
+}
+
+Answer<> read_query(const Query& query, DeleteOptions& options) {
+  MARGAY_TRY(options.grace_seconds, integer_in(query, "gracePeriodSeconds"));
+  if (const auto policy = text_in(query, "propagationPolicy"); !is_propagation(policy))
+    return refuse(bad_request(fmt::format(
+        "propagationPolicy \"{}\" must be one of Orphan, Background, Foreground", policy)));
+  MARGAY_TRY(options.dry_run, dry_run_in(query));
+  return {};
+}
+
+std::optional<store::Revision> revision_of(const std::string& text) {
+  store::Revision value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
   return value;
 }
 
-Answer<> check_propagation(std::string_view policy) {
-  constexpr auto k_policies =
-      std::to_array<std::string_view>({"", "Orphan", "Background", "Foreground"});
-  if (std::ranges::find(k_policies, policy) != k_policies.end()) return {};
-  return refuse(bad_request(fmt::format(
-      "propagationPolicy \"{}\" must be one of Orphan, Background, Foreground", policy)));
+void read_preconditions(Fields preconditions, DeleteOptions& options) {
+  options.uid = preconditions.text("uid");
+  const auto revision = preconditions.text("resourceVersion");
+  if (options.uid == "") options.uid.reset();  // what typed clients send for "none"
+  if (!revision || revision->empty()) return;
+  options.revision = revision_of(*revision);
+  if (!options.revision) preconditions.invalid("resourceVersion", "is not a resource version");
 }
 
-Answer<> read_query(const Query& query, DeleteOptions& options) {
-  if (const auto grace = query.find("gracePeriodSeconds"); grace != query.end()) {
-    options.grace_seconds = to_integer(grace->second);
-    if (!options.grace_seconds)
-      return refuse(bad_request("gracePeriodSeconds must be a whole number of seconds"));
-  }
-  if (const auto policy = query.find("propagationPolicy"); policy != query.end())
-    MARGAY_CHECK(check_propagation(policy->second));
-  if (const auto dry_run = query.find("dryRun"); dry_run != query.end()) {
-    if (dry_run->second != "All") return refuse(bad_request("dryRun must be \"All\""));
+// A field that is not what it must be refuses the deletion: passed over, a precondition or a dry
+// run would be one that deletes.
+Answer<> read_body(const json::object& body, DeleteOptions& options) {
+  Fields::Errors errors;
+  Fields fields(body, {}, errors);
+  if (const auto kind = fields.text("kind"); kind && !kind->empty() && kind != "DeleteOptions")
+    return refuse(
+        bad_request(fmt::format("the body of a DELETE is a DeleteOptions, not a {}", *kind)));
+  if (const auto grace = fields.number("gracePeriodSeconds", INT64_MIN, INT64_MAX))
+    options.grace_seconds = *grace;
+  if (!is_propagation(fields.text("propagationPolicy").value_or("")))
+    fields.invalid("propagationPolicy", "must be one of Orphan, Background, Foreground");
+  read_preconditions(fields.object("preconditions"), options);
+  for (const auto& value : fields.texts("dryRun")) {
+    if (value != "All") fields.invalid("dryRun", "must be \"All\"");
     options.dry_run = true;
   }
-  return {};
-}
-
-Answer<> read_body(const json::object& body, DeleteOptions& options) {
-  if (const auto kind = text_at(body, {"kind"}); !kind.empty() && kind != "DeleteOptions")
-    return refuse(
-        bad_request(fmt::format("the body of a DELETE is a DeleteOptions, not a {}", kind)));
-  if (const auto* grace = body.if_contains("gracePeriodSeconds");
-      grace != nullptr && !grace->is_null()) {
-    options.grace_seconds = integer_at(body, {"gracePeriodSeconds"});
-    if (!options.grace_seconds)
-      return refuse(bad_request("gracePeriodSeconds must be a whole number of seconds"));
-  }
-  MARGAY_CHECK(check_propagation(text_at(body, {"propagationPolicy"})));
-  if (const auto uid = text_at(body, {"preconditions", "uid"}); !uid.empty())
-    options.uid = std::string(uid);
-  if (const auto revision = text_at(body, {"preconditions", "resourceVersion"});
-      !revision.empty()) {
-    options.revision = to_integer(revision);
-    if (!options.revision)
-      return refuse(bad_request("preconditions.resourceVersion is not a resource version"));
-  }
-  if (const auto* dry_run = body.if_contains("dryRun"); dry_run != nullptr && dry_run->is_array())
-    options.dry_run = options.dry_run || !dry_run->as_array().empty();
-  return {};
+  if (errors.empty()) return {};
+  return refuse(bad_request(base::fail(std::move(errors)).error().message));
 }
 
 Answer<> check_preconditions(const api::Kind& kind, const json::object& object,

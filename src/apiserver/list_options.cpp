@@ -5,37 +5,16 @@
 #include <charconv>
 
 #include "apiserver/object.h"
+#include "apiserver/query.h"
 
 namespace margay::apiserver {
 namespace {
 
-std::string_view get(const Query& query, std::string_view name) {
-  const auto found = query.find(name);
-  return found == query.end() ? std::string_view{} : std::string_view{found->second};
-}
-
-// As Go reads booleans in queries: "?watch" and "?watch=1" are true.
-bool flag(const Query& query, std::string_view name) {
-  const auto found = query.find(name);
-  if (found == query.end()) return false;
-  return found->second != "0" && found->second != "false";
-}
-
-Answer<std::optional<uint64_t>> number(const Query& query, std::string_view name) {
-  const auto text = get(query, name);
-  if (text.empty()) return std::nullopt;
-  uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size())
-    return refuse(bad_request(fmt::format("{} must be a whole number, not \"{}\"", name, text)));
-  return value;
-}
-
 Answer<> read_selectors(const api::Kind& kind, const Query& query, ListOptions& out) {
-  auto labels = LabelSelector::parse(get(query, "labelSelector"));
+  auto labels = LabelSelector::parse(text_in(query, "labelSelector"));
   if (!labels) return refuse(bad_request(labels.error().message));
   out.filter.labels = std::move(*labels);
-  auto fields = FieldSelector::parse(kind, get(query, "fieldSelector"));
+  auto fields = FieldSelector::parse(kind, text_in(query, "fieldSelector"));
   if (!fields) return refuse(bad_request(fields.error().message));
   out.filter.fields = std::move(*fields);
   return {};
@@ -50,8 +29,8 @@ void narrow(std::string_view field, std::string& scope, ListOptions& out) {
 }
 
 Answer<> read_revision(const Query& query, ListOptions& out) {
-  MARGAY_TRY(out.revision, parse_revision(get(query, "resourceVersion")));
-  const auto match = get(query, "resourceVersionMatch");
+  MARGAY_TRY(out.revision, parse_revision(text_in(query, "resourceVersion")));
+  const auto match = text_in(query, "resourceVersionMatch");
   if (match.empty()) {
     if (out.revision.value_or(0) != 0) out.match = RevisionMatch::not_older_than;
     return {};
@@ -76,14 +55,14 @@ Answer<> read_revision(const Query& query, ListOptions& out) {
 
 Answer<> read_watch(const Query& query, ListOptions& out) {
   out.watch = asks_to_watch(query);
-  out.bookmarks = flag(query, "allowWatchBookmarks");
-  out.initial_events = flag(query, "sendInitialEvents");
-  MARGAY_TRY(const auto seconds, number(query, "timeoutSeconds"));
-  constexpr uint64_t k_longest = 86400;
+  out.bookmarks = flag_in(query, "allowWatchBookmarks");
+  out.initial_events = flag_in(query, "sendInitialEvents");
+  MARGAY_TRY(const auto seconds, integer_in(query, "timeoutSeconds", 0));
+  constexpr int64_t k_longest = 86400;
   if (seconds && *seconds > 0) out.timeout = std::chrono::seconds(std::min(*seconds, k_longest));
   if (!query.contains("sendInitialEvents")) return {};
   if (!out.watch) return refuse(bad_request("sendInitialEvents is forbidden for list"));
-  if (get(query, "resourceVersionMatch") != "NotOlderThan")
+  if (text_in(query, "resourceVersionMatch") != "NotOlderThan")
     return refuse(
         bad_request("sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"));
   if (out.initial_events && !out.bookmarks)
@@ -108,7 +87,7 @@ Answer<std::optional<store::Revision>> parse_revision(std::string_view text) {
   return value;
 }
 
-bool asks_to_watch(const Query& query) { return flag(query, "watch"); }
+bool asks_to_watch(const Query& query) { return flag_in(query, "watch"); }
 
 Answer<ListOptions> parse_list_options(const api::Kind& kind, const ResourcePath& path,
                                        const Query& query) {
@@ -117,12 +96,12 @@ Answer<ListOptions> parse_list_options(const api::Kind& kind, const ResourcePath
   MARGAY_CHECK(read_selectors(kind, query, out));
   narrow("metadata.name", out.scope.name, out);
   if (kind.namespaced) narrow("metadata.namespace", out.scope.ns, out);
-  out.name_prefix = get(query, "namePrefix");
+  out.name_prefix = text_in(query, "namePrefix");
   if (!out.name_prefix.empty() && kind.namespaced && out.scope.ns.empty())
     return refuse(bad_request("namePrefix needs a namespace"));
-  MARGAY_TRY(const auto limit, number(query, "limit"));
-  out.limit = limit.value_or(0);
-  out.resume = get(query, "continue");
+  MARGAY_TRY(const auto limit, integer_in(query, "limit", 0));
+  out.limit = static_cast<uint64_t>(limit.value_or(0));
+  out.resume = text_in(query, "continue");
   MARGAY_CHECK(read_watch(query, out));
   MARGAY_CHECK(read_revision(query, out));
   return out;

@@ -80,37 +80,8 @@ Answer<json::object> parse_stored(const store::Entry& entry) {
   return object;
 }
 
-const json::value* find_at(const json::object& object, JsonPath path) {
-  const json::object* at = &object;
-  const json::value* value = nullptr;
-  for (const auto step : path) {
-    if (at == nullptr) return nullptr;
-    value = at->if_contains(step);
-    if (value == nullptr) return nullptr;
-    at = value->if_object();
-  }
-  return value;
-}
-
-std::string_view text_at(const json::object& object, JsonPath path) {
-  const auto* value = find_at(object, path);
-  const auto* text = value != nullptr ? value->if_string() : nullptr;
-  return text != nullptr ? std::string_view(*text) : std::string_view();
-}
-
-std::optional<int64_t> integer_at(const json::object& object, JsonPath path) {
-  const auto* value = find_at(object, path);
-  if (value == nullptr || !value->is_number()) return std::nullopt;
-  boost::system::error_code error;
-  const auto number = value->to_number<int64_t>(error);
-  return error ? std::nullopt : std::optional(number);
-}
-
 const json::object& metadata_of(const json::object& object) {
-  static const json::object none;
-  const auto* value = object.if_contains("metadata");
-  const auto* metadata = value != nullptr ? value->if_object() : nullptr;
-  return metadata != nullptr ? *metadata : none;
+  return api::object_at(object, {"metadata"});
 }
 
 json::object& metadata_of(json::object& object) {

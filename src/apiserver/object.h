@@ -7,11 +7,10 @@
 // with the revision put in place: a plain read parses nothing.
 
 #include <boost/json/object.hpp>
-#include <initializer_list>
-#include <optional>
 #include <string>
 #include <string_view>
 
+#include "api/json_path.h"
 #include "api/kind.h"
 #include "apiserver/status.h"
 #include "store/store.h"
@@ -32,16 +31,11 @@ Answer<> check_stored(const store::Entry& entry);
 // The object with its metadata.resourceVersion. What cannot be read is an `internal` refusal.
 Answer<json::object> parse_stored(const store::Entry& entry);
 
-// ---- reading JSON without trusting its shape
-// -----------------------------------------------------
+using api::find_at;
+using api::integer_at;
+using api::JsonPath;
+using api::text_at;
 
-using JsonPath = std::initializer_list<std::string_view>;
-
-// Null when a step is missing or not an object.
-const json::value* find_at(const json::object& object, JsonPath path);
-// Empty when missing or not a string.
-std::string_view text_at(const json::object& object, JsonPath path);
-std::optional<int64_t> integer_at(const json::object& object, JsonPath path);
 // The object's metadata; an empty one when there is none.
 const json::object& metadata_of(const json::object& object);
 json::object& metadata_of(json::object& object);

@@ -6,10 +6,13 @@
 #include <boost/json/array.hpp>
 #include <vector>
 
+#include "api/fields.h"
 #include "apiserver/object.h"
 
 namespace margay::apiserver {
 namespace {
+
+using api::Fields;
 
 api::Kind review_kind(std::string group, std::string name, std::string plural, std::string doc) {
   return {.group = std::move(group),
@@ -26,8 +29,8 @@ json::array strings(const std::vector<std::string>& values) {
   return out;
 }
 
-Attributes resource_attributes(const json::object& spec) {
-  const auto text = [&](std::string_view name) { return std::string(text_at(spec, {name})); };
+Attributes resource_attributes(Fields fields) {
+  const auto text = [&](std::string_view name) { return fields.text(name).value_or(""); };
   return {.verb = text("verb"),
           .path = {},
           .is_resource = true,
@@ -39,12 +42,20 @@ Attributes resource_attributes(const json::object& spec) {
           .name = text("name")};
 }
 
-Answer<json::object> may_i(const api::Kind& kind, const json::object& spec, const User& user,
-                           const Authorizer& authorizer) {
-  const auto* resource = find_at(spec, {"resourceAttributes"});
-  const auto* path = find_at(spec, {"nonResourceAttributes"});
-  const bool asks_resource = resource != nullptr && resource->is_object();
-  const bool asks_path = path != nullptr && path->is_object();
+Attributes path_attributes(Fields fields) {
+  return {.verb = fields.text("verb").value_or(""), .path = fields.text("path").value_or("")};
+}
+
+// As an apiserver answers what does not decode.
+Answer<> check(Fields::Errors& errors) {
+  if (errors.empty()) return {};
+  return refuse(bad_request(base::fail(std::move(errors)).error().message));
+}
+
+Answer<json::object> may_i(const api::Kind& kind, Fields& spec, Fields::Errors& errors,
+                           const User& user, const Authorizer& authorizer) {
+  const bool asks_resource = spec.value("resourceAttributes") != nullptr;
+  const bool asks_path = spec.value("nonResourceAttributes") != nullptr;
   if (asks_resource == asks_path) {
     base::Error error{base::ErrorCode::invalid, {}, {}};
     error.fields.push_back({.path = "spec.resourceAttributes",
@@ -52,19 +63,19 @@ Answer<json::object> may_i(const api::Kind& kind, const json::object& spec, cons
                                       "must be specified"});
     return refuse(from_error(kind, {}, error));
   }
-  const auto attributes =
-      asks_resource ? resource_attributes(resource->get_object())
-                    : Attributes{.verb = std::string(text_at(path->get_object(), {"verb"})),
-                                 .path = std::string(text_at(path->get_object(), {"path"}))};
+  const auto attributes = asks_resource ? resource_attributes(spec.object("resourceAttributes"))
+                                        : path_attributes(spec.object("nonResourceAttributes"));
+  MARGAY_CHECK(check(errors));
   const auto decision = authorizer.authorize(user, attributes);
   json::object status{{"allowed", decision.allowed}};
   if (!decision.reason.empty()) status["reason"] = decision.reason;
   return status;
 }
 
-Answer<json::object> what_may_i(const json::object& spec, const User& user,
+Answer<json::object> what_may_i(Fields& spec, Fields::Errors& errors, const User& user,
                                 const Authorizer& authorizer) {
-  const auto ns = text_at(spec, {"namespace"});
+  const auto ns = spec.text("namespace").value_or("");
+  MARGAY_CHECK(check(errors));
   if (ns.empty()) return refuse(bad_request("no namespace on request"));
   const auto rules = authorizer.rules(user, ns);
   json::array resources;
@@ -106,19 +117,20 @@ const api::Kind* find_review(const ResourcePath& path) {
 
 Answer<json::object> answer_review(const api::Kind& kind, json::object review, const User& user,
                                    const Authorizer& authorizer) {
-  const auto given = text_at(review, {"kind"});
-  const auto version = text_at(review, {"apiVersion"});
+  Fields::Errors errors;
+  Fields fields(review, {}, errors);
+  const auto given = fields.text("kind").value_or("");
+  const auto version = fields.text("apiVersion").value_or("");
+  Fields spec = fields.object("spec");
+  MARGAY_CHECK(check(errors));
   if ((!given.empty() && given != kind.name) || (!version.empty() && version != kind.api_version()))
     return refuse(bad_request(fmt::format("the object is a {} of {}, but the URL is for {} of {}",
                                           given, version, kind.name, kind.api_version())));
-  const auto* member = review.if_contains("spec");
-  const auto spec =
-      member != nullptr && member->is_object() ? member->get_object() : json::object();
   json::object status{{"userInfo", user_info(user)}};
   if (kind.name == "SelfSubjectAccessReview") {
-    MARGAY_TRY(status, may_i(kind, spec, user, authorizer));
+    MARGAY_TRY(status, may_i(kind, spec, errors, user, authorizer));
   } else if (kind.name == "SelfSubjectRulesReview") {
-    MARGAY_TRY(status, what_may_i(spec, user, authorizer));
+    MARGAY_TRY(status, what_may_i(spec, errors, user, authorizer));
   }
   review["apiVersion"] = kind.api_version();
   review["kind"] = kind.name;

@@ -15,16 +15,12 @@
 #include "apiserver/object.h"
 #include "apiserver/path.h"
 #include "apiserver/protobuf_body.h"
+#include "apiserver/query.h"
 #include "apiserver/reads.h"
 #include "apiserver/reviews.h"
 
 namespace margay::apiserver {
 namespace {
-
-std::string_view get_parameter(const Query& query, std::string_view name) {
-  const auto found = query.find(name);
-  return found == query.end() ? std::string_view{} : std::string_view{found->second};
-}
 
 Response refusal(const Status& status) {
   Response response{.code = status.code, .body = status.to_json()};
@@ -46,11 +42,8 @@ Response plain_text(int code, std::string body) {
 
 Answer<WriteOptions> write_options(const Query& query) {
   WriteOptions options;
-  const auto dry_run = get_parameter(query, "dryRun");
-  if (!dry_run.empty() && dry_run != "All")
-    return refuse(bad_request(fmt::format("dryRun must be \"All\", not \"{}\"", dry_run)));
-  options.dry_run = !dry_run.empty();
-  const auto validation = get_parameter(query, "fieldValidation");
+  MARGAY_TRY(options.dry_run, dry_run_in(query));
+  const auto validation = text_in(query, "fieldValidation");
   if (validation == "Strict")
     options.unknown_fields = api::UnknownFields::refuse;
   else if (validation == "Ignore")
@@ -62,7 +55,7 @@ Answer<WriteOptions> write_options(const Query& query) {
 }
 
 Answer<RowObject> row_object(const Query& query) {
-  const auto include = get_parameter(query, "includeObject");
+  const auto include = text_in(query, "includeObject");
   if (include.empty() || include == "Metadata") return RowObject::metadata;
   if (include == "None") return RowObject::none;
   if (include == "Object") return RowObject::object;
@@ -292,7 +285,7 @@ Answer<Response> Router::list_in_protobuf(const Call& call, const ListOptions& o
 }
 
 Answer<Response> Router::get(const Call& call) const {
-  MARGAY_CHECK(parse_revision(get_parameter(call.target.query, "resourceVersion")));
+  MARGAY_CHECK(parse_revision(text_in(call.target.query, "resourceVersion")));
   const auto entry = services_.store.get(key_of(call.ref));
   if (!entry) return refuse(from_error(*call.ref.kind, call.ref.name, entry.error()));
   MARGAY_CHECK(check_stored(*entry));

@@ -370,6 +370,40 @@ TEST_F(RemoveTest, WithPreconditions) {
   EXPECT_EQ(remove(object).code(), 404);
 }
 
+// Passed over, each of these would delete what the client wanted to keep.
+TEST_F(RemoveTest, OptionsThatCannotBeReadDeleteNothing) {
+  post(k_config_maps, config_map("a"));
+  const auto object = std::string(k_config_maps) + "/a";
+  const struct {
+    const char* options;
+    const char* message;
+  } k_cases[] = {
+      {R"({"dryRun":"All"})", R"(dryRun: Invalid value: "All": must be a list)"},
+      {R"({"dryRun":["Some"]})", R"(dryRun: Invalid value: ["Some"]: must be "All")"},
+      {R"({"dryRun":[true]})", "dryRun[0]: Invalid value: true: must be a string"},
+      {R"({"preconditions":"uid"})", R"(preconditions: Invalid value: "uid": must be an object)"},
+      {R"({"preconditions":{"uid":7}})", "preconditions.uid: Invalid value: 7: must be a string"},
+      {R"({"preconditions":{"resourceVersion":7}})",
+       "preconditions.resourceVersion: Invalid value: 7: must be a string"},
+      {R"({"preconditions":{"resourceVersion":"x"}})",
+       R"(preconditions.resourceVersion: Invalid value: "x": is not a resource version)"},
+      {R"({"gracePeriodSeconds":"7"})", "gracePeriodSeconds: Invalid value: \"7\": must be"},
+      {R"({"propagationPolicy":1})", "propagationPolicy: Invalid value: 1: must be a string"},
+      {R"({"kind":1})", "kind: Invalid value: 1: must be a string"},
+  };
+  for (const auto& [options, message] : k_cases) {
+    const auto reply = remove(object, options);
+    EXPECT_EQ(reply.code(), 400) << options;
+    EXPECT_THAT(std::string(reply.text({"message"})), HasSubstr(message)) << options;
+  }
+  EXPECT_EQ(get(object).code(), 200);
+  EXPECT_EQ(remove(object, R"({"preconditions":{"uid":"","resourceVersion":""},"dryRun":null,
+                               "gracePeriodSeconds":null,"propagationPolicy":""})")
+                .code(),
+            200)
+      << "zero values of typed clients ask for nothing";
+}
+
 TEST_F(RemoveTest, FinalizersHoldAnObject) {
   post(k_config_maps, R"({"metadata":{"name":"a","finalizers":["example.com/hold"]}})");
   const auto object = std::string(k_config_maps) + "/a";

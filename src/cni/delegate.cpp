@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "api/codec.h"
+#include "api/json_path.h"
 #include "api/kubernetes.h"
 #include "base/process.h"
 #include "cni/result.h"
@@ -83,15 +84,14 @@ std::vector<std::string> environment_for(std::string_view command) {
 
 CniError error_of(const std::string& program, const base::Output& output) {
   const auto value = api::parse_json(output.out);
-  const json::object* object = value ? value->if_object() : nullptr;
-  const json::value* code = object == nullptr ? nullptr : object->if_contains("code");
-  const json::value* message = object == nullptr ? nullptr : object->if_contains("msg");
-  if (code == nullptr || !code->is_int64() || message == nullptr || !message->is_string()) {
+  const json::object object = value && value->is_object() ? value->get_object() : json::object();
+  const auto code = api::integer_at(object, {"code"});
+  const auto message = api::text_at(object, {"msg"});
+  if (!code || message.empty()) {
     return {Code::delegate, fmt::format("{} ended with status {}", program, output.status),
             output.err};
   }
-  return {static_cast<Code>(code->get_int64()),
-          fmt::format("{}: {}", program, std::string_view(message->get_string())), output.err};
+  return {static_cast<Code>(*code), fmt::format("{}: {}", program, message), output.err};
 }
 
 CniResult<std::string> run(store::Store& store, const NetworkConfig& config,

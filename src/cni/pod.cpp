@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "api/codec.h"
+#include "api/json_path.h"
 #include "base/backoff.h"
 #include "store/store.h"
 
@@ -31,29 +32,16 @@ struct Object {
   json::object content;
   store::Revision revision = 0;
 
-  std::string uid() const {
-    const json::object* metadata = part("metadata");
-    const json::value* value = metadata == nullptr ? nullptr : metadata->if_contains("uid");
-    return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
-  }
+  std::string uid() const { return std::string(api::text_at(content, {"metadata", "uid"})); }
   // Ours, without their prefix.
   Annotations annotations() const {
     Annotations all;
-    const json::object* metadata = part("metadata");
-    const json::value* list = metadata == nullptr ? nullptr : metadata->if_contains("annotations");
-    if (list == nullptr || !list->is_object()) return all;
-    for (const auto& [name, value] : list->get_object()) {
+    for (const auto& [name, value] : api::object_at(content, {"metadata", "annotations"})) {
       const std::string_view text(name.data(), name.size());
       if (!text.starts_with(k_prefix) || !value.is_string()) continue;
       all.emplace(text.substr(k_prefix.size()), std::string(value.get_string()));
     }
     return all;
-  }
-
- private:
-  const json::object* part(const char* name) const {
-    const json::value* value = content.if_contains(name);
-    return value == nullptr ? nullptr : value->if_object();
   }
 };
 

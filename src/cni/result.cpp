@@ -6,6 +6,7 @@
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "api/json_path.h"
 #include "cni/config.h"
 
 namespace margay::cni {
@@ -23,29 +24,16 @@ json::object encode(const Interface& interface) {
   return object;
 }
 
-std::string text_of(const json::object& object, const char* name) {
-  const json::value* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
-const json::array& list_of(const json::object& object, const char* name) {
-  static const json::array k_none;
-  const json::value* value = object.if_contains(name);
-  return value != nullptr && value->is_array() ? value->get_array() : k_none;
-}
-
 Result<> parse_address(const json::value& entry, Addressing& into) {
   if (!entry.is_object()) return base::fail(ErrorCode::invalid, "ips: not objects");
-  const std::string text = text_of(entry.get_object(), "address");
+  const std::string text = std::string(api::text_at(entry.get_object(), {"address"}));
   const auto address = IPAddress::parse(text.substr(0, text.find('/')));
   if (!address || !Prefix::parse(text)) {
     return base::fail(ErrorCode::invalid, fmt::format("ips: \"{}\" is not an address", text));
   }
   into.addresses.push_back(*address);
-  const json::value* index = entry.get_object().if_contains("interface");
-  if (index != nullptr && index->is_int64() && index->get_int64() >= 0) {
-    into.address_interface = static_cast<size_t>(index->get_int64());
-  }
+  const auto index = api::integer_at(entry.get_object(), {"interface"});
+  if (index && *index >= 0) into.address_interface = static_cast<size_t>(*index);
   return {};
 }
 
@@ -72,13 +60,15 @@ std::string Addressing::to_json(std::string_view version) const {
 Result<Addressing> Addressing::parse(const json::value& result) {
   if (!result.is_object()) return base::fail(ErrorCode::invalid, "a result must be an object");
   Addressing parsed;
-  for (const auto& entry : list_of(result.get_object(), "interfaces")) {
+  for (const auto& entry : api::list_at(result.get_object(), {"interfaces"})) {
     if (!entry.is_object()) return base::fail(ErrorCode::invalid, "interfaces: not objects");
     const auto& object = entry.get_object();
-    parsed.interfaces.push_back(
-        {text_of(object, "name"), text_of(object, "mac"), text_of(object, "sandbox")});
+    const auto text = [&](std::string_view name) {
+      return std::string(api::text_at(object, {name}));
+    };
+    parsed.interfaces.push_back({text("name"), text("mac"), text("sandbox")});
   }
-  for (const auto& entry : list_of(result.get_object(), "ips")) {
+  for (const auto& entry : api::list_at(result.get_object(), {"ips"})) {
     MARGAY_CHECK(parse_address(entry, parsed));
   }
   return parsed;

@@ -99,7 +99,9 @@ TEST_F(Commands, SimulateReadsQueriesAndReportsBadOnes) {
   const auto bad = write("bad.jsonl", "{}\n");
   const Outcome outcome = run({"ctl", "simulate", "-f", files, "--queries", bad, "-o", "jsonl"});
   EXPECT_EQ(outcome.status, 1);
-  EXPECT_EQ(outcome.out, R"({"id":null,"error":"line 1: from is missing"})"
+  EXPECT_EQ(outcome.out, R"({"id":null,"error":"line 1: [from: Required value: must be set, )"
+                         R"(to: Required value: must be set, )"
+                         R"(protocol: Required value: must be set]"})"
                          "\n");
   EXPECT_THAT(outcome.err, HasSubstr("1 of 1 queries could not be answered"));
 }

@@ -4,12 +4,13 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <iterator>
 #include <set>
 
 #include "api/codec.h"
+#include "api/json_path.h"
+#include "base/file.h"
 
 namespace margay::ctl {
 namespace {
@@ -23,11 +24,6 @@ constexpr std::string_view k_list_suffix = "List";
 constexpr std::string_view k_stored_version = "crd.projectcalico.org/v1";
 constexpr std::string_view k_shown_version = "projectcalico.org/v3";
 constexpr std::string_view k_stored_policy_prefix = "default.";  // of the tier
-
-std::string text_of(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  return value && value->is_string() ? std::string(value->get_string()) : std::string();
-}
 
 bool is_object_file(const std::filesystem::path& path) {
   const auto extension = path.extension();
@@ -48,13 +44,8 @@ Result<std::vector<std::string>> files_in(const std::string& folder) {
 }
 
 Result<std::string> read_text(const std::string& path) {
-  std::ifstream file;
-  if (path != "-") {
-    file.open(path, std::ios::binary);
-    if (!file) return base::fail_errno(path, errno);
-  }
-  std::istream& in = path == "-" ? std::cin : file;
-  return std::string(std::istreambuf_iterator<char>(in), {});
+  if (path != "-") return base::read_file(path);
+  return std::string(std::istreambuf_iterator<char>(std::cin), {});
 }
 
 // A resource of which the policy model has a kind, if perhaps not this version of it.
@@ -90,8 +81,8 @@ class Reader {
     json::object& object = value.get_object();
     if (!object.contains("apiVersion") && !list_kind.empty()) object["apiVersion"] = list_version;
     if (!object.contains("kind") && !list_kind.empty()) object["kind"] = list_kind;
-    const std::string version = text_of(object, "apiVersion");
-    const std::string kind = text_of(object, "kind");
+    const std::string version(api::text_at(object, {"apiVersion"}));
+    const std::string kind(api::text_at(object, {"kind"}));
     if (version.empty() || kind.empty())
       return fail(ErrorCode::invalid, path + ": an object needs apiVersion and kind");
     auto* items = object.if_contains("items");
@@ -144,7 +135,7 @@ class Reader {
   static void show_policy_name(json::object& policy) {
     json::value* metadata = policy.if_contains("metadata");
     if (metadata == nullptr || !metadata->is_object()) return;
-    const std::string name = text_of(metadata->get_object(), "name");
+    const std::string name(api::text_at(metadata->get_object(), {"name"}));
     if (name.starts_with(k_stored_policy_prefix))
       metadata->get_object()["name"] = name.substr(k_stored_policy_prefix.size());
   }
@@ -153,10 +144,10 @@ class Reader {
   static std::string place(const api::Kind& kind, json::object& object) {
     if (!object["metadata"].is_object()) return {};
     json::object& metadata = object["metadata"].get_object();
-    std::string name = text_of(metadata, "name");
+    std::string name(api::text_at(metadata, {"name"}));
     if (!kind.namespaced) return name;
-    if (text_of(metadata, "namespace").empty()) metadata["namespace"] = "default";
-    return text_of(metadata, "namespace") + "/" + name;
+    if (api::text_at(metadata, {"namespace"}).empty()) metadata["namespace"] = "default";
+    return std::string(api::text_at(metadata, {"namespace"})) + "/" + name;
   }
 };
 
@@ -164,11 +155,8 @@ class Reader {
 
 store::Key FileObject::key() const {
   store::Key key{.resource = kind->resource()};
-  const auto* metadata = object.if_contains("metadata");
-  if (metadata && metadata->is_object()) {
-    key.name = text_of(metadata->get_object(), "name");
-    if (kind->namespaced) key.ns = text_of(metadata->get_object(), "namespace");
-  }
+  key.name = api::text_at(object, {"metadata", "name"});
+  if (kind->namespaced) key.ns = api::text_at(object, {"metadata", "namespace"});
   return key;
 }
 

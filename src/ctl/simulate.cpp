@@ -2,75 +2,66 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json/serialize.hpp>
 #include <istream>
+#include <iterator>
+#include <limits>
 #include <ostream>
 
 #include "api/codec.h"
+#include "api/fields.h"
 
 namespace margay::ctl {
 namespace {
 
 namespace json = boost::json;
+using api::Fields;
 using base::ErrorCode;
 using base::fail;
 using base::Result;
 
-// A field that is missing and one that is null are the same.
-const json::value* field(const json::object& query, std::string_view name) {
-  const auto* value = query.if_contains(name);
-  return value == nullptr || value->is_null() ? nullptr : value;
-}
-
-std::unexpected<base::Error> wrong(std::string_view name, const json::value& value,
-                                   std::string_view rule) {
-  return fail(ErrorCode::invalid, fmt::format("{}: {} {}", name, json::serialize(value), rule));
-}
-
-Result<std::string> text(const json::object& query, std::string_view name) {
-  const auto* value = field(query, name);
-  if (value == nullptr) return fail(ErrorCode::invalid, fmt::format("{} is missing", name));
-  if (!value->is_string()) return wrong(name, *value, "must be a string");
-  return std::string(value->get_string());
-}
-
 template <typename Number>
-Result<std::optional<Number>> number(const json::object& query, std::string_view name) {
-  const auto* value = field(query, name);
-  if (value == nullptr) return std::nullopt;
-  const auto* read = value->if_int64();
-  if (read == nullptr || *read < 0 || *read > std::numeric_limits<Number>::max())
-    return wrong(name, *value,
-                 fmt::format("must be from 0 to {}", std::numeric_limits<Number>::max()));
-  return static_cast<Number>(*read);
+std::optional<Number> number(Fields& query, std::string_view name) {
+  const auto read = query.number(name, 0, std::numeric_limits<Number>::max());
+  return read ? std::optional(static_cast<Number>(*read)) : std::nullopt;
 }
 
-Result<uint8_t> protocol(const json::object& query) {
-  const auto* value = field(query, "protocol");
-  if (value != nullptr && value->is_int64())
-    return parse_protocol(std::to_string(value->get_int64()));
-  MARGAY_TRY(const std::string name, text(query, "protocol"));
-  return parse_protocol(name);
+// A name or a number.
+std::optional<uint8_t> protocol(Fields& query, Fields::Errors& errors) {
+  const auto* value = query.value("protocol", true);
+  if (value == nullptr) return {};
+  const auto* number = value->if_int64();
+  const auto text = number ? std::optional(std::to_string(*number)) : query.text("protocol");
+  if (!text) return {};
+  auto read = parse_protocol(*text);
+  if (read) return *read;
+  std::ranges::move(read.error().fields, std::back_inserter(errors));
+  return {};
 }
 
-Result<std::optional<policy::IPFamily>> family(const json::object& query) {
-  const auto* value = field(query, "ipVersion");
-  if (value == nullptr) return std::nullopt;
+std::optional<policy::IPFamily> family(Fields& query) {
+  const auto* value = query.value("ipVersion");
+  if (value == nullptr) return {};
   if (*value == 4) return policy::IPFamily::v4;
   if (*value == 6) return policy::IPFamily::v6;
-  return wrong("ipVersion", *value, "must be 4 or 6");
+  query.invalid("ipVersion", "must be 4 or 6");
+  return {};
 }
 
 Result<Flow> read_flow(const json::object& query) {
+  Fields::Errors errors;
+  Fields fields(query, {}, errors);
   Flow flow;
-  MARGAY_TRY(flow.from, text(query, "from"));
-  MARGAY_TRY(flow.to, text(query, "to"));
-  MARGAY_TRY(flow.protocol, protocol(query));
-  MARGAY_TRY(flow.source_port, number<uint16_t>(query, "sport"));
-  MARGAY_TRY(flow.port, number<uint16_t>(query, "port"));
-  MARGAY_TRY(flow.icmp_type, number<uint8_t>(query, "icmpType"));
-  MARGAY_TRY(flow.icmp_code, number<uint8_t>(query, "icmpCode"));
-  MARGAY_TRY(flow.family, family(query));
+  flow.from = fields.text("from", true).value_or("");
+  flow.to = fields.text("to", true).value_or("");
+  flow.protocol = protocol(fields, errors).value_or(0);
+  flow.source_port = number<uint16_t>(fields, "sport");
+  flow.port = number<uint16_t>(fields, "port");
+  flow.icmp_type = number<uint8_t>(fields, "icmpType");
+  flow.icmp_code = number<uint8_t>(fields, "icmpCode");
+  flow.family = family(fields);
+  if (!errors.empty()) return fail(std::move(errors));
   return flow;
 }
 
@@ -108,7 +99,7 @@ SimulateCounts simulate(const FlowJudge& judge, std::istream& queries, std::ostr
     if (auto query = api::parse_json(line); !query) {
       answered = fail(std::move(query).error().wrap("not JSON"));
     } else if (query->is_object()) {
-      if (const auto* given = field(query->get_object(), "id")) id = *given;
+      if (const auto* given = query->get_object().if_contains("id")) id = *given;
       answered = answer(judge, query->get_object());
     }
     if (answered) {

@@ -10,6 +10,7 @@
 #include <ranges>
 
 #include "api/codec.h"
+#include "api/json_path.h"
 #include "base/file.h"
 #include "base/process.h"
 
@@ -28,8 +29,7 @@ constexpr const char* k_interface = "eth0";
 constexpr std::chrono::seconds k_timeout{30};
 
 std::string member(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? json::value_to<std::string>(*value) : "";
+  return std::string(api::text_at(object, {name}));
 }
 
 struct NetworkList {
@@ -108,11 +108,10 @@ Result<std::string> run_plugin(const char* command, json::object configuration,
 // "ips" of a result, of any version of the specification: [{"address": "10.0.0.1/32"}].
 Result<std::vector<IPAddress>> addresses_of(const json::value& result) {
   std::vector<IPAddress> addresses;
-  const auto* ips = result.is_object() ? result.get_object().if_contains("ips") : nullptr;
-  if (ips == nullptr || !ips->is_array() || ips->get_array().empty()) {
+  if (!result.is_object() || api::list_at(result.get_object(), {"ips"}).empty()) {
     return fail(ErrorCode::invalid, "the CNI result has no addresses");
   }
-  for (const auto& entry : ips->get_array()) {
+  for (const auto& entry : api::list_at(result.get_object(), {"ips"})) {
     if (!entry.is_object()) return fail(ErrorCode::invalid, "ips[]: an object is required");
     const auto text = member(entry.get_object(), "address");
     MARGAY_TRY(const auto address, IPAddress::parse(text.substr(0, text.find('/'))));

@@ -8,6 +8,7 @@
 #include <thread>
 #include <utility>
 
+#include "api/json_path.h"
 #include "lab/cluster.h"
 #include "lab/environment.h"
 #include "lab/lab.h"
@@ -71,9 +72,7 @@ Result<std::vector<Candidate>> unfinished_pods(Cluster& cluster) {
   std::map<std::string, json::object, std::less<>> labels_of;
   for (const auto& ns : namespaces) {
     const auto& metadata = ns.at("metadata").as_object();
-    const auto* labels = metadata.if_contains("labels");
-    labels_of[std::string(metadata.at("name").as_string())] =
-        labels != nullptr && labels->is_object() ? labels->get_object() : json::object{};
+    labels_of[std::string(metadata.at("name").as_string())] = api::object_at(metadata, {"labels"});
   }
   MARGAY_TRY(const auto objects, cluster.pods());
   std::vector<Candidate> pods;

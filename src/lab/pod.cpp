@@ -5,58 +5,44 @@
 #include <boost/json/value_to.hpp>
 
 #include "api/codec.h"
+#include "api/json_path.h"
 
 namespace margay::lab {
 namespace {
 
+using api::flag_at;
+using api::integer_at;
+using api::list_at;
+using api::object_at;
+using api::text_at;
 using base::ErrorCode;
 using base::fail;
 using base::Result;
 
-const json::object& object_at(const json::object& parent, std::string_view name) {
-  static const json::object k_none;
-  const auto* value = parent.if_contains(name);
-  return value != nullptr && value->is_object() ? value->get_object() : k_none;
-}
-
-const json::array& array_at(const json::object& parent, std::string_view name) {
-  static const json::array k_none;
-  const auto* value = parent.if_contains(name);
-  return value != nullptr && value->is_array() ? value->get_array() : k_none;
-}
-
-std::string text_at(const json::object& parent, std::string_view name) {
-  const auto* value = parent.if_contains(name);
-  return value != nullptr && value->is_string() ? json::value_to<std::string>(*value) : "";
-}
-
-bool flag_at(const json::object& parent, std::string_view name) {
-  const auto* value = parent.if_contains(name);
-  return value != nullptr && value->is_bool() && value->get_bool();
+std::string text(const json::object& parent, std::string_view name) {
+  return std::string(text_at(parent, {name}));
 }
 
 template <typename Map>
 Map texts_at(const json::object& parent, std::string_view name) {
   Map out;
-  for (const auto& [key, value] : object_at(parent, name)) {
+  for (const auto& [key, value] : object_at(parent, {name})) {
     if (value.is_string()) out.emplace(key, json::value_to<std::string>(value));
   }
   return out;
 }
 
 Result<ServedPort> read_port(const json::object& port) {
-  const auto* number = port.if_contains("containerPort");
-  const int64_t* value = number != nullptr ? number->if_int64() : nullptr;
-  std::string protocol = text_at(port, "protocol");
+  std::string protocol = text(port, "protocol");
   std::ranges::transform(protocol, protocol.begin(),
                          [](unsigned char c) { return std::tolower(c); });
   return ServedPort::parse((protocol.empty() ? "tcp" : protocol) + ":" +
-                           std::to_string(value != nullptr ? *value : 0));
+                           std::to_string(integer_at(port, {"containerPort"}).value_or(0)));
 }
 
 Result<PodView::Container> read_container(const json::object& container) {
-  PodView::Container out{text_at(container, "name"), text_at(container, "image"), {}};
-  for (const auto& port : array_at(container, "ports")) {
+  PodView::Container out{text(container, "name"), text(container, "image"), {}};
+  for (const auto& port : list_at(container, {"ports"})) {
     if (!port.is_object()) return fail(ErrorCode::invalid, "ports[]: an object is required");
     MARGAY_TRY(const auto served, read_port(port.get_object()));
     out.ports.push_back(served);
@@ -84,26 +70,26 @@ std::vector<ServedPort> PodView::ports() const {
 }
 
 Result<PodView> PodView::read(const json::object& pod) {
-  const auto& metadata = object_at(pod, "metadata");
-  const auto& spec = object_at(pod, "spec");
-  const auto& status = object_at(pod, "status");
-  PodView out{.ns = text_at(metadata, "namespace"),
-              .name = text_at(metadata, "name"),
-              .uid = text_at(metadata, "uid"),
-              .service_account = text_at(spec, "serviceAccountName"),
+  const auto& metadata = object_at(pod, {"metadata"});
+  const auto& spec = object_at(pod, {"spec"});
+  const auto& status = object_at(pod, {"status"});
+  PodView out{.ns = text(metadata, "namespace"),
+              .name = text(metadata, "name"),
+              .uid = text(metadata, "uid"),
+              .service_account = text(spec, "serviceAccountName"),
               .labels = texts_at<decltype(labels)>(metadata, "labels"),
-              .node_name = text_at(spec, "nodeName"),
+              .node_name = text(spec, "nodeName"),
               .node_selector = texts_at<decltype(node_selector)>(spec, "nodeSelector"),
-              .host_network = flag_at(spec, "hostNetwork"),
-              .deleting = !text_at(metadata, "deletionTimestamp").empty(),
-              .phase = text_at(status, "phase")};
+              .host_network = flag_at(spec, {"hostNetwork"}),
+              .deleting = !text(metadata, "deletionTimestamp").empty(),
+              .phase = text(status, "phase")};
   if (out.ns.empty() || out.name.empty() || out.uid.empty()) {
     return fail(ErrorCode::invalid, "pod without metadata.namespace, name or uid");
   }
-  for (const auto& entry : array_at(status, "podIPs")) {
-    if (entry.is_object()) out.addresses.push_back(text_at(entry.get_object(), "ip"));
+  for (const auto& entry : list_at(status, {"podIPs"})) {
+    if (entry.is_object()) out.addresses.push_back(text(entry.get_object(), "ip"));
   }
-  for (const auto& container : array_at(spec, "containers")) {
+  for (const auto& container : list_at(spec, {"containers"})) {
     if (!container.is_object()) continue;
     auto read = read_container(container.get_object());
     if (!read) return fail(std::move(read).error().wrap("pod " + out.id()));

@@ -1,4 +1,5 @@
 #include "lab/pod_status.h"
+#include "api/json_path.h"
 
 #include <algorithm>
 #include <array>
@@ -8,16 +9,10 @@
 namespace margay::lab {
 namespace {
 
-const json::object* status_of(const json::object& pod) {
-  const auto* status = pod.if_contains("status");
-  return status != nullptr ? status->if_object() : nullptr;
-}
-
 // A time once given stays.
 std::string start_time(const json::object& pod, const std::string& now) {
-  const auto* status = status_of(pod);
-  const auto* time = status != nullptr ? status->if_contains("startTime") : nullptr;
-  return time != nullptr && time->is_string() ? json::value_to<std::string>(*time) : now;
+  const auto time = api::text_at(pod, {"status", "startTime"});
+  return time.empty() ? now : std::string(time);
 }
 
 json::object condition(std::string_view type, bool holds, const std::string& since) {
@@ -105,10 +100,9 @@ json::object pending_status(const json::object& pod, std::string_view type, std:
 }
 
 bool has_status(const json::object& pod, const json::object& status) {
-  const auto* current = status_of(pod);
-  if (current == nullptr) return false;
+  const auto& current = api::object_at(pod, {"status"});
   return std::ranges::all_of(status, [&](const auto& member) {
-    const auto* mine = current->if_contains(member.key());
+    const auto* mine = current.if_contains(member.key());
     if (member.value().is_string() && (member.key() == "startTime")) return mine != nullptr;
     return mine != nullptr && timeless(*mine) == timeless(member.value());
   });
@@ -122,12 +116,10 @@ std::optional<json::object> with_ready_condition(const json::object& node, const
   if (!conditions.is_array()) conditions.emplace_array();
   auto& list = conditions.get_array();
   const auto found = std::ranges::find_if(list, [](const json::value& one) {
-    const auto* type = one.is_object() ? one.get_object().if_contains("type") : nullptr;
-    return type != nullptr && *type == "Ready";
+    return one.is_object() && api::text_at(one.get_object(), {"type"}) == "Ready";
   });
   if (found != list.end()) {
-    const auto* holds = found->get_object().if_contains("status");
-    if (holds != nullptr && *holds == "True") return std::nullopt;
+    if (api::text_at(found->get_object(), {"status"}) == "True") return std::nullopt;
     list.erase(found);
   }
   list.push_back(json::object{{"type", "Ready"},

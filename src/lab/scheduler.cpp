@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <boost/asio/steady_timer.hpp>
 
+#include "api/json_path.h"
 #include "base/clock.h"
 #include "base/event_loop.h"
 #include "lab/cluster.h"
@@ -32,12 +33,7 @@ bool matches(const SchedulableNode& node, const PodView& pod) {
 
 std::map<std::string, std::string, std::less<>> labels_of(const json::object& node) {
   std::map<std::string, std::string, std::less<>> out;
-  const auto* metadata = node.if_contains("metadata");
-  const auto* labels = metadata != nullptr && metadata->is_object()
-                           ? metadata->get_object().if_contains("labels")
-                           : nullptr;
-  if (labels == nullptr || !labels->is_object()) return out;
-  for (const auto& [key, value] : labels->get_object()) {
+  for (const auto& [key, value] : api::object_at(node, {"metadata", "labels"})) {
     if (value.is_string()) out.emplace(key, std::string(value.get_string()));
   }
   return out;

@@ -4,29 +4,22 @@
 #include <openssl/evp.h>
 
 #include <boost/json/object.hpp>
-#include <cerrno>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 
 #include "api/codec.h"
+#include "api/fields.h"
+#include "base/file.h"
 
 namespace margay::store::kubernetes {
 namespace {
 
 namespace json = boost::json;
+using api::Fields;
 using base::ErrorCode;
 using base::fail;
+using base::FieldPath;
 using base::Result;
-
-Result<std::string> read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file.is_open()) return base::fail_errno("reading " + path, errno);
-  std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (file.bad()) return base::fail_errno("reading " + path, errno);
-  return text;
-}
 
 Result<std::string> decode_base64(std::string text) {
   std::erase_if(text, [](char c) { return c == '\n' || c == '\r' || c == ' '; });
@@ -44,127 +37,132 @@ Result<std::string> decode_base64(std::string text) {
   return bytes;
 }
 
-// The fields of one YAML mapping, with the path of each for messages.
-class Fields {
+// A kubeconfig while it is read. All that is wrong is told at once.
+class Reader {
  public:
-  Fields(const json::object& object, std::string path, std::string folder)
-      : object_(object), path_(std::move(path)), folder_(std::move(folder)) {}
-
-  Result<std::string> text(std::string_view name) const {
-    const auto* value = object_.if_contains(name);
-    if (value == nullptr || value->is_null()) return std::string();
-    if (!value->is_string()) return fail_at(name, ErrorCode::invalid, "must be a string");
-    return std::string(value->as_string().c_str());
-  }
-  Result<bool> flag(std::string_view name) const {
-    const auto* value = object_.if_contains(name);
-    if (value == nullptr || value->is_null()) return false;
-    if (!value->is_bool()) return fail_at(name, ErrorCode::invalid, "must be true or false");
-    return value->as_bool();
-  }
-  // `name` holds a file's name, `name-data` its content in base64; the content wins.
-  Result<std::string> content(const std::string& name) const {
-    MARGAY_TRY(const auto encoded, text(name + "-data"));
-    if (!encoded.empty()) {
-      auto decoded = decode_base64(encoded);
-      if (!decoded) return fail_at(name + "-data", ErrorCode::invalid, decoded.error().message);
-      return decoded;
-    }
-    MARGAY_TRY(const auto file, path(name));
-    if (file.empty()) return std::string();
-    auto read = read_file(file);
-    if (!read) return fail_at(name, read.error().code, read.error().message);
-    return read;
-  }
-  Result<std::string> path(std::string_view name) const {
-    MARGAY_TRY(auto file, text(name));
-    if (file.empty()) return file;
-    return (std::filesystem::path(folder_) / file).string();
-  }
-  Result<> refuse(std::initializer_list<std::string_view> names) const {
-    for (const auto name : names)
-      if (object_.contains(name))
-        return fail_at(name, ErrorCode::unsupported,
-                       "is not supported: use a client certificate or a token");
-    return {};
-  }
-  std::unexpected<base::Error> fail_at(std::string_view name, ErrorCode code,
-                                       std::string_view rule) const {
-    return fail(code, fmt::format("{}.{}: {}", path_, name, rule));
-  }
+  explicit Reader(std::string folder) : folder_(std::move(folder)) {}
+  Result<ClusterAccess> read(const json::object& config, std::string_view chosen);
 
  private:
-  const json::object& object_;
-  std::string path_;
+  void read_cluster(Fields& cluster);
+  void read_user(Fields& user);
+  // Visits `inner` of the entry called `name` of a list like `users: [{name: a, user: {...}}]`.
+  template <typename Visit>
+  void visit_named(Fields& config, std::string_view list, std::string_view inner,
+                   std::string_view name, Visit visit);
+  // `name` holds a file's name, `name-data` its content in base64; the content wins.
+  std::string content(Fields& fields, const std::string& name);
+  std::string path(Fields& fields, std::string_view name) const;
+  void refuse(Fields& fields, std::initializer_list<std::string_view> names);
+  base::Error error();
+
   std::string folder_;
+  ClusterAccess access_;
+  ErrorCode code_ = ErrorCode::invalid;  // of what was found wrong, where that is something else
+  Fields::Errors errors_;
 };
 
-// The entry called `name` of a list like `clusters: [{name: a, cluster: {...}}]`.
-Result<Fields> named(const json::object& config, std::string_view list, std::string_view inner,
-                     std::string_view name, const std::string& folder) {
-  const auto* entries = config.if_contains(list);
-  if (entries != nullptr && entries->is_array()) {
-    for (const auto& entry : entries->get_array()) {
-      const auto* object = entry.if_object();
-      const auto* found = object != nullptr ? object->if_contains("name") : nullptr;
-      if (found == nullptr || !found->is_string() || found->get_string() != name) continue;
-      const auto* value = object->if_contains(inner);
-      if (value == nullptr || !value->is_object()) break;
-      return Fields(value->get_object(), fmt::format("{}[{}].{}", list, name, inner), folder);
-    }
+std::string Reader::content(Fields& fields, const std::string& name) {
+  const auto encoded_name = name + "-data";
+  if (const auto encoded = fields.text(encoded_name); encoded && !encoded->empty()) {
+    if (auto decoded = decode_base64(*encoded)) return *std::move(decoded);
+    fields.invalid(encoded_name, "is not base64");
+    return {};
   }
-  return fail(ErrorCode::invalid, fmt::format("{}: there is no \"{}\"", list, name));
-}
-
-Result<> read_cluster(const Fields& cluster, ClusterAccess& access) {
-  MARGAY_CHECK(cluster.refuse({"proxy-url"}));
-  MARGAY_TRY(access.server, cluster.text("server"));
-  if (access.server.empty()) return cluster.fail_at("server", ErrorCode::invalid, "is missing");
-  MARGAY_TRY(access.ca_pem, cluster.content("certificate-authority"));
-  MARGAY_TRY(access.insecure_skip_verify, cluster.flag("insecure-skip-tls-verify"));
-  MARGAY_TRY(access.server_name, cluster.text("tls-server-name"));
+  const auto file = path(fields, name);
+  if (file.empty()) return {};
+  auto read = base::read_file(file);
+  if (read) return *std::move(read);
+  if (errors_.empty()) code_ = read.error().code;
+  fields.invalid(name, read.error().message);
   return {};
 }
 
-Result<> read_user(const Fields& user, ClusterAccess& access) {
-  MARGAY_CHECK(user.refuse({"exec", "auth-provider", "username", "password"}));
-  MARGAY_TRY(access.certificate_pem, user.content("client-certificate"));
-  MARGAY_TRY(access.key_pem, user.content("client-key"));
-  MARGAY_TRY(access.token, user.text("token"));
-  MARGAY_TRY(access.token_file, user.path("tokenFile"));
-  return {};
+std::string Reader::path(Fields& fields, std::string_view name) const {
+  const auto file = fields.text(name).value_or("");
+  return file.empty() ? file : (std::filesystem::path(folder_) / file).string();
 }
 
-Result<ClusterAccess> read_config(const json::object& config, const std::string& folder,
-                                  std::string_view chosen) {
-  const Fields top(config, "kubeconfig", folder);
-  MARGAY_TRY(std::string context_name, top.text("current-context"));
-  if (!chosen.empty()) context_name = chosen;
-  if (context_name.empty()) return top.fail_at("current-context", ErrorCode::invalid, "is not set");
+void Reader::refuse(Fields& fields, std::initializer_list<std::string_view> names) {
+  for (const auto name : names) {
+    if (!fields.has(name)) continue;
+    if (errors_.empty()) code_ = ErrorCode::unsupported;
+    fields.error_at(Fields::Type::forbidden, fields.path(name), "",
+                    "is not supported: use a client certificate or a token");
+  }
+}
 
-  ClusterAccess access;
-  MARGAY_TRY(const auto context, named(config, "contexts", "context", context_name, folder));
-  MARGAY_TRY(const auto cluster_name, context.text("cluster"));
-  MARGAY_TRY(const auto user_name, context.text("user"));
-  MARGAY_TRY(access.ns, context.text("namespace"));
-  MARGAY_TRY(const auto cluster, named(config, "clusters", "cluster", cluster_name, folder));
-  MARGAY_CHECK(read_cluster(cluster, access));
-  if (user_name.empty()) return access;
-  MARGAY_TRY(const auto user, named(config, "users", "user", user_name, folder));
-  MARGAY_CHECK(read_user(user, access));
-  return access;
+template <typename Visit>
+void Reader::visit_named(Fields& config, std::string_view list, std::string_view inner,
+                         std::string_view name, Visit visit) {
+  bool found = false;
+  config.each(list, [&](const json::value& element, const FieldPath& at) {
+    if (found || Fields(element, at, errors_).text("name") != name) return;
+    found = true;
+    const auto place = config.path(list);
+    visit(Fields(element, place.key(name), errors_).object(inner));
+  });
+  if (!found)
+    config.error_at(Fields::Type::required, config.path(list), "",
+                    fmt::format("there is no \"{}\"", name));
+}
+
+void Reader::read_cluster(Fields& cluster) {
+  refuse(cluster, {"proxy-url"});
+  access_.server = cluster.text("server", true).value_or("");
+  access_.ca_pem = content(cluster, "certificate-authority");
+  access_.insecure_skip_verify = cluster.flag("insecure-skip-tls-verify");
+  access_.server_name = cluster.text("tls-server-name").value_or("");
+}
+
+void Reader::read_user(Fields& user) {
+  refuse(user, {"exec", "auth-provider", "username", "password"});
+  access_.certificate_pem = content(user, "client-certificate");
+  access_.key_pem = content(user, "client-key");
+  access_.token = user.text("token").value_or("");
+  access_.token_file = path(user, "tokenFile");
+}
+
+base::Error Reader::error() {
+  // A log is no place for keys and tokens, not even for wrong ones.
+  for (auto& error : errors_)
+    if (error.path.starts_with("users[")) error.value.clear();
+  auto told = fail(std::move(errors_)).error();
+  told.code = code_;
+  return told;
+}
+
+Result<ClusterAccess> Reader::read(const json::object& config, std::string_view chosen) {
+  Fields top(config, {}, errors_);
+  const auto context =
+      chosen.empty() ? top.text("current-context", true).value_or("") : std::string(chosen);
+  std::string cluster, user;
+  if (!context.empty()) {
+    visit_named(top, "contexts", "context", context, [&](Fields fields) {
+      cluster = fields.text("cluster", true).value_or("");
+      user = fields.text("user").value_or("");
+      access_.ns = fields.text("namespace").value_or("");
+    });
+  }
+  if (!cluster.empty())
+    visit_named(top, "clusters", "cluster", cluster,
+                [this](Fields fields) { read_cluster(fields); });
+  if (!user.empty())
+    visit_named(top, "users", "user", user, [this](Fields fields) { read_user(fields); });
+  if (!errors_.empty()) return fail(error());
+  return std::move(access_);
 }
 
 }  // namespace
 
 Result<ClusterAccess> load_kubeconfig(const std::string& path, std::string_view context) {
-  MARGAY_TRY(const auto text, read_file(path));
+  MARGAY_TRY(const auto text, base::read_file(path));
   auto documents = api::parse_yaml(text);
   if (!documents) return fail(std::move(documents).error().wrap(path));
   if (documents->size() != 1 || !documents->front().is_object())
     return fail(ErrorCode::invalid, path + ": is not a kubeconfig");
   const auto folder = std::filesystem::absolute(path).parent_path().string();
-  auto access = read_config(documents->front().get_object(), folder, context);
+  auto access = Reader(folder).read(documents->front().get_object(), context);
   if (!access) return fail(std::move(access).error().wrap(path));
   return access;
 }
@@ -188,9 +186,9 @@ Result<ClusterAccess> load_in_cluster(const InCluster& from) {
   const bool v6 = from.host.find(':') != std::string::npos;
   access.server = fmt::format("https://{}:{}", v6 ? "[" + from.host + "]" : from.host, from.port);
   access.token_file = from.folder + "/token";
-  MARGAY_CHECK(read_file(access.token_file));
-  MARGAY_TRY(access.ca_pem, read_file(from.folder + "/ca.crt"));
-  if (const auto ns = read_file(from.folder + "/namespace")) access.ns = *ns;
+  MARGAY_CHECK(base::read_file(access.token_file));
+  MARGAY_TRY(access.ca_pem, base::read_file(from.folder + "/ca.crt"));
+  if (const auto ns = base::read_file(from.folder + "/namespace")) access.ns = *ns;
   return access;
 }
 

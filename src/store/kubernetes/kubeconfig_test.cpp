@@ -79,8 +79,10 @@ TEST_F(Kubeconfig, RefusesWhatItCannotUseAndSaysWhere) {
   };
   const Case cases[] = {
       {"no context", cluster, ErrorCode::invalid, "current-context"},
-      {"an unknown cluster", head, ErrorCode::invalid, "clusters: there is no \"c\""},
-      {"an unknown user", head + cluster, ErrorCode::invalid, "users: there is no \"u\""},
+      {"an unknown cluster", head, ErrorCode::invalid,
+       "clusters: Required value: there is no \"c\""},
+      {"an unknown user", head + cluster, ErrorCode::invalid,
+       "users: Required value: there is no \"u\""},
       {"no server", head + "clusters: [{name: c, cluster: {}}]\n", ErrorCode::invalid,
        "clusters[c].cluster.server"},
       {"a proxy", head + "clusters: [{name: c, cluster: {server: s, proxy-url: p}}]\n",
@@ -91,9 +93,16 @@ TEST_F(Kubeconfig, RefusesWhatItCannotUseAndSaysWhere) {
        head + cluster + "users: [{name: u, user: {client-certificate: none.pem}}]\n",
        ErrorCode::not_found, "users[u].user.client-certificate"},
       {"bad base64", head + cluster + "users: [{name: u, user: {client-key-data: '!!!!'}}]\n",
-       ErrorCode::invalid, "users[u].user.client-key-data: is not base64"},
-      {"a token that is no text", head + cluster + "users: [{name: u, user: {token: [1]}}]\n",
-       ErrorCode::invalid, "users[u].user.token: must be a string"},
+       ErrorCode::invalid, "users[u].user.client-key-data: Invalid value: is not base64"},
+      {"a token that is no text, which is not told",
+       head + cluster + "users: [{name: u, user: {token: 31337}}]\n", ErrorCode::invalid,
+       "users[u].user.token: Invalid value: must be a string"},
+      {"clusters that are no list", head + "clusters: {name: c}\n", ErrorCode::invalid,
+       "clusters: Invalid value: {\"name\":\"c\"}: must be a list"},
+      {"two mistakes", head + cluster + "users: [{name: u, user: {token: [], tokenFile: 1}}]\n",
+       ErrorCode::invalid,
+       "[users[u].user.token: Invalid value: must be a string, "
+       "users[u].user.tokenFile: Invalid value: must be a string]"},
       {"not YAML", "a: [", ErrorCode::invalid, "YAML"},
       {"nothing", "", ErrorCode::invalid, "not a kubeconfig"},
   };

@@ -6,6 +6,7 @@
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "api/json_path.h"
 #include "store/kubernetes/api_client.h"
 #include "store/kubernetes/object.h"
 #include "store/kubernetes/watch_stream.h"
@@ -64,12 +65,9 @@ Result<List> parse_list(const api::Kind& kind, std::string_view body) {
   MARGAY_TRY(auto object, parse_answer(body));
   List list;
   MARGAY_TRY(list.revision, revision_of(object));
-  const auto& metadata = object["metadata"].get_object();
-  if (const auto* resume = metadata.if_contains("continue"); resume && resume->is_string())
-    list.resume = resume->get_string().c_str();
-  if (const auto* remaining = metadata.if_contains("remainingItemCount");
-      remaining && remaining->is_int64())
-    list.remaining = static_cast<size_t>(remaining->get_int64());
+  list.resume = api::text_at(object, {"metadata", "continue"});
+  if (const auto remaining = api::integer_at(object, {"metadata", "remainingItemCount"}))
+    list.remaining = static_cast<size_t>(*remaining);
   auto* items = object.if_contains("items");
   if (items == nullptr || items->is_null()) return list;
   if (!items->is_array()) return fail(ErrorCode::internal, "the server's list has no items");

@@ -6,27 +6,14 @@
 #include <charconv>
 
 #include "api/codec.h"
+#include "api/json_path.h"
 
 namespace margay::store::kubernetes {
-namespace {
-
 namespace json = boost::json;
+using api::text_at;
 using base::ErrorCode;
 using base::fail;
 using base::Result;
-
-std::string_view text_at(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  if (value == nullptr || !value->is_string()) return {};
-  return {value->get_string().data(), value->get_string().size()};
-}
-
-const json::object* metadata_of(const json::object& object) {
-  const auto* metadata = object.if_contains("metadata");
-  return metadata != nullptr ? metadata->if_object() : nullptr;
-}
-
-}  // namespace
 
 Result<const api::Kind*> find_kind(std::string_view resource) {
   const auto* kind = api::find_resource(resource);
@@ -88,17 +75,16 @@ Result<Revision> parse_revision(std::string_view text) {
 }
 
 Result<Revision> revision_of(const json::object& object) {
-  const auto* metadata = metadata_of(object);
-  if (metadata == nullptr) return fail(ErrorCode::internal, "the server's object has no metadata");
-  return parse_revision(text_at(*metadata, "resourceVersion"));
+  const auto& metadata = api::object_at(object, {"metadata"});
+  if (metadata.empty()) return fail(ErrorCode::internal, "the server's object has no metadata");
+  return parse_revision(text_at(metadata, {"resourceVersion"}));
 }
 
 Result<Entry> to_entry(const api::Kind& kind, json::object object) {
   Entry entry;
   MARGAY_TRY(entry.revision, revision_of(object));
-  const auto& metadata = *metadata_of(object);
-  entry.key = {kind.resource(), std::string(text_at(metadata, "namespace")),
-               std::string(text_at(metadata, "name"))};
+  entry.key = {kind.resource(), std::string(text_at(object, {"metadata", "namespace"})),
+               std::string(text_at(object, {"metadata", "name"}))};
   if (entry.key.name.empty())
     return fail(ErrorCode::internal, "the server's object has no metadata.name");
   if (!object.contains("apiVersion")) object["apiVersion"] = kind.api_version();

@@ -6,12 +6,14 @@
 #include <array>
 #include <string_view>
 
+#include "api/json_path.h"
 #include "store/kubernetes/object.h"
 
 namespace margay::store::kubernetes {
 namespace {
 
 namespace json = boost::json;
+using api::text_at;
 using base::Error;
 using base::ErrorCode;
 using base::FieldError;
@@ -45,11 +47,6 @@ constexpr std::array<Meaning, 19> k_meanings{{
     {"", 502, ErrorCode::unavailable},
 }};
 
-std::string text_at(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? value->get_string().c_str() : "";
-}
-
 ErrorCode code_of(std::string_view reason, unsigned status) {
   const auto by_reason = std::ranges::find(k_meanings, reason, &Meaning::reason);
   if (!reason.empty() && by_reason != k_meanings.end()) return by_reason->code;
@@ -61,9 +58,9 @@ ErrorCode code_of(std::string_view reason, unsigned status) {
 // The cause's message is what FieldError::message() says after the path.
 FieldError to_field_error(const json::object& cause) {
   FieldError field;
-  field.path = text_at(cause, "field");
-  field.detail = text_at(cause, "message");
-  const auto reason = text_at(cause, "reason");
+  field.path = text_at(cause, {"field"});
+  field.detail = text_at(cause, {"message"});
+  const auto reason = text_at(cause, {"reason"});
   using Type = FieldError::Type;
   for (const auto type : {Type::invalid, Type::required, Type::not_supported, Type::duplicate,
                           Type::forbidden, Type::unknown, Type::too_long}) {
@@ -81,21 +78,19 @@ FieldError to_field_error(const json::object& cause) {
 }  // namespace
 
 Error to_error(const json::object& status, unsigned http_status) {
-  Error error{code_of(text_at(status, "reason"), http_status), text_at(status, "message"), {}};
+  Error error{code_of(text_at(status, {"reason"}), http_status),
+              std::string(text_at(status, {"message"})),
+              {}};
   if (error.message.empty())
     error.message = fmt::format("the server answered with status {}", http_status);
-  const auto* details = status.if_contains("details");
-  if (details == nullptr || !details->is_object()) return error;
-  const auto* causes = details->get_object().if_contains("causes");
-  if (causes == nullptr || !causes->is_array()) return error;
-  for (const auto& cause : causes->get_array())
+  for (const auto& cause : api::list_at(status, {"details", "causes"}))
     if (cause.is_object()) error.fields.push_back(to_field_error(cause.get_object()));
   return error;
 }
 
 Error to_error(const HttpsResponse& response) {
   const auto status = parse_object(response.body);
-  if (status && text_at(*status, "kind") == "Status") return to_error(*status, response.status);
+  if (status && text_at(*status, {"kind"}) == "Status") return to_error(*status, response.status);
   auto error = to_error(json::object(), response.status);
   if (!response.body.empty() && response.body.size() < 200) error.message += ": " + response.body;
   return error;

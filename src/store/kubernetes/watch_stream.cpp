@@ -5,6 +5,7 @@
 #include <random>
 #include <vector>
 
+#include "api/json_path.h"
 #include "store/kubernetes/object.h"
 #include "store/kubernetes/status.h"
 
@@ -37,20 +38,17 @@ std::chrono::seconds spread(std::chrono::seconds timeout) {
 }
 
 base::Error error_line(const json::object& status) {
-  const auto* code = status.if_contains("code");
-  const bool number = code != nullptr && code->is_int64();
-  return to_error(status, number ? static_cast<unsigned>(code->get_int64()) : 500);
+  return to_error(status, static_cast<unsigned>(api::integer_at(status, {"code"}).value_or(500)));
 }
 
 }  // namespace
 
 Result<WatchLine> parse_watch_line(const api::Kind& kind, std::string_view line) {
   MARGAY_TRY(auto parsed, parse_answer(line));
-  const auto* type = parsed.if_contains("type");
+  const auto name = api::text_at(parsed, {"type"});
   auto* object = parsed.if_contains("object");
-  if (type == nullptr || !type->is_string() || object == nullptr || !object->is_object())
+  if (name.empty() || object == nullptr || !object->is_object())
     return fail(ErrorCode::internal, "the watch sent an event without type or object");
-  const auto& name = type->get_string();
   if (name == "ERROR") return fail(error_line(object->get_object()));
   WatchLine result;
   MARGAY_TRY(result.revision, revision_of(object->get_object()));
@@ -64,8 +62,7 @@ Result<WatchLine> parse_watch_line(const api::Kind& kind, std::string_view line)
   else if (name == "DELETED")
     event.type = Event::Type::removed;
   else
-    return fail(ErrorCode::internal,
-                fmt::format("the watch sent an event of type \"{}\"", name.c_str()));
+    return fail(ErrorCode::internal, fmt::format("the watch sent an event of type \"{}\"", name));
   MARGAY_TRY(event.entry, to_entry(kind, std::move(object->get_object())));
   result.event = std::move(event);
   return result;

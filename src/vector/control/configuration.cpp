@@ -3,23 +3,22 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/json/serialize.hpp>
-#include <fstream>
-#include <iterator>
-#include <set>
 
 #include "api/codec.h"
+#include "api/fields.h"
+#include "base/file.h"
 #include "vector/control/configuration_check.h"
-#include "vector/control/fields.h"
 #include "vector/control/policy_settings.h"
 
 namespace margay::vector {
 namespace {
 
 namespace json = boost::json;
+using api::Fields;
 using base::ErrorCode;
 using base::fail;
 using base::FieldError;
+using base::FieldPath;
 using base::IPAddress;
 using base::Prefix;
 using base::Result;
@@ -33,26 +32,26 @@ class Reader {
   Result<Configuration> read(const json::value& document);
 
  private:
-  void read_interface(const json::value& value, const std::string& at);
-  void read_route(const json::value& value, const std::string& at);
-  void read_workload(const json::value& value, const std::string& at);
-  void read_policy_of(const json::value& value, const std::string& at);
-  void read_service(const json::value& value, const std::string& at);
-  Frontend read_frontend(const json::value& value, const std::string& at);
-  Backend read_backend(const json::value& value, const std::string& at);
+  void read_interface(const json::value& value, const FieldPath& at);
+  void read_route(const json::value& value, const FieldPath& at);
+  void read_workload(const json::value& value, const FieldPath& at);
+  void read_policy_of(const json::value& value, const FieldPath& at);
+  void read_service(const json::value& value, const FieldPath& at);
+  Frontend read_frontend(const json::value& value, const FieldPath& at);
+  Backend read_backend(const json::value& value, const FieldPath& at);
   // Puts the value under its name, which must be new.
   template <typename Value>
   void put(std::map<std::string, Value>& values, Fields& fields,
            const std::optional<std::string>& name, Value value) {
     if (name && !values.emplace(*name, std::move(value)).second)
-      fields.error(Type::duplicate, "name", *name, "must not be there twice");
+      fields.error(Type::duplicate, "name", "must not be there twice");
   }
 
   Configuration configuration_;
   std::vector<FieldError> errors_;
 };
 
-void Reader::read_interface(const json::value& value, const std::string& at) {
+void Reader::read_interface(const json::value& value, const FieldPath& at) {
   Fields fields(value, at, errors_);
   InterfaceSettings settings;
   settings.name = fields.text("name", true).value_or("");
@@ -65,14 +64,14 @@ void Reader::read_interface(const json::value& value, const std::string& at) {
   configuration_.interfaces.push_back(std::move(settings));
 }
 
-void Reader::read_route(const json::value& value, const std::string& at) {
+void Reader::read_route(const json::value& value, const FieldPath& at) {
   Fields fields(value, at, errors_);
   const auto destination =
       fields.parsed("destination", Prefix::parse_strict, "must be a CIDR", true);
   RouteSettings route;
   int ways = 0;
-  if (const auto* via = fields.value("via")) {
-    Fields hop(*via, fields.path("via"), errors_);
+  if (fields.value("via")) {
+    Fields hop = fields.object("via");
     route.interface = hop.text("interface", true).value_or("");
     route.mac = hop.parsed("mac", MacAddress::parse, k_mac_rule, true).value_or(MacAddress{});
     hop.no_others();
@@ -88,31 +87,24 @@ void Reader::read_route(const json::value& value, const std::string& at) {
   }
   fields.no_others();
   if (ways != 1)
-    fields.error_at(Type::invalid, at, json::serialize(value),
-                    "must have one of via, local: true, unreachable: true");
+    fields.invalid_at(at, value, "must have one of via, local: true, unreachable: true");
   if (destination && !configuration_.routes.emplace(*destination, route).second)
-    fields.error(Type::duplicate, "destination", destination->to_string(),
-                 "must not be there twice");
+    fields.error(Type::duplicate, "destination", "must not be there twice");
 }
 
-void Reader::read_workload(const json::value& value, const std::string& at) {
+void Reader::read_workload(const json::value& value, const FieldPath& at) {
   Fields fields(value, at, errors_);
   const auto name = fields.text("name", true);
   WorkloadSettings settings;
   settings.interface = fields.text("interface", true).value_or("");
   settings.mac = fields.parsed("mac", MacAddress::parse, k_mac_rule, true).value_or(MacAddress{});
   settings.addresses = fields.all_parsed("addresses", IPAddress::parse, "must be an IP address");
-  fields.each("policies", [&](const json::value& element, const std::string& where) {
-    if (const auto* policy = element.if_string())
-      settings.policies.emplace_back(*policy);
-    else
-      fields.error_at(Type::invalid, where, json::serialize(element), "must be a policy's name");
-  });
+  settings.policies = fields.texts("policies");
   fields.no_others();
   put(configuration_.workloads, fields, name, std::move(settings));
 }
 
-void Reader::read_policy_of(const json::value& value, const std::string& at) {
+void Reader::read_policy_of(const json::value& value, const FieldPath& at) {
   Fields fields(value, at, errors_);
   const auto name = fields.text("name", true);
   auto settings = read_policy(fields, name.value_or(""), errors_);
@@ -120,34 +112,31 @@ void Reader::read_policy_of(const json::value& value, const std::string& at) {
   put(configuration_.policies, fields, name, std::move(settings));
 }
 
-Frontend Reader::read_frontend(const json::value& value, const std::string& at) {
+Frontend Reader::read_frontend(const json::value& value, const FieldPath& at) {
   Fields fields(value, at, errors_);
   Frontend frontend;
   frontend.address = fields.parsed("address", IPAddress::parse, "must be an IP address", true)
                          .value_or(IPAddress());
-  frontend.port = static_cast<uint16_t>(fields.number("port", 1, 65535).value_or(0));
-  if (!fields.has("port")) fields.error_at(Type::required, fields.path("port"), "", "must be set");
+  frontend.port = static_cast<uint16_t>(fields.number("port", 1, 65535, true).value_or(0));
   const auto* protocol = fields.value("protocol");
   const auto number = protocol ? protocol_of(*protocol) : policy::k_tcp;
   if (number == policy::k_tcp || number == policy::k_udp || number == policy::k_sctp)
     frontend.protocol = *number;
   else
-    fields.error_at(Type::not_supported, fields.path("protocol"), json::serialize(*protocol),
-                    "must be TCP, UDP or SCTP");
+    fields.error(Type::not_supported, "protocol", "must be TCP, UDP or SCTP");
   frontend.masquerade = fields.flag("masquerade");
   frontend.local_only = fields.flag("localOnly");
   fields.no_others();
   return frontend;
 }
 
-Backend Reader::read_backend(const json::value& value, const std::string& at) {
+Backend Reader::read_backend(const json::value& value, const FieldPath& at) {
   Fields fields(value, at, errors_);
   Backend backend{.ready = true};
   backend.identity.address =
       fields.parsed("address", IPAddress::parse, "must be an IP address", true)
           .value_or(IPAddress());
-  backend.identity.port = static_cast<uint16_t>(fields.number("port", 1, 65535).value_or(0));
-  if (!fields.has("port")) fields.error_at(Type::required, fields.path("port"), "", "must be set");
+  backend.identity.port = static_cast<uint16_t>(fields.number("port", 1, 65535, true).value_or(0));
   backend.local = fields.flag("local");
   backend.draining = fields.flag("draining");
   backend.ready = !backend.draining;
@@ -155,14 +144,14 @@ Backend Reader::read_backend(const json::value& value, const std::string& at) {
   return backend;
 }
 
-void Reader::read_service(const json::value& value, const std::string& at) {
+void Reader::read_service(const json::value& value, const FieldPath& at) {
   Fields fields(value, at, errors_);
   const auto name = fields.text("name", true);
   ServiceConfig service{.name = name.value_or("")};
-  fields.each("frontends", [&](const json::value& element, const std::string& where) {
+  fields.each("frontends", [&](const json::value& element, const FieldPath& where) {
     service.frontends.push_back(read_frontend(element, where));
   });
-  fields.each("backends", [&](const json::value& element, const std::string& where) {
+  fields.each("backends", [&](const json::value& element, const FieldPath& where) {
     service.backends.push_back(read_backend(element, where));
   });
   service.affinity_seconds =
@@ -174,9 +163,9 @@ void Reader::read_service(const json::value& value, const std::string& at) {
 }
 
 Result<Configuration> Reader::read(const json::value& document) {
-  Fields fields(document, "", errors_);
+  Fields fields(document, {}, errors_);
   const auto each = [&](std::string_view name, auto read_one) {
-    fields.each(name, [&](const json::value& element, const std::string& at) {
+    fields.each(name, [&](const json::value& element, const FieldPath& at) {
       (this->*read_one)(element, at);
     });
   };
@@ -205,10 +194,7 @@ Result<Configuration> parse_configuration(std::string_view text) {
 }
 
 Result<Configuration> read_configuration(const std::string& path) {
-  std::ifstream file(path);
-  std::string text(std::istreambuf_iterator<char>(file), {});
-  if (!file.is_open() || file.bad())
-    return base::fail_errno(fmt::format("read {}", path), errno ? errno : EIO);
+  MARGAY_TRY(const auto text, base::read_file(path));
   auto configuration = parse_configuration(text);
   if (!configuration) return fail(configuration.error().wrap(path));
   return configuration;

@@ -1,20 +1,19 @@
 #include "vector/control/policy_settings.h"
 
-#include <strings.h>
-
 #include <charconv>
 
-#include <boost/json/serialize.hpp>
-
+#include "api/fields.h"
 #include "policy/compile_rules.h"
+#include "policy/protocol.h"
 #include "policy/rule_scope.h"
-#include "vector/control/fields.h"
 
 namespace margay::vector {
 namespace {
 
 namespace json = boost::json;
+using api::Fields;
 using base::FieldError;
+using base::FieldPath;
 using base::Prefix;
 using policy::Action;
 using policy::PortRange;
@@ -47,18 +46,16 @@ std::optional<PortRange> port_range(const json::value& value) {
 
 std::vector<PortRange> read_ports(Fields& fields, std::string_view name) {
   std::vector<PortRange> ports;
-  fields.each(name, [&](const json::value& element, const std::string& at) {
+  fields.each(name, [&](const json::value& element, const FieldPath& at) {
     if (const auto range = port_range(element))
       ports.push_back(*range);
     else
-      fields.error_at(FieldError::Type::invalid, at, json::serialize(element), k_port_rule);
+      fields.invalid_at(at, element, k_port_rule);
   });
   return ports;
 }
 
-policy::EntityMatch read_entity(const json::value& value, const std::string& path,
-                                std::vector<FieldError>& errors) {
-  Fields fields(value, path, errors);
+policy::EntityMatch read_entity(Fields fields) {
   policy::EntityMatch entity;
   entity.nets = fields.all_parsed("nets", Prefix::parse_strict, "must be a CIDR");
   entity.not_nets = fields.all_parsed("notNets", Prefix::parse_strict, "must be a CIDR");
@@ -82,38 +79,34 @@ std::string_view why_never(std::string_view scope) {
   return "no packet can match it";
 }
 
-Rule read_rule(const json::value& value, const std::string& path, std::vector<FieldError>& errors) {
+Rule read_rule(const json::value& value, const FieldPath& path, std::vector<FieldError>& errors) {
   Fields fields(value, path, errors);
   Rule rule;
   if (const auto action = fields.text("action", true)) {
     if (const auto known = action_of(*action))
       rule.action = *known;
     else
-      fields.error(FieldError::Type::not_supported, "action", *action,
-                   "must be Allow, Deny, Pass or Log");
+      fields.error(FieldError::Type::not_supported, "action", "must be Allow, Deny, Pass or Log");
   }
   if (const auto* protocol = fields.value("protocol")) {
     rule.protocol = protocol_of(*protocol);
     if (!rule.protocol)
-      fields.error_at(FieldError::Type::not_supported, fields.path("protocol"),
-                      json::serialize(*protocol),
-                      "must be TCP, UDP, ICMP, ICMPv6, SCTP, UDPLite or a number from 1 to 255");
+      fields.error(FieldError::Type::not_supported, "protocol",
+                   "must be TCP, UDP, ICMP, ICMPv6, SCTP, UDPLite or a number from 1 to 255");
   }
-  if (const auto* source = fields.value("source"))
-    rule.source = read_entity(*source, fields.path("source"), errors);
-  if (const auto* destination = fields.value("destination"))
-    rule.destination = read_entity(*destination, fields.path("destination"), errors);
+  rule.source = read_entity(fields.object("source"));
+  rule.destination = read_entity(fields.object("destination"));
   fields.no_others();
   // What is no error yet, but could not mean anything.
   if (const auto never = policy::scope_of(rule).never; !never.empty())
-    fields.error_at(FieldError::Type::invalid, path, json::serialize(value), why_never(never));
+    fields.invalid_at(path, value, why_never(never));
   return rule;
 }
 
 std::vector<Rule> read_rules(Fields& fields, std::string_view name,
                              std::vector<FieldError>& errors) {
   std::vector<Rule> rules;
-  fields.each(name, [&](const json::value& element, const std::string& at) {
+  fields.each(name, [&](const json::value& element, const FieldPath& at) {
     rules.push_back(read_rule(element, at, errors));
   });
   return rules;
@@ -126,12 +119,7 @@ std::optional<uint8_t> protocol_of(const json::value& value) {
     if (*number < 1 || *number > 255) return {};
     return static_cast<uint8_t>(*number);
   }
-  static constexpr std::pair<const char*, uint8_t> k_names[] = {
-      {"TCP", policy::k_tcp},       {"UDP", policy::k_udp},   {"ICMP", policy::k_icmp},
-      {"ICMPv6", policy::k_icmpv6}, {"SCTP", policy::k_sctp}, {"UDPLite", policy::k_udplite}};
-  if (const auto* string = value.if_string())
-    for (const auto& [name, number] : k_names)
-      if (strcasecmp(string->c_str(), name) == 0) return number;
+  if (const auto* string = value.if_string()) return policy::protocol_by_name(*string);
   return {};
 }
 

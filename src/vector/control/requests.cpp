@@ -6,8 +6,8 @@
 #include <fstream>
 #include <map>
 
+#include "api/fields.h"
 #include "vector/control/ask.h"
-#include "vector/control/fields.h"
 #include "vector/control/listings.h"
 #include "vector/control/session_listing.h"
 
@@ -36,11 +36,11 @@ constexpr std::string_view k_isa = "portable";
 class Arguments {
  public:
   explicit Arguments(const json::object& request)
-      : request_(request), fields_(request_, "", errors_) {
+      : request_(request), fields_(request_, {}, errors_) {
     fields_.text("command");
     fields_.text("what");
   }
-  Fields& operator*() { return fields_; }
+  api::Fields& operator*() { return fields_; }
   FlowFilter filter() {
     const auto net = [&](std::string_view name) {
       return fields_.parsed(name, Prefix::parse, "must be an address or a CIDR");
@@ -69,7 +69,7 @@ class Arguments {
  private:
   const json::value request_;
   std::vector<base::FieldError> errors_;
-  Fields fields_;
+  api::Fields fields_;
 };
 
 WorkerTotals totals_of(Worker& worker) {
