@@ -192,6 +192,8 @@ void add_user_commands(Commands& commands) {
       ->capture_default_str()
       ->check(CLI::IsMember({"iptables"}));
   up.add_flag("--ipv6", options.settings.ipv6, "pods have IPv6 addresses too");
+  up.add_flag("--record", options.settings.record,
+              "each node's agent records into DIR/nodes/NODE/recording (see `margay replay`)");
 
   auto& exec = commands.add("exec", "Run a command in a pod's network namespace", run_exec);
   exec.add_option("pod", options.pod, "NAMESPACE/POD")->required();

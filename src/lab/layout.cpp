@@ -2,10 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
-#include <boost/json/value_to.hpp>
 
+#include "api/codec.h"
+#include "api/fields.h"
 #include "base/file.h"
 
 namespace margay::lab {
@@ -61,8 +61,11 @@ UnderlayAddress underlay_v6(int node_number) {
 }
 
 Result<> Settings::save(const Layout& layout) const {
-  const json::object object{
-      {"nodes", nodes}, {"dataplane", dataplane}, {"ipv6", ipv6}, {"apiPort", api_port}};
+  const json::object object{{"nodes", nodes},
+                            {"dataplane", dataplane},
+                            {"ipv6", ipv6},
+                            {"record", record},
+                            {"apiPort", api_port}};
   return base::write_file(layout.settings_file(), json::serialize(object) + "\n");
 }
 
@@ -73,15 +76,18 @@ Result<Settings> Settings::load(const Layout& layout) {
                 "no lab in " + layout.directory.string() + " (`margay lab up` makes one)");
   }
   MARGAY_CHECK(text);
-  try {
-    const auto value = json::parse(*text);
-    return Settings{.nodes = json::value_to<int>(value.at("nodes")),
-                    .dataplane = json::value_to<std::string>(value.at("dataplane")),
-                    .ipv6 = value.at("ipv6").as_bool(),
-                    .api_port = json::value_to<uint16_t>(value.at("apiPort"))};
-  } catch (const std::exception& wrong) {
-    return fail(ErrorCode::invalid, layout.settings_file().string() + ": " + wrong.what());
-  }
+  const auto value = api::parse_json(*text);
+  if (!value) return fail(value.error().wrap(layout.settings_file().string()));
+  api::Fields::Errors errors;
+  api::Fields fields(*value, {}, errors);
+  Settings settings;
+  settings.nodes = static_cast<int>(fields.number("nodes", 1, k_max_nodes, true).value_or(0));
+  settings.dataplane = fields.text("dataplane", true).value_or("");
+  settings.ipv6 = fields.flag("ipv6");
+  settings.record = fields.flag("record");
+  settings.api_port = static_cast<uint16_t>(fields.number("apiPort", 0, 65535, true).value_or(0));
+  if (errors.empty()) return settings;
+  return fail(fail(std::move(errors)).error().wrap(layout.settings_file().string()));
 }
 
 }  // namespace margay::lab

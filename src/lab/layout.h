@@ -55,6 +55,10 @@ struct Layout {
   std::filesystem::path cni_config(std::string_view name) const {
     return node(name) / "cni" / "net.d" / "10-calico.conflist";
   }
+  // Of its agent's data plane, where the lab records.
+  std::filesystem::path recording(std::string_view node_name) const {
+    return node(node_name) / "recording";
+  }
   std::filesystem::path pods(std::string_view node_name) const { return node(node_name) / "pods"; }
 
   // ---- names ----------------------------------------------------------------------------------
@@ -88,6 +92,7 @@ struct Settings {
   int nodes = 2;
   std::string dataplane = "iptables";
   bool ipv6 = false;      // pods are dual stack
+  bool record = false;    // agents record what their data planes are asked
   uint16_t api_port = 0;  // on the host's 127.0.0.1
 
   base::Result<> save(const Layout& layout) const;

@@ -57,10 +57,12 @@ TEST(Layout, EveryNodeHasAddressesOfItsOwnOnTheUnderlay) {
 
 TEST(Settings, AreReadAsTheyWereWritten) {
   const auto layout = Layout::at(fresh_directory()).value();
-  const Settings written{.nodes = 3, .dataplane = "iptables", .ipv6 = true, .api_port = 40001};
+  const Settings written{
+      .nodes = 3, .dataplane = "iptables", .ipv6 = true, .record = true, .api_port = 40001};
   ASSERT_TRUE(written.save(layout));
   const auto read = Settings::load(layout).value();
   EXPECT_EQ(read.nodes, 3);
+  EXPECT_TRUE(read.record);
   EXPECT_EQ(read.dataplane, "iptables");
   EXPECT_TRUE(read.ipv6);
   EXPECT_EQ(read.api_port, 40001);

@@ -51,6 +51,10 @@ Program agent_program(const Layout& layout, const Settings& settings, const std:
                                 {"CALICO_IPV4POOL_CIDR", k_pod_network_v4}},
                 .network_namespace = layout.node_namespace(node)};
   agent.environment.merge(state_variables(layout, node));
+  if (settings.record) {
+    agent.argv.emplace_back("--record");
+    agent.argv.push_back(layout.recording(node));
+  }
   if (settings.ipv6) {
     agent.environment["IP6"] = address_text(underlay_v6(node_number));
     agent.environment["CALICO_IPV6POOL_CIDR"] = k_pod_network_v6;

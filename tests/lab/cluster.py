@@ -45,9 +45,9 @@ def wait_until(condition, what, within=30.0, pause=0.05):
 
 
 class Cluster:
-    def __init__(self, directory=None, nodes=2, ipv6=False):
+    def __init__(self, directory=None, nodes=2, ipv6=False, record=False):
         self.directory = pathlib.Path(directory or tempfile.mkdtemp(prefix="margay-lab-"))
-        self.nodes, self.ipv6 = nodes, ipv6
+        self.nodes, self.ipv6, self.record = nodes, ipv6, record
         self.kubeconfig = self.directory / "kubeconfig"
 
     def __enter__(self):
@@ -65,7 +65,7 @@ class Cluster:
         return run(MARGAY, "lab", command, "--dir", self.directory, *arguments, **options)
 
     def up(self):
-        flags = ["--ipv6"] if self.ipv6 else []
+        flags = ["--ipv6"] * self.ipv6 + ["--record"] * self.record
         self.lab("up", "--nodes", self.nodes, *flags)
         return self
 

@@ -208,6 +208,7 @@ TEST(DeltaMessages, HoldEveryFieldOfEveryKind) {
 }
 
 TEST(DeltaMessages, AddUpToTheSameProgram) {
+  std::set<size_t> kinds;
   for (uint64_t seed = 1; seed <= 20; ++seed) {
     Generator generator(seed);
     Model model = generator.model();
@@ -215,6 +216,7 @@ TEST(DeltaMessages, AddUpToTheSameProgram) {
     ProgramState sent, received;
     const auto flush = [&] {
       for (const Delta& delta : graph.flush()) {
+        kinds.insert(delta.index());
         ASSERT_TRUE(sent.apply(delta));
         ASSERT_TRUE(received.apply(through_a_message(delta))) << "seed " << seed;
       }
@@ -233,6 +235,7 @@ TEST(DeltaMessages, AddUpToTheSameProgram) {
     }
     EXPECT_TRUE(received.in_sync);
   }
+  EXPECT_EQ(kinds.size(), std::variant_size_v<Delta>) << "services and host endpoints among them";
 }
 
 struct BadMessage {

@@ -12,6 +12,11 @@ using base::Result;
 Result<std::unique_ptr<Recorder>> Recorder::create(std::unique_ptr<DataPlane> recorded,
                                                    const std::filesystem::path& file,
                                                    const std::string& node) {
+  if (std::error_code ignored; std::filesystem::is_regular_file(file, ignored)) {
+    const std::string previous = file.string() + ".previous";
+    if (rename(file.c_str(), previous.c_str()) != 0)
+      return base::fail_errno("keep the recording before as " + previous, errno);
+  }
   base::UniqueFd fd(open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (!fd) return base::fail_errno("record into " + file.string(), errno);
   std::unique_ptr<Recorder> recorder(new Recorder(std::move(recorded), std::move(fd)));
@@ -138,9 +143,20 @@ Result<> Recording::play(const proto::Frame& frame, DataPlane& data_plane, Repla
       }
       return {};
     }
-    default:
-      return {};  // what the recorded data plane answered
+    case proto::Frame::kCapabilities:  // what the recorded data plane said
+    case proto::Frame::kReport:
+    case proto::Frame::kEndpoint:
+    case proto::Frame::kFlows:
+    case proto::Frame::kPublicKey:
+      return {};
+    case proto::Frame::kHeader:
+      return base::fail(base::ErrorCode::invalid, "another stream begins within this one");
+    case proto::Frame::CONTENT_NOT_SET:
+      break;
   }
+  // Passed over, it could be the rule that closes something.
+  return base::fail(base::ErrorCode::unsupported,
+                    "it is of a kind that this version does not know: a later version wrote it");
 }
 
 Result<Replayed> Recording::play(DataPlane& data_plane) {
@@ -152,7 +168,9 @@ Result<Replayed> Recording::play(DataPlane& data_plane) {
                                                        replayed.deltas, replayed.applies)));
     if (!*frame) return replayed;
     if (const auto played = play(**frame, data_plane, replayed); !played)
-      return base::fail(played.error().wrap(fmt::format("{}: frame {}", path_, number)));
+      return base::fail(
+          played.error().wrap(fmt::format("{}: frame {}, after {} deltas and {} applies", path_,
+                                          number, replayed.deltas, replayed.applies)));
   }
 }
 

@@ -24,7 +24,8 @@ namespace margay::dataplane::wire {
 // said once, and ends the recording, not the data plane.
 class Recorder final : public DataPlane {
  public:
-  // Writes over a file that is there.
+  // A recording that is there, that of the agent before, is kept as "<file>.previous"; what has
+  // that name is replaced.
   static base::Result<std::unique_ptr<Recorder>> create(std::unique_ptr<DataPlane> recorded,
                                                         const std::filesystem::path& file,
                                                         const std::string& node);
@@ -62,7 +63,9 @@ class Recording {
   static base::Result<Recording> open(const std::filesystem::path& file);
   const std::string& node() const { return node_; }
   // Plays the rest to `data_plane`, as fast as it takes it. `invalid` names the place from which on
-  // the file cannot be read; everything before it has been played.
+  // the file cannot be read, and `unsupported` that of a frame that this version does not know:
+  // everything before it has been played, and what was asked since the last apply() is not in
+  // effect.
   base::Result<Replayed> play(DataPlane& data_plane);
 
  private:

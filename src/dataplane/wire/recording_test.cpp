@@ -23,7 +23,10 @@ struct RecordingTest : testing::Test {
   std::filesystem::path file =
       std::filesystem::temp_directory_path() / ("margay-recording-" + std::to_string(getpid()));
 
-  ~RecordingTest() override { std::filesystem::remove(file); }
+  ~RecordingTest() override {
+    std::filesystem::remove(file);
+    std::filesystem::remove(file.string() + ".previous");
+  }
 
   // Records an agent's work on a generated cluster; returns the state that was reached.
   policy::ProgramState record(uint64_t seed) {
@@ -138,10 +141,33 @@ TEST_F(RecordingTest, WithABadDeltaNamesTheFrame) {
   EXPECT_THAT(played.error().message, HasSubstr(": frame "));
 }
 
+TEST_F(RecordingTest, WithAFrameOfALaterVersionIsNotPlayedPastIt) {
+  record(1);
+  const std::string whole = bytes();
+  // Field 21 of Frame, a text: nothing that this version knows.
+  const std::string unheard_of("\xaa\x01\x02hi", 5);
+  write(whole + static_cast<char>(unheard_of.size()) + unheard_of);
+  MemoryDataPlane replayed;
+  const auto played = Recording::open(file)->play(replayed);
+  ASSERT_FALSE(played);
+  EXPECT_EQ(played.error().code, base::ErrorCode::unsupported);
+  EXPECT_THAT(played.error().message, HasSubstr("22 applies: it is of a kind that this version"));
+}
+
+TEST_F(RecordingTest, OfTheAgentBeforeIsKept) {
+  record(1);
+  const std::string first = bytes();
+  record(2);
+  const std::string previous = file.string() + ".previous";
+  EXPECT_EQ(base::read_file(previous), first);
+  EXPECT_NE(bytes(), first);
+  record(3);
+  EXPECT_NE(base::read_file(previous), first);
+}
+
 TEST_F(RecordingTest, ThatCannotGoOnDoesNotStopTheDataPlane) {
   if (access("/dev/full", W_OK) != 0) GTEST_SKIP() << "needs /dev/full";
-  auto plane = std::make_unique<MemoryDataPlane>();
-  EXPECT_FALSE(Recorder::create(std::move(plane), "/dev/full", "node-a"))
+  EXPECT_FALSE(Recorder::create(std::make_unique<MemoryDataPlane>(), "/dev/full", "node-a"))
       << "a recording that cannot begin is an error at start";
 }
 
