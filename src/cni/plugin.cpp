@@ -84,6 +84,9 @@ class Operating {
     return result;
   }
 
+  // The address is released last. Once it is, another pod may get it, and no annotation may still
+  // say that it is this one's: its policy would be the other's. A DEL that died before finds the
+  // address by the container's handle, which needs no annotation.
   CniResult<std::string> del() {
     const auto removed =
         as(Code::network, disconnect(arguments_.network_namespace, arguments_.interface_name));
@@ -115,11 +118,11 @@ class Operating {
 
  private:
   CniResult<std::vector<IPAddress>> assign(const PodWishes& wishes) {
-    const NodeLock one_at_a_time(lock_file(state_));
+    MARGAY_TRY(const NodeLock one_at_a_time, NodeLock::take(lock_file(state_)));
     return assign_addresses(store_, config_, arguments_, node_, wishes);
   }
   CniResult<> release() {
-    const NodeLock one_at_a_time(lock_file(state_));
+    MARGAY_TRY(const NodeLock one_at_a_time, NodeLock::take(lock_file(state_)));
     return release_addresses(store_, config_, arguments_, node_);
   }
 
@@ -191,7 +194,7 @@ class Operating {
 CniResult<std::string> operate_ipam(store::Store& store, const NetworkConfig& config,
                                     const Arguments& arguments, const base::NodeState& state) {
   const std::string node = node_name(config);
-  const NodeLock one_at_a_time(lock_file(state));
+  MARGAY_TRY(const NodeLock one_at_a_time, NodeLock::take(lock_file(state)));
   if (arguments.operation == Operation::add) {
     MARGAY_TRY(auto addresses, assign_addresses(store, config, arguments, node, {}));
     return Addressing{.addresses = std::move(addresses)}.to_json(config.version);

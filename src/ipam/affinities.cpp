@@ -6,6 +6,7 @@
 
 #include "ipam/attempts.h"
 #include "ipam/names.h"
+#include "ipam/overlap.h"
 
 namespace margay::ipam {
 namespace {
@@ -30,7 +31,7 @@ api::BlockAffinity pending_affinity(const std::string& host, const Prefix& block
 }  // namespace
 
 Affinities::Affinities(store::Store& store)
-    : store_(store), affinities_(store, k_affinities), blocks_(store, k_blocks) {}
+    : affinities_(store, k_affinities), blocks_(store, k_blocks) {}
 
 Result<std::vector<Affinities::Affinity>> Affinities::list(const std::string& host,
                                                            IPFamily family) const {
@@ -42,11 +43,15 @@ Result<std::vector<Affinities::Affinity>> Affinities::list(const std::string& ho
   return all;
 }
 
-Result<std::vector<Prefix>> Affinities::of_host(const std::string& host, IPFamily family) const {
+Result<std::vector<Affinities::Claimed>> Affinities::of_host(const std::string& host,
+                                                             IPFamily family) const {
   MARGAY_TRY(const auto mine, list(host, family));
-  std::vector<Prefix> blocks;
+  std::vector<Claimed> blocks;
   blocks.reserve(mine.size());
-  for (const auto& affinity : mine) blocks.push_back(*Prefix::parse(affinity.object.spec.cidr));
+  for (const auto& affinity : mine) {
+    const auto& spec = affinity.object.spec;
+    blocks.push_back({*Prefix::parse(spec.cidr), spec.state == k_confirmed});
+  }
   return blocks;
 }
 
@@ -99,20 +104,33 @@ Result<std::optional<Affinities::Claim>> Affinities::claim_block(Affinity affini
                                                                  const Prefix& block,
                                                                  bool strict) const {
   const std::string host = affinity.object.spec.node;
-  affinity.object.spec.state = k_confirmed;
-  const auto written =
-      store_.write({blocks_.creation(Block::claimed_by(host, block, strict).object()),
-                    affinities_.change(affinity)});
-  if (written) return Claim::made;
-  if (!lost_race(written.error())) return fail(written.error());
+  const auto created = blocks_.create(Block::claimed_by(host, block, strict).object());
+  if (created) return confirm(std::move(affinity), block);
+  if (!lost_race(created.error())) return fail(created.error());
   const auto existing = blocks_.find(block_name(block));
   if (existing && !*existing) return std::nullopt;
   const auto found = existing ? Block::from_object((*existing)->object) : fail(existing.error());
   if (!found && !is_unreadable(found.error())) return fail(found.error());
-  if (!found || !found->is_claimed_by(host)) {
-    MARGAY_TRY(const bool removed, won(affinities_.remove(affinity)));
-    return removed ? std::optional(Claim::taken) : std::nullopt;
+  if (found && found->is_claimed_by(host)) return confirm(std::move(affinity), block);
+  MARGAY_TRY(const bool removed, won(affinities_.remove(affinity)));
+  return removed ? std::optional(Claim::taken) : std::nullopt;
+}
+
+// Two nodes may claim blocks of different sizes over each other at one moment (a pool remade with
+// another block size): their names differ, so neither write loses. So each looks again once its
+// block is there, and yields when another is too: of two, at least one was there before the other
+// looked. Both may yield, and go on to other blocks. Only then is a claim confirmed, and addresses
+// are assigned only from blocks that were seen alone after they were made.
+Result<std::optional<Affinities::Claim>> Affinities::confirm(Affinity affinity,
+                                                             const Prefix& block) const {
+  MARGAY_TRY(const auto there, overlapping_blocks(blocks_, block));
+  const bool alone = std::ranges::all_of(
+      there, [&](const auto& record) { return record.object.spec.cidr == block.to_string(); });
+  if (!alone) {
+    MARGAY_CHECK(release(affinity.object.spec.node, block, false));
+    return Claim::taken;
   }
+  affinity.object.spec.state = k_confirmed;
   MARGAY_TRY(const bool confirmed, won(affinities_.update(affinity)));
   return confirmed ? std::optional(Claim::made) : std::nullopt;
 }

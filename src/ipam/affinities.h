@@ -3,10 +3,9 @@
 // Which node has claimed which block (BlockAffinity and IPAMBlock.spec.affinity).
 //
 // A claim is written in three steps, so that it can be picked up after a crash between any two:
-// the affinity as pending, the block, the affinity as confirmed (the last two together where the
-// store can). Giving a claim up takes the same
-// steps back: the affinity as pendingDeletion, the block (deleted when empty, else left without a
-// node), the affinity away.
+// the affinity as pending, the block, the affinity as confirmed once the block was seen to be over
+// no other. Giving a claim up takes the same steps back: the affinity as pendingDeletion, the block
+// (deleted when empty, else left without a node), the affinity away.
 
 #include <optional>
 #include <string>
@@ -25,8 +24,11 @@ class Affinities {
   explicit Affinities(store::Store& store);
 
   // The blocks of one family that `host` has claimed or is about to claim or to give up.
-  base::Result<std::vector<base::Prefix>> of_host(const std::string& host,
-                                                  base::IPFamily family) const;
+  struct Claimed {
+    base::Prefix block;
+    bool confirmed;  // addresses may be assigned from it
+  };
+  base::Result<std::vector<Claimed>> of_host(const std::string& host, base::IPFamily family) const;
 
   enum class Claim : uint8_t {
     made,      // it is the host's, now or already
@@ -50,6 +52,7 @@ class Affinities {
                                                size_t limit, bool strict) const;
   base::Result<std::optional<Claim>> claim_block(Affinity affinity, const base::Prefix& block,
                                                  bool strict) const;
+  base::Result<std::optional<Claim>> confirm(Affinity affinity, const base::Prefix& block) const;
   base::Result<bool> is_confirmed(const Affinity& affinity, const base::Prefix& block) const;
   base::Result<bool> over_limit(const Affinity& affinity, const base::Prefix& block,
                                 size_t limit) const;
@@ -57,7 +60,6 @@ class Affinities {
                                  bool must_be_empty) const;
   base::Result<std::vector<Affinity>> list(const std::string& host, base::IPFamily family) const;
 
-  store::Store& store_;
   Records<api::BlockAffinity> affinities_;
   Records<api::IPAMBlock> blocks_;
 };

@@ -125,9 +125,9 @@ Result<std::vector<Pool>> Ipam::usable_pools(const AssignRequest& request, IPFam
 Result<> Ipam::from_own_blocks(Search& search) {
   const std::string& host = search.owner().host;
   MARGAY_TRY(const auto blocks, affinities_.of_host(host, search.family));
-  for (const auto& block : blocks) {
+  for (const auto& [block, confirmed] : blocks) {
     if (search.covers(block)) {
-      MARGAY_CHECK(assign_from(search, block, true));
+      if (confirmed) MARGAY_CHECK(assign_from(search, block, true));
       if (search.wanted == 0) return {};
     } else if (!search.pools_were_named()) {
       // Its pool is gone, disabled or meant for other nodes now.
@@ -135,8 +135,8 @@ Result<> Ipam::from_own_blocks(Search& search) {
       if (!released && released.error().code != ErrorCode::conflict) return released;
     }
   }
-  // Claims that were left half made have no block to assign from yet.
-  for (const auto& block : blocks) {
+  // Claims that were left half made have no block to assign from yet, or none that may be used.
+  for (const auto& [block, confirmed] : blocks) {
     if (!search.covers(block) || search.tried.contains(block)) continue;
     MARGAY_TRY(const auto claim, affinities_.claim(host, block, search.config.max_blocks_per_host,
                                                    search.config.strict_affinity));
@@ -204,7 +204,8 @@ Result<std::optional<Prefix>> Ipam::unclaimed_block_of_all(const Search& search)
   return std::nullopt;
 }
 
-// The same way: most blocks have some left, unless nearly all is used up.
+// The same way: most blocks have some left, unless nearly all is used up. One that another node has
+// just made may yet be given up for another over it (Affinities::confirm): those are passed over.
 Result<> Ipam::from_others_blocks(Search& search) {
   for (const auto& pool : search.pools) {
     BlockSequence candidates(pool, search.owner().host);
@@ -229,6 +230,11 @@ Result<> Ipam::from_others_blocks(Search& search) {
   return {};
 }
 
+Result<bool> Ipam::is_alone(const Prefix& block) {
+  MARGAY_TRY(const auto there, overlapping_blocks(blocks_, block));
+  return there.size() == 1;
+}
+
 // As many as are wanted, or as the block has.
 Result<> Ipam::assign_from(Search& search, const Prefix& cidr, bool must_be_own) {
   const Owner& owner = search.owner();
@@ -248,6 +254,10 @@ Result<> Ipam::assign_from(Search& search, const Prefix& cidr, bool must_be_own)
     const auto addresses = block->assign(search.wanted, {owner.handle_id, owner.attributes});
     if (block->free() == 0) search.tried.insert(cidr);
     if (addresses.empty()) break;
+    if (!own) {
+      MARGAY_TRY(const bool alone, is_alone(cidr));
+      if (!alone) break;
+    }
 
     MARGAY_TRY(const bool written, write_assignment(owner.handle_id, **std::move(record), *block));
     lost = !written;

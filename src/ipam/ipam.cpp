@@ -238,6 +238,10 @@ Result<bool> Ipam::try_assign_address(const Owner& owner, const IPAddress& addre
         fmt::format("address {}: block {} is of node {}, and affinity is strict",
                     address.to_string(), cidr.to_string(), block.host().value_or("(none)")));
   }
+  if (!block.is_claimed_by(owner.host)) {
+    MARGAY_TRY(const bool alone, is_alone(cidr));
+    if (!alone) return false;  // one of them is about to be given up
+  }
   MARGAY_CHECK(block.assign(address, {owner.handle_id, owner.attributes}));
   return write_assignment(owner.handle_id, *std::move(record), block);
 }
@@ -249,7 +253,7 @@ Result<> Ipam::release_affinity(const std::string& host, const Prefix& block, bo
 Result<> Ipam::release_affinities(const std::string& host, bool must_be_empty) {
   for (const IPFamily family : {IPFamily::v4, IPFamily::v6}) {
     MARGAY_TRY(const auto blocks, affinities_.of_host(host, family));
-    for (const auto& block : blocks) {
+    for (const auto& [block, confirmed] : blocks) {
       const auto released = affinities_.release(host, block, must_be_empty);
       const bool in_use = !released && released.error().code == ErrorCode::conflict;
       if (!released && !(in_use && must_be_empty)) return released;

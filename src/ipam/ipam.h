@@ -101,6 +101,7 @@ class Ipam {
   base::Result<std::optional<base::Prefix>> unclaimed_block(const Search& search);
   base::Result<std::optional<base::Prefix>> unclaimed_block_of_all(const Search& search);
   base::Result<bool> can_claim(const Search& search, const base::Prefix& block);
+  base::Result<bool> is_alone(const base::Prefix& block);
   base::Result<> assign_from(Search& search, const base::Prefix& block, bool must_be_own);
 
   // Changes a block for a handle, then makes the handle's count what the block says.

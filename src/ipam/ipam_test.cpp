@@ -1,5 +1,6 @@
 #include "ipam/ipam.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <map>
@@ -8,6 +9,7 @@
 #include "ipam/block.h"
 #include "ipam/check.h"
 #include "ipam/names.h"
+#include "ipam/pools.h"
 #include "ipam/testing/scratch_store.h"
 
 namespace margay::ipam {
@@ -92,7 +94,10 @@ class IpamTest : public ::testing::Test {
     return assigned.value_or(std::vector<IPAddress>{});
   }
   std::vector<Prefix> blocks_of(const std::string& host) {
-    return Affinities(store_.get()).of_host(host, IPFamily::v4).value();
+    std::vector<Prefix> blocks;
+    const auto claimed = Affinities(store_.get()).of_host(host, IPFamily::v4).value();
+    for (const auto& [block, confirmed] : claimed) blocks.push_back(block);
+    return blocks;
   }
   std::optional<Block> block(const Prefix& cidr) {
     const auto record =
@@ -242,19 +247,37 @@ TEST_F(IpamTest, ABlockThatCannotBeReadStopsNoNode) {
   }
 }
 
+// The bad records stand where each kind of search looks: among the node's own affinities, in the
+// place of the first block that it would claim, among the blocks that are listed when probing finds
+// none, and under the handle that is asked for.
 TEST_F(IpamTest, ARecordThatCannotBeReadStopsNoOther) {
-  store_.add_pool({.name = "pool", .cidr = "10.0.0.0/24", .block_size = 30});
-  assign(request("node1", "h1", 1));
+  store_.add_pool({.name = "pool", .cidr = "10.0.0.0/28", .block_size = 30});  // four blocks
+  const auto first = assign(request("node1", "h1", 1));
+  const std::string own = block_name(Prefix(first[0], 30));
   store_.put(std::string(k_affinities), {}, "node1-broken", R"({"spec":{"cidr":7}})");
-  store_.put(std::string(k_blocks), {}, "broken", R"({"spec":"none"})");
+  BlockSequence sequence({.cidr = *Prefix::parse("10.0.0.0/28"), .block_size = 30}, "node1");
+  std::string broken;
+  while (const auto candidate = sequence.next()) {
+    if (block_name(*candidate) == own) continue;
+    broken = block_name(*candidate);
+    store_.put(std::string(k_blocks), {}, broken, R"({"spec":"none"})");
+    break;
+  }
   store_.put(std::string(k_handles), {}, "broken", "[]");
-  assign(request("node1", "h2", 5));
-  assign(request("node2", "h3", 1));
-  EXPECT_EQ(ipam_.release_handle("h2").value(), 5U);
-  std::vector<std::string> found = problems(store_.get());
-  ASSERT_EQ(found.size(), 3U);
-  for (const auto& problem : found)
-    EXPECT_TRUE(problem.starts_with("unreadable record")) << problem;
+  EXPECT_EQ(assign(request("node1", "h2", 11)).size(), 11U) << "all that the other blocks have";
+  const auto refused = ipam_.assign(request("node1", "h3", 1));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::too_large) << "used up, not broken";
+  EXPECT_EQ(ipam_.release_handle("h2").value(), 11U);
+  EXPECT_EQ(ipam_.release_handle("h1").value(), 1U);
+  EXPECT_THAT(
+      problems(store_.get()),
+      ::testing::UnorderedElementsAre(::testing::AllOf(::testing::StartsWith("unreadable record"),
+                                                       ::testing::HasSubstr("node1-broken")),
+                                      ::testing::AllOf(::testing::StartsWith("unreadable record"),
+                                                       ::testing::HasSubstr(broken)),
+                                      ::testing::AllOf(::testing::StartsWith("unreadable record"),
+                                                       ::testing::HasSubstr("handles"))));
 }
 
 TEST_F(IpamTest, DualStackIsAllOrNothing) {

@@ -10,8 +10,11 @@
 #include <set>
 #include <thread>
 
+#include "api/codec.h"
+#include "api/json_path.h"
 #include "ipam/check.h"
 #include "ipam/ipam.h"
+#include "ipam/names.h"
 #include "ipam/testing/faulty_store.h"
 #include "ipam/testing/scratch_store.h"
 
@@ -437,6 +440,38 @@ TEST(Property, AssignAndReleaseInAnyOrderKeepTheBooks) {
     play(store.get(), *rc::gen::container<std::vector<Step>>(
                           rc::gen::pair(rc::gen::inRange(0, 4), rc::gen::inRange<size_t>(0, 6))));
   }));
+}
+
+// Node 2 claims, from the pool remade with larger blocks, between node 1's look at what is there
+// and the making of node 1's block, or of what follows it.
+TEST(Race, BlocksOfDifferentSizesAreNeverBothKept) {
+  for (int nth = 1; nth <= 4; ++nth) {
+    ScratchStore store;
+    store.add_pool({.name = "pool", .cidr = "10.0.0.0/28", .block_size = 30});
+    std::vector<IPAddress> of_node2;
+    int writes = 0;
+    FaultyStore interrupted(store.get(), [&] {
+      if (++writes == nth) {
+        store.add_pool({.name = "pool", .cidr = "10.0.0.0/28", .block_size = 28});
+        const auto assigned = Ipam(store.get()).assign({.owner = {"node2", "h2", {}}, .v4 = 4});
+        if (assigned) of_node2 = *assigned;
+      }
+      return Fault::none;
+    });
+    const auto of_node1 = Ipam(interrupted).assign({.owner = {"node1", "h1", {}}, .v4 = 4});
+    ASSERT_TRUE(of_node1) << of_node1.error().message;
+    for (const auto& address : *of_node1)
+      EXPECT_EQ(std::ranges::count(of_node2, address), 0) << "write " << nth;
+    const auto entries = store.get().list({.resource = std::string(k_blocks)}).value().entries;
+    std::vector<base::Prefix> blocks;
+    for (const auto& entry : entries)
+      blocks.push_back(*base::Prefix::parse(
+          api::text_at(api::parse_json(entry.value)->as_object(), {"spec", "cidr"})));
+    for (size_t i = 0; i < blocks.size(); ++i)
+      for (size_t k = 0; k < i; ++k)
+        EXPECT_FALSE(blocks[i].overlaps(blocks[k]))
+            << "write " << nth << ": " << blocks[i].to_string() << ", " << blocks[k].to_string();
+  }
 }
 
 }  // namespace

@@ -109,8 +109,9 @@ void add(store::Store& store, const std::string& lock, const std::string& node,
   const ipam::AssignRequest request{
       .owner = {node, "k8s-pod-network." + pod, attributes(node, pod)}, .v4 = 1};
   Result<std::vector<base::IPAddress>> assigned;
-  {
-    const cni::NodeLock one_at_a_time(lock);
+  if (const auto one_at_a_time = cni::NodeLock::take(lock); !one_at_a_time) {
+    assigned = base::fail(base::ErrorCode::unavailable, one_at_a_time.error().message);
+  } else {
     const auto known = ipam.knows(request.owner.handle_id);
     assigned = known ? ipam.assign(request) : base::fail(known.error());
   }
