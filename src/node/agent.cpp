@@ -1,5 +1,6 @@
 #include "node/agent.h"
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <boost/asio/steady_timer.hpp>
@@ -37,18 +38,34 @@ std::vector<std::string> configuration_names(const std::string& node) {
   return {"node." + node, "default"};
 }
 
+// None when there is no such object.
+Result<Settings> read_configuration(store::Store& store, const std::string& name) {
+  const auto entry = store.get({k_felix_configurations, "", name});
+  if (entry) return settings_of(entry->value);
+  if (entry.error().code == base::ErrorCode::not_found) return Settings{};
+  return base::fail(entry.error());
+}
+
 }  // namespace
 
-Result<std::vector<Settings>> settings_from_store(store::Store& store, const std::string& node) {
+Result<std::vector<Settings>> settings_from_store(store::Store& store, const std::string& node,
+                                                  const std::vector<Settings>& remembered) {
   std::vector<Settings> sources;
   for (const auto& name : configuration_names(node)) {
-    const auto entry = store.get({k_felix_configurations, "", name});
-    if (!entry && entry.error().code != base::ErrorCode::not_found)
-      return base::fail(entry.error().wrap("read FelixConfiguration " + name));
-    sources.emplace_back();
-    if (entry) {
-      MARGAY_TRY(sources.back(), settings_of(entry->value));
-    }
+    auto settings = read_configuration(store, name);
+    const bool unreadable = !settings && (settings.error().code == base::ErrorCode::invalid ||
+                                          settings.error().code == base::ErrorCode::internal);
+    if (!settings && !unreadable)
+      return base::fail(settings.error().wrap("read FelixConfiguration " + name));
+    if (unreadable && sources.size() >= remembered.size())
+      return base::fail(base::ErrorCode::unavailable,
+                        fmt::format("FelixConfiguration {} cannot be read, and nothing is known of "
+                                    "what it said before: {}",
+                                    name, settings.error().message));
+    if (unreadable)
+      spdlog::error("FelixConfiguration {} cannot be read; what it said last stays in effect: {}",
+                    name, settings.error().message);
+    sources.push_back(unreadable ? remembered[sources.size()] : *std::move(settings));
   }
   return sources;
 }

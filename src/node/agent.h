@@ -23,8 +23,14 @@ namespace margay::node {
 
 // FelixConfiguration's settings for `node`, the node's own before the global ones: the two weakest
 // sources of node/parameters.h.
+//
+// An object that cannot be read is set aside by name, and what it said last (`remembered`, in the
+// same order) stays in effect, so that nothing becomes laxer than it was. Where nothing is known of
+// it, its defaults would be a guess: interfacePrefix alone decides which interfaces are policed at
+// all. Then `unavailable`, and the node stays closed until somebody has mended or removed it.
 base::Result<std::vector<Settings>> settings_from_store(store::Store& store,
-                                                        const std::string& node);
+                                                        const std::string& node,
+                                                        const std::vector<Settings>& remembered);
 
 class Agent final : public dataplane::InterfaceSource::Listener {
  public:

@@ -216,8 +216,9 @@ class NodeProgram {
       MARGAY_TRY(addresses_, node_addresses(startup_, addresses_of(std::move(present))));
       return start_up(*store_, startup_, addresses_);
     }));
-    MARGAY_TRY(stored_, until_available("read the configuration",
-                                        [&] { return settings_from_store(*store_, name_); }));
+    MARGAY_TRY(stored_, until_available("read the configuration", [&] {
+                 return settings_from_store(*store_, name_, remembered_settings(state_));
+               }));
     MARGAY_TRY(Resolved resolved, resolve_all(local_, stored_));
     for (const auto& warning : resolved.warnings) spdlog::warn("{}", warning);
     if (const auto kept = remember_settings(state_, stored_); !kept)
