@@ -18,8 +18,9 @@ const std::vector<Rule>& rules_of(const auto& source, Direction direction) {
   return direction == Direction::ingress ? source.ingress : source.egress;
 }
 
-bool applies(const Policy& policy, Direction direction) {
-  return direction == Direction::ingress ? policy.applies_ingress : policy.applies_egress;
+bool applies(const Policy& policy, Stage stage, Direction direction) {
+  if (direction == Direction::ingress) return policy.applies_ingress;
+  return policy.applies_egress && stage != Stage::pre_dnat;
 }
 
 // Pass decides only inside a tier; a profile's Pass has nothing to leave, and denies.
@@ -52,6 +53,8 @@ class Evaluator::Impl {
 
   Decision evaluate(const WorkloadEndpoint& endpoint, Direction direction, const Packet& packet,
                     std::vector<Step>* trace);
+  std::optional<Decision> evaluate(const HostEndpoint& endpoint, Stage stage, Direction direction,
+                                   const Packet& packet, std::vector<Step>* trace);
   std::string_view first_mismatch(const Rule& rule, const Packet& packet);
   using Policies = std::vector<const Policy*>;
   // Until the next call.
@@ -63,17 +66,22 @@ class Evaluator::Impl {
   // `make_step()` with the rule filled in.
   std::optional<size_t> deciding_rule(const std::vector<Rule>& rules, const Packet& packet,
                                       const auto& make_step, std::vector<Step>* trace);
+  // One tier after another. Nothing when all pass.
+  std::optional<Decision> ask_tiers(const Policies& policies, Stage stage, Direction direction,
+                                    const Packet& packet, std::vector<Step>* trace);
   // Nothing when the tier passes.
-  std::optional<Decision> ask_tier(std::span<const Policy* const> policies, Direction direction,
-                                   const Packet& packet, std::vector<Step>* trace);
-  Decision ask_profiles(const WorkloadEndpoint& endpoint, Direction direction, const Packet& packet,
-                        std::vector<Step>* trace);
-  Policies choose_policies(const WorkloadEndpoint& endpoint, Direction direction);
+  std::optional<Decision> ask_tier(std::span<const Policy* const> policies, Stage stage,
+                                   Direction direction, const Packet& packet,
+                                   std::vector<Step>* trace);
+  Decision ask_profiles(const std::vector<std::string>& profiles, Direction direction,
+                        const Packet& packet, std::vector<Step>* trace);
+  // Those of a stage that apply to an endpoint in a direction, in order.
+  Policies choose_policies(const auto& endpoint, Stage stage, Direction direction);
   const Policies& policies_in_order();
 
   const Model& model_;
   std::optional<Membership> membership_;
-  std::optional<Policies> policies_;  // all that workloads can have, in order
+  std::optional<Policies> policies_;  // all, in order
   // By endpoint and direction; of the model's own endpoints.
   std::unordered_map<const WorkloadEndpoint*, std::map<Direction, Policies>> applicable_;
   Policies of_another_;  // of an endpoint that is not the model's
@@ -107,20 +115,37 @@ Decision Evaluator::Impl::evaluate(const WorkloadEndpoint& endpoint, Direction d
                                    const Packet& packet, std::vector<Step>* trace) {
   if (!endpoint.admin_up) return {.verdict = Verdict::deny, .by = Decision::By::endpoint_down};
   const Policies& policies = applicable_policies(endpoint, direction);
+  if (const auto decision = ask_tiers(policies, Stage::normal, direction, packet, trace))
+    return *decision;
+  return ask_profiles(endpoint.profiles, direction, packet, trace);
+}
+
+std::optional<Decision> Evaluator::Impl::evaluate(const HostEndpoint& endpoint, Stage stage,
+                                                  Direction direction, const Packet& packet,
+                                                  std::vector<Step>* trace) {
+  const Policies policies = choose_policies(endpoint, stage, direction);
+  if (const auto decision = ask_tiers(policies, stage, direction, packet, trace)) return decision;
+  if (stage != Stage::normal) return std::nullopt;
+  return ask_profiles(endpoint.profiles, direction, packet, trace);
+}
+
+std::optional<Decision> Evaluator::Impl::ask_tiers(const Policies& policies, Stage stage,
+                                                   Direction direction, const Packet& packet,
+                                                   std::vector<Step>* trace) {
   // A tier's policies are neighbours in the order of consultation.
   for (auto begin = policies.begin(); begin != policies.end();) {
     const auto end = std::find_if(begin, policies.end(), [&](const Policy* policy) {
       return policy->key.tier != (*begin)->key.tier;
     });
-    if (const auto decision = ask_tier({begin, end}, direction, packet, trace)) return *decision;
+    if (auto decision = ask_tier({begin, end}, stage, direction, packet, trace)) return decision;
     begin = end;
   }
-  return ask_profiles(endpoint, direction, packet, trace);
+  return std::nullopt;
 }
 
 std::optional<Decision> Evaluator::Impl::ask_tier(std::span<const Policy* const> policies,
-                                                  Direction direction, const Packet& packet,
-                                                  std::vector<Step>* trace) {
+                                                  Stage stage, Direction direction,
+                                                  const Packet& packet, std::vector<Step>* trace) {
   const std::string& tier = policies.front()->key.tier;
   for (const Policy* policy : policies) {
     const std::vector<Rule>& rules = rules_of(*policy, direction);
@@ -134,15 +159,17 @@ std::optional<Decision> Evaluator::Impl::ask_tier(std::span<const Policy* const>
                     .policy = policy->key,
                     .rule = *rule};
   }
+  if (!has_end_of_tier(stage)) return std::nullopt;
   const auto known = model_.tiers.find(tier);
   if (known != model_.tiers.end() && known->second.default_action == Action::pass)
     return std::nullopt;
   return Decision{.by = Decision::By::end_of_tier, .tier = tier, .policy = policies.back()->key};
 }
 
-Decision Evaluator::Impl::ask_profiles(const WorkloadEndpoint& endpoint, Direction direction,
-                                       const Packet& packet, std::vector<Step>* trace) {
-  for (const std::string& name : endpoint.profiles) {
+Decision Evaluator::Impl::ask_profiles(const std::vector<std::string>& profiles,
+                                       Direction direction, const Packet& packet,
+                                       std::vector<Step>* trace) {
+  for (const std::string& name : profiles) {
     const Profile* profile = find_profile(model_, name);
     if (profile == nullptr) continue;
     const std::vector<Rule>& rules = rules_of(*profile, direction);
@@ -160,20 +187,20 @@ const Evaluator::Impl::Policies& Evaluator::Impl::policies_in_order() {
   if (policies_) return *policies_;
   std::vector<std::tuple<Rank, Rank, const Policy*>> ranked;
   for (const auto& [key, policy] : model_.policies)
-    if (!policy.do_not_track && !policy.pre_dnat)
-      ranked.emplace_back(rank_of_tier(model_.tiers, key.tier), rank_of(policy), &policy);
+    ranked.emplace_back(rank_of_tier(model_.tiers, key.tier), rank_of(policy), &policy);
   std::ranges::sort(ranked);
   policies_.emplace();
   for (const auto& entry : ranked) policies_->push_back(std::get<const Policy*>(entry));
   return *policies_;
 }
 
-Evaluator::Impl::Policies Evaluator::Impl::choose_policies(const WorkloadEndpoint& endpoint,
+Evaluator::Impl::Policies Evaluator::Impl::choose_policies(const auto& endpoint, Stage stage,
                                                            Direction direction) {
   const Labels labels = effective_labels(model_, endpoint.labels, endpoint.profiles);
   Policies applicable;
   for (const Policy* policy : policies_in_order())
-    if (applies(*policy, direction) && policy->selector.matches(labels))
+    if (belongs_to(*policy, stage) && applies(*policy, stage, direction) &&
+        policy->selector.matches(labels))
       applicable.push_back(policy);
   return applicable;
 }
@@ -181,9 +208,10 @@ Evaluator::Impl::Policies Evaluator::Impl::choose_policies(const WorkloadEndpoin
 const Evaluator::Impl::Policies& Evaluator::Impl::applicable_policies(
     const WorkloadEndpoint& endpoint, Direction direction) {
   const auto own = applicable_.find(&endpoint);
-  if (own == applicable_.end()) return of_another_ = choose_policies(endpoint, direction);
+  if (own == applicable_.end())
+    return of_another_ = choose_policies(endpoint, Stage::normal, direction);
   const auto [found, is_new] = own->second.try_emplace(direction);
-  if (is_new) found->second = choose_policies(endpoint, direction);
+  if (is_new) found->second = choose_policies(endpoint, Stage::normal, direction);
   return found->second;
 }
 
@@ -204,6 +232,12 @@ Evaluator::Evaluator(Evaluator&&) noexcept = default;
 Decision Evaluator::evaluate(const WorkloadEndpoint& endpoint, Direction direction,
                              const Packet& packet, std::vector<Step>* trace) const {
   return impl_->evaluate(endpoint, direction, packet, trace);
+}
+
+std::optional<Decision> Evaluator::evaluate(const HostEndpoint& endpoint, Stage stage,
+                                            Direction direction, const Packet& packet,
+                                            std::vector<Step>* trace) const {
+  return impl_->evaluate(endpoint, stage, direction, packet, trace);
 }
 
 bool Evaluator::matches(const Rule& rule, const Packet& packet, std::string* mismatch) const {

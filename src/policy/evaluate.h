@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "policy/model.h"
+#include "policy/stage.h"
 
 namespace margay::policy {
 
@@ -64,6 +65,11 @@ class Evaluator {
   // not null, receives every step in order.
   Decision evaluate(const WorkloadEndpoint& endpoint, Direction direction, const Packet& packet,
                     std::vector<Step>* trace = nullptr) const;
+
+  // The decision of one host endpoint at one stage in one direction, failsafes aside
+  // (policy/passage.h); nothing when this stage leaves the packet to what comes after it.
+  std::optional<Decision> evaluate(const HostEndpoint& endpoint, Stage stage, Direction direction,
+                                   const Packet& packet, std::vector<Step>* trace = nullptr) const;
 
   // Does this rule match this packet? `mismatch`, when not null and the answer is no, receives the
   // first field that did not match.

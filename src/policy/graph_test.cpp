@@ -331,6 +331,60 @@ TEST(Compiler, ProgramsMeanWhatTheModelMeans) {
     EXPECT_GT(verdicts[verdict], 5000u) << "the cases say too little";
 }
 
+// The generator has few policies of the rarer stages: here every stage gets its share of the global
+// ones.
+void spread_over_stages(Model& model) {
+  size_t nth = 0;
+  for (auto& [key, policy] : model.policies) {
+    if (!key.ns.empty()) continue;
+    const auto stage = static_cast<Stage>(nth++ % 4);
+    policy.apply_on_forward = stage != Stage::normal;
+    policy.do_not_track = stage == Stage::untracked;
+    policy.pre_dnat = stage == Stage::pre_dnat;
+    if (policy.pre_dnat) policy.applies_ingress = !(policy.applies_egress = false);
+  }
+}
+
+// What a host endpoint decides at each stage, in each direction.
+TEST(Compiler, ProgramsOfHostEndpointsMeanWhatTheModelMeans) {
+  std::map<std::pair<Stage, std::optional<Verdict>>, size_t> decided;
+  for (uint64_t seed = 1; seed <= 200; ++seed) {
+    Generator generator(seed, {.workloads = 6, .policies = 20});
+    Model model = generator.model();
+    spread_over_stages(model);
+    const ProgramState program = reference_program(model, k_node);
+    const Evaluator evaluator(model);
+    for (const auto& [key, programmed] : program.host_endpoints) {
+      const HostEndpoint& endpoint = model.host_endpoints.at(key);
+      // The generator's packets are to or from somebody with an address.
+      const WorkloadEndpoint addressed{.addresses = endpoint.expected_addresses};
+      if (addressed.addresses.empty()) continue;
+      for (int i = 0; i < 100; ++i) {
+        const Direction direction = i % 2 == 0 ? Direction::ingress : Direction::egress;
+        const Packet packet = generator.packet(model, addressed, direction);
+        for (const Stage stage :
+             {Stage::untracked, Stage::pre_dnat, Stage::forward, Stage::normal}) {
+          // `*` takes no part in doNotTrack, whatever the model's policies say of it.
+          if (stage == Stage::untracked && programmed.every_other_interface) continue;
+          const auto decision = evaluator.evaluate(endpoint, stage, direction, packet);
+          const auto verdict = decision ? std::optional(decision->verdict) : std::nullopt;
+          ASSERT_EQ(interpret(program, key, stage, direction, packet), verdict)
+              << "seed " << seed << ", " << key.id() << " at stage " << static_cast<int>(stage)
+              << ": " << to_string(packet);
+          ++decided[{stage, verdict}];
+        }
+      }
+    }
+  }
+  for (const Stage stage : {Stage::untracked, Stage::pre_dnat, Stage::forward, Stage::normal}) {
+    const auto count = [&](std::optional<Verdict> verdict) { return decided[{stage, verdict}]; };
+    EXPECT_GT(count(Verdict::allow), 100u) << "too few at stage " << static_cast<int>(stage);
+    EXPECT_GT(count(Verdict::deny), 100u) << "too few at stage " << static_cast<int>(stage);
+    // The normal stage always decides.
+    EXPECT_EQ(count(std::nullopt) > 100u, stage != Stage::normal);
+  }
+}
+
 // ---- single properties ------------------------------------------------------------------------
 
 TEST(Graph, EmitsNothingBeforeInSync) {

@@ -33,10 +33,14 @@ class Interpreter {
   bool matches(const ProgramRule& rule) const;
   // The action of the first rule but Log that matches.
   std::optional<Action> first_action(const std::vector<ProgramRule>& rules) const;
-  // Pass when no policy applies or a rule says so; the tier's default at its end.
-  Action ask_tier(const ProgramTier& tier, Direction direction) const;
+  // One tier after another; nothing when all pass.
+  std::optional<Verdict> ask_tiers(const std::vector<ProgramTier>& tiers,
+                                   Direction direction) const;
+  Verdict ask_profiles(const std::vector<std::string>& profiles, Direction direction) const;
 
  private:
+  // Pass when no policy applies or a rule says so; the tier's default at its end.
+  Action ask_tier(const ProgramTier& tier, Direction direction) const;
   bool matches(const ProgramEntity& entity, const Side& side) const;
   bool matches(const ICMPMatch& icmp) const;
   bool in_net_set(const std::string& id, const Side& side) const {
@@ -97,6 +101,41 @@ Action Interpreter::ask_tier(const ProgramTier& tier, Direction direction) const
   return tier.default_action;
 }
 
+Verdict verdict_of(Action action) {
+  return action == Action::allow ? Verdict::allow : Verdict::deny;
+}
+
+std::optional<Verdict> Interpreter::ask_tiers(const std::vector<ProgramTier>& tiers,
+                                              Direction direction) const {
+  for (const ProgramTier& tier : tiers) {
+    const Action action = ask_tier(tier, direction);
+    if (action != Action::pass) return verdict_of(action);
+  }
+  return std::nullopt;
+}
+
+Verdict Interpreter::ask_profiles(const std::vector<std::string>& profiles,
+                                  Direction direction) const {
+  for (const std::string& profile : profiles)
+    if (const auto action = first_action(rules_of(state_.profiles.at(profile), direction)))
+      return verdict_of(*action);
+  return Verdict::deny;
+}
+
+const std::vector<ProgramTier>& tiers_of(const ProgramHostEndpoint& program, Stage stage) {
+  switch (stage) {
+    case Stage::untracked:
+      return program.untracked;
+    case Stage::pre_dnat:
+      return program.pre_dnat;
+    case Stage::forward:
+      return program.forward;
+    case Stage::normal:
+      break;
+  }
+  return program.normal;
+}
+
 }  // namespace
 
 bool matches(const ProgramState& state, const ProgramRule& rule, const Packet& packet) {
@@ -108,15 +147,17 @@ Verdict interpret(const ProgramState& state, const WorkloadKey& workload, Direct
   const ProgramWorkload& program = state.workloads.at(workload);
   if (!program.endpoint.admin_up) return Verdict::deny;
   const Interpreter interpreter(state, packet);
-  for (const ProgramTier& tier : program.tiers) {
-    const Action action = interpreter.ask_tier(tier, direction);
-    if (action != Action::pass) return action == Action::allow ? Verdict::allow : Verdict::deny;
-  }
-  for (const std::string& profile : program.endpoint.profiles)
-    if (const auto action =
-            interpreter.first_action(rules_of(state.profiles.at(profile), direction)))
-      return *action == Action::allow ? Verdict::allow : Verdict::deny;
-  return Verdict::deny;
+  if (const auto verdict = interpreter.ask_tiers(program.tiers, direction)) return *verdict;
+  return interpreter.ask_profiles(program.endpoint.profiles, direction);
+}
+
+std::optional<Verdict> interpret(const ProgramState& state, const HostEndpointKey& endpoint,
+                                 Stage stage, Direction direction, const Packet& packet) {
+  const ProgramHostEndpoint& program = state.host_endpoints.at(endpoint);
+  const Interpreter interpreter(state, packet);
+  const auto verdict = interpreter.ask_tiers(tiers_of(program, stage), direction);
+  if (verdict || stage != Stage::normal) return verdict;
+  return interpreter.ask_profiles(program.endpoint.profiles, direction);
 }
 
 }  // namespace margay::policy

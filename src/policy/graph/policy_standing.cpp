@@ -15,25 +15,9 @@ PolicyStanding standing_of(const Policy& policy) {
           .apply_on_forward = policy.apply_on_forward};
 }
 
-bool belongs_to(const PolicyStanding& policy, Stage stage) {
-  const bool is_normal = !policy.do_not_track && !policy.pre_dnat;
-  switch (stage) {
-    case Stage::untracked:
-      return policy.do_not_track;
-    case Stage::pre_dnat:
-      return policy.pre_dnat;
-    case Stage::forward:
-      return is_normal && policy.apply_on_forward;
-    case Stage::normal:
-      return is_normal;
-  }
-  return false;
-}
-
-// The stages that come before others have no end of their own.
 Action default_action(const std::map<std::string, Tier>& tiers, const std::string& name,
                       Stage stage) {
-  if (stage == Stage::untracked || stage == Stage::pre_dnat) return Action::pass;
+  if (!has_end_of_tier(stage)) return Action::pass;
   const auto tier = tiers.find(name);
   return tier == tiers.end() ? Action::deny : tier->second.default_action;
 }

@@ -9,6 +9,7 @@
 
 #include "policy/order.h"
 #include "policy/program.h"
+#include "policy/stage.h"
 
 namespace margay::policy {
 
@@ -24,11 +25,6 @@ struct PolicyStanding {
 };
 
 PolicyStanding standing_of(const Policy& policy);
-
-// The stages of policy (docs/policy.md, "Host endpoints"). Workloads have only the normal one.
-enum class Stage : uint8_t { untracked, pre_dnat, forward, normal };
-
-bool belongs_to(const PolicyStanding& policy, Stage stage);
 
 // What becomes of a packet at the end of a tier in a stage: deny or pass. A tier that the model
 // does not have denies.
