@@ -34,8 +34,19 @@ const json::object& Change::selectable(const api::Kind& kind) const {
   return selectable_;
 }
 
+const std::optional<json::object>& Change::selectable_before(const api::Kind& kind) const {
+  std::call_once(selectable_before_made_, [&] {
+    const store::Entry before{event_.entry.key, event_.previous, event_.entry.revision};
+    if (const auto object = parse_stored(before))
+      selectable_before_ = selectable_part(kind, *object);
+  });
+  return selectable_before_;
+}
+
 // With the text that a watch will ask for, which is about the value again.
-size_t Change::bytes() const { return sizeof(Change) + 2 * event_.entry.value.size(); }
+size_t Change::bytes() const {
+  return sizeof(Change) + 2 * event_.entry.value.size() + event_.previous.size();
+}
 
 // ---- the ring ----------------------------------------------------------------------------------
 

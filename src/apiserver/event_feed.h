@@ -33,6 +33,8 @@ class Change {
   const Answer<std::string>& text(const Representation& representation) const;
   // What selectors may look at (selectable_part()); readable ones only.
   const json::object& selectable(const api::Kind& kind) const;
+  // The same of the value before an update; nothing when that cannot be read.
+  const std::optional<json::object>& selectable_before(const api::Kind& kind) const;
   size_t bytes() const;
 
  private:
@@ -46,6 +48,8 @@ class Change {
   mutable Answer<> readable_;
   mutable std::once_flag selectable_made_;
   mutable json::object selectable_;
+  mutable std::once_flag selectable_before_made_;
+  mutable std::optional<json::object> selectable_before_;
 };
 
 class EventFeed final : private store::Watcher {

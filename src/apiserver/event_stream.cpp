@@ -55,11 +55,6 @@ Answer<> EventStream::start() {
           expired(fmt::format("too old resource version: {} ({})", from, reached.error().message)));
     if (!reached) return refuse(from_error(*representation_.kind, {}, reached.error()));
     position_ = from;
-    // A filtered watch must know which objects the client has, to tell it of those that stop
-    // matching.
-    if (!options_.filter.empty()) {
-      MARGAY_TRY(history_end_, remember_state(from));
-    }
   }
   bookmarked_ = position_;
   subscription_ = std::make_unique<EventFeed::Subscription>(feed_, options_.scope, position_,
@@ -86,23 +81,6 @@ Answer<store::Revision> EventStream::begin_with_state() {
   resume_ = std::move(page.resume);
   state_left_ = !resume_.empty();
   end_of_state_due_ = options_.initial_events;
-  return page.revision;
-}
-
-// The names of what matched at `from`, as far as the present state tells; returns its revision.
-Answer<store::Revision> EventStream::remember_state(store::Revision from) {
-  constexpr size_t k_bytes = 1 << 20;
-  store::List page;
-  do {
-    MARGAY_TRY(page, next_page(page.resume, k_bytes));
-    if (from > page.revision) return refuse(revision_too_large(from, page.revision));
-    for (auto& entry : page.entries) {
-      if (entry.revision > from) continue;
-      const Change change({store::Event::Type::created, std::move(entry)});
-      const auto& key = change.event().entry.key;
-      if (change.readable() && matches(change)) shown_.emplace(key.ns, key.name);
-    }
-  } while (!page.resume.empty());
   return page.revision;
 }
 
@@ -205,31 +183,17 @@ bool EventStream::matches(const Change& change) const {
   return options_.filter.matches(change.selectable(*representation_.kind));
 }
 
-// What the change means to this client, by whether it saw the object before and still should.
-std::string_view EventStream::classify(const Change& change) {
-  using Type = store::Event::Type;
+// What the change means to this client, by whether it was shown the object before and still should
+// be. Where the value before is not known it may have been: deleting what a client does not have is
+// harmless, keeping what no longer matches is not.
+std::string_view EventStream::classify(const Change& change) const {
   if (options_.filter.empty()) return change.type();
-  const auto& event = change.event();
-  const Name name(event.entry.key.ns, event.entry.key.name);
   const bool matching = matches(change);
-  const bool was_unknown = is_first_in_history(event, name);
-  if (event.type == Type::removed) {
-    // Its last value is what it was when the watch began, if this is the first that is heard of it.
-    const bool was_shown = shown_.erase(name) > 0 || (was_unknown && matching);
-    return was_shown ? "DELETED" : "";
-  }
-  if (matching) return shown_.insert(name).second ? "ADDED" : "MODIFIED";
-  // Deleting what a client does not have is harmless; keeping what no longer matches is not.
-  const bool may_be_shown = shown_.erase(name) > 0 || (was_unknown && event.type == Type::updated);
-  return may_be_shown ? "DELETED" : "";
-}
-
-bool EventStream::is_first_in_history(const store::Event& event, const Name& name) {
-  if (event.entry.revision > history_end_) {
-    judged_.clear();
-    return false;
-  }
-  return judged_.insert(name).second && !shown_.contains(name);
+  if (change.event().type != store::Event::Type::updated) return matching ? change.type() : "";
+  const auto& before = change.selectable_before(*representation_.kind);
+  const bool was_shown = !before || options_.filter.matches(*before);
+  if (matching) return was_shown ? "MODIFIED" : "ADDED";
+  return was_shown ? "DELETED" : "";
 }
 
 void EventStream::render(const std::shared_ptr<const Change>& change) {
@@ -242,12 +206,19 @@ void EventStream::render(const std::shared_ptr<const Change>& change) {
 
 void EventStream::render_text(const std::shared_ptr<const Change>& change, std::string_view type) {
   const auto& entry = change->event().entry;
-  if (representation_.media.shape == Shape::object && type == change->type()) {
+  // What only this watch has (of the state, or of history) would keep its value beside its text.
+  const bool is_shared = change.use_count() > 1;
+  if (is_shared && representation_.media.shape == Shape::object && type == change->type()) {
     const auto& shared = change->text(representation_);
     if (shared) return sendable_.push(change, *shared);
     return set_aside_.add(entry, shared.error());
   }
-  auto own = representation_.event(type, entry, !std::exchange(columns_sent_, true));
+  // What leaves a selector goes as it was last shown, with the revision at which it left.
+  const bool leaves = type == "DELETED" && change->event().type == store::Event::Type::updated;
+  const bool is_known = leaves && change->selectable_before(*representation_.kind);
+  const store::Entry last{entry.key, is_known ? change->event().previous : "", entry.revision};
+  auto own =
+      representation_.event(type, is_known ? last : entry, !std::exchange(columns_sent_, true));
   if (own) return sendable_.push(std::move(*own));
   set_aside_.add(entry, own.error());
 }

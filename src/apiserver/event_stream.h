@@ -6,13 +6,14 @@
 //
 // It holds no queue: it is a position among the changes that all watches of its kind share
 // (event_feed.h), and goes on from the store's history when it has fallen behind those. When that
-// is gone as well it ends with an ERROR event, 410 Expired: the client lists again.
+// is gone as well it ends with an ERROR event, 410 Expired: the client lists again. Nor does it
+// remember objects: what a change means to a client with a selector is told by the values before
+// and after it.
 
 #include <chrono>
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -60,11 +61,9 @@ class EventStream {
               const Representation& representation, const Limits& limits);
 
   using Changes = std::vector<std::shared_ptr<const Change>>;
-  using Name = std::pair<std::string, std::string>;  // namespace, name
 
   Answer<> start();
   Answer<store::Revision> begin_with_state();
-  Answer<store::Revision> remember_state(store::Revision from);
   Answer<store::List> next_page(const std::string& resume, size_t bytes) const;
   void read_state();
   void read_history();
@@ -73,8 +72,7 @@ class EventStream {
   std::optional<Piece::Next> load();
   void render(const std::shared_ptr<const Change>& change);
   void render_text(const std::shared_ptr<const Change>& change, std::string_view type);
-  std::string_view classify(const Change& change);
-  bool is_first_in_history(const store::Event& event, const Name& name);
+  std::string_view classify(const Change& change) const;
   bool matches(const Change& change) const;
   void end_with(const Status& status);
   void end(const base::Error& error);
@@ -111,12 +109,6 @@ class EventStream {
   Sendable sendable_;
   bool columns_sent_ = false;
   bool ended_ = false;
-
-  // With a filter: what the client is known to have. Of objects that changed between the revision
-  // it starts from and `history_end_` that is known only after their first event.
-  std::set<Name> shown_;
-  std::set<Name> judged_;
-  store::Revision history_end_ = 0;
 };
 
 }  // namespace margay::apiserver

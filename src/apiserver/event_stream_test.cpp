@@ -155,6 +155,34 @@ TEST_F(EventStreamTest, SelectorFromARevisionForgetsNothingTheClientMayHave) {
   EXPECT_EQ(reader.next_name(), "DELETED kept");
 }
 
+TEST_F(EventStreamTest, SelectorFromARevisionKnowsWhatEachChangeWasBefore) {
+  for (const auto* name : {"stays", "leaves"}) create(name, "x");
+  for (const auto* name : {"comes", "elsewhere", "elsewhere-removed"}) create(name, "y");
+  const auto from = revision();
+  patch(std::string(k_url) + "/stays", "merge-patch+json", R"({"data":{"a":"b"}})");
+  move("elsewhere", "z");
+  remove(std::string(k_url) + "/elsewhere-removed");
+  move("comes", "x");
+  move("leaves", "y");
+  auto reader = watch("labelSelector=tier%3Dx&resourceVersion=" + from);
+  EXPECT_EQ(reader.next_name(), "MODIFIED stays");
+  EXPECT_EQ(reader.next_name(), "ADDED comes");
+  EXPECT_EQ(reader.next_name(), "DELETED leaves");
+}
+
+// As Kubernetes sends it: what was shown last, with the revision at which it left.
+TEST_F(EventStreamTest, WhatLeavesASelectorGoesAsItWas) {
+  create("a", "x");
+  auto reader = watch("labelSelector=tier%3Dx");
+  reader.next();
+  move("a", "y");
+  const auto deleted = reader.next();
+  EXPECT_EQ(text_at(deleted, {"type"}), "DELETED");
+  EXPECT_EQ(text_at(deleted, {"object", "metadata", "labels", "tier"}), "x");
+  EXPECT_EQ(text_at(deleted, {"object", "metadata", "resourceVersion"}),
+            get(std::string(k_url) + "/a").text({"metadata", "resourceVersion"}));
+}
+
 TEST_F(EventStreamTest, SelectorsThatContradictTheUrlMatchNothing) {
   create("a");
   auto reader = watch(

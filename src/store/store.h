@@ -73,6 +73,8 @@ struct Event {
   enum class Type : uint8_t { created, updated, removed };
   Type type = Type::created;
   Entry entry;  // removed: the last value, with the revision of the removal
+  // updated: the value before. Empty where a store cannot tell: that of another API server.
+  std::string previous = {};
 };
 
 // One write of several that are made together: create(), update() or remove() with these arguments.

@@ -107,8 +107,8 @@ Result<Extent> read_extent(Database& database) {
 
 Result<Changes> read_log(Database& database, const Scope& scope, const LogRange& range) {
   MARGAY_TRY(auto query, database.query(R"(
-    SELECT l.revision, l.resource, l.ns, l.name, l.type, coalesce(l.value, p.value)
-    FROM log l LEFT JOIN log p ON l.value IS NULL AND p.revision = l.previous
+    SELECT l.revision, l.resource, l.ns, l.name, l.type, l.value, p.value
+    FROM log l LEFT JOIN log p ON p.revision = l.previous
     WHERE l.revision > ?1 AND l.revision <= ?2 AND (?3 = '' OR l.resource = ?3)
     ORDER BY l.revision LIMIT ?4)"));
   query.bind(1, range.after).bind(2, range.up_to).bind(3, scope.resource);
@@ -124,9 +124,12 @@ Result<Changes> read_log(Database& database, const Scope& scope, const LogRange&
     changes.up_to = query.integer(0);
     Key key{std::string(query.text(1)), std::string(query.text(2)), std::string(query.text(3))};
     if (!scope.resource.empty() && !scope.contains(key)) continue;
-    Entry entry{std::move(key), std::string(query.text(5)), query.integer(0)};
-    bytes += entry.value.size();
-    changes.events.push_back({event_type(query.integer(4)), std::move(entry)});
+    Event event{event_type(query.integer(4)), {std::move(key), {}, query.integer(0)}};
+    // A removal has no value of its own.
+    event.entry.value = query.text(event.type == Event::Type::removed ? 6 : 5);
+    if (event.type == Event::Type::updated) event.previous = query.text(6);
+    bytes += event.entry.value.size() + event.previous.size();
+    changes.events.push_back(std::move(event));
   }
   return changes;
 }

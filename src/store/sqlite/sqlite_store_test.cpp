@@ -258,6 +258,29 @@ TEST_F(SqliteStoreTest, ChangesComeInPiecesAndInOrder) {
   EXPECT_EQ(named.up_to, store->head().value());
 }
 
+// To the very end of history: the first change after what was compacted knows it too.
+TEST_F(SqliteStoreTest, AnUpdateComesWithTheValueBefore) {
+  const auto store = open();
+  ASSERT_TRUE(store->create(thing("a"), "1"));
+  ASSERT_TRUE(store->update(thing("a"), "2", {}));
+  ASSERT_TRUE(store->compact(store->head().value()));
+  const auto from = store->head().value();
+  RecordingWatcher watcher;
+  const auto watch = store->watch({"things"}, from, watcher);
+  ASSERT_TRUE(store->update(thing("a"), "3", {}));
+  ASSERT_TRUE(store->remove(thing("a"), {}));
+  ASSERT_TRUE(store->create(thing("a"), "4"));
+  const auto before = [](const std::vector<Event>& events) {
+    std::vector<std::string> values;
+    for (const auto& event : events) values.push_back(event.previous + ">" + event.entry.value);
+    return values;
+  };
+  const std::vector<std::string> expected{"2>3", ">3", ">4"};
+  ASSERT_TRUE(watcher.wait_for_events(3));
+  EXPECT_EQ(before(watcher.events()), expected);
+  EXPECT_EQ(before(store->changes({"things"}, from, 1'000)->events), expected);
+}
+
 TEST_F(SqliteStoreTest, ChangesThatAreGoneOrNotYetMadeAreTooOld) {
   const auto store = open();
   const auto from = store->head().value();
