@@ -26,4 +26,15 @@ std::vector<std::string_view> split_trimmed(std::string_view text, char separato
   return parts;
 }
 
+std::string hex(std::span<const unsigned char> bytes) {
+  constexpr std::string_view k_digits = "0123456789abcdef";
+  std::string text;
+  text.reserve(2 * bytes.size());
+  for (const unsigned char byte : bytes) {
+    text += k_digits[byte >> 4];
+    text += k_digits[byte & 0x0f];
+  }
+  return text;
+}
+
 }  // namespace margay::base

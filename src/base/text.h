@@ -1,8 +1,9 @@
 #pragma once
 
-// Lists in one text, as settings, annotations and environment variables hold them.
+// Lists in one text, as settings, annotations and environment variables hold them; bytes as text.
 
 #include <concepts>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,5 +21,8 @@ template <std::same_as<std::string> Text>
 void split(Text&& text, char separator) = delete;
 template <std::same_as<std::string> Text>
 void split_trimmed(Text&& text, char separator) = delete;
+
+// Two digits a byte, in lower case.
+std::string hex(std::span<const unsigned char> bytes);
 
 }  // namespace margay::base

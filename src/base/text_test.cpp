@@ -27,5 +27,11 @@ TEST(Text, IsSplit) {
   EXPECT_EQ(trim(" \t"), "");
 }
 
+TEST(Hex, IsTwoDigitsAByteInLowerCase) {
+  const std::vector<unsigned char> bytes = {0x00, 0x0f, 0xa0, 0xff};
+  EXPECT_EQ(hex(bytes), "000fa0ff");
+  EXPECT_EQ(hex({}), "");
+}
+
 }  // namespace
 }  // namespace margay::base

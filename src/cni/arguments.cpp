@@ -113,9 +113,7 @@ std::string host_interface_name(const PodIdentity& pod) {
   const std::string text = pod.ns + "." + pod.name;
   std::array<unsigned char, SHA_DIGEST_LENGTH> digest{};
   SHA1(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
-  std::string hex;
-  for (const unsigned char byte : digest) hex += fmt::format("{:02x}", byte);
-  return "cali" + hex.substr(0, k_host_name_digits);
+  return "cali" + base::hex(digest).substr(0, k_host_name_digits);
 }
 
 std::string handle_id(std::string_view network, std::string_view container_id) {

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/text.h"
+
 namespace margay::ipam {
 namespace {
 
@@ -16,9 +18,7 @@ constexpr size_t k_hash_digits = 11;
 std::string sha256(std::string_view text) {
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
   SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
-  std::string hex;
-  for (const unsigned char byte : digest) hex += fmt::format("{:02x}", byte);
-  return hex;
+  return base::hex(digest);
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include "api/codec.h"
 #include "api/kind.h"
 #include "base/address.h"
+#include "base/text.h"
 #include "node/address_detection.h"
 #include "node/node_object.h"
 
@@ -168,10 +169,7 @@ Result<std::string> random_hex(size_t bytes) {
   std::array<unsigned char, 32> random{};
   if (bytes > random.size() || RAND_bytes(random.data(), static_cast<int>(bytes)) != 1)
     return fail(ErrorCode::internal, "no random bytes to be had");
-  std::string hex;
-  for (const unsigned char byte : std::span(random).first(bytes))
-    hex += fmt::format("{:02x}", byte);
-  return hex;
+  return base::hex(std::span(random).first(bytes));
 }
 
 // A random unique local prefix (RFC 4193, section 3.2.2).
