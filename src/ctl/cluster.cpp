@@ -82,7 +82,7 @@ Result<> Cluster::add(const store::Key& key, const json::value& object, const st
     if (policy && origins) origins_[policy->key] = *origins;
     model_.apply(change);
   }
-  if (const store::Key* other = converter_.shadowed_by(key))
+  if (const auto other = converter_.shadowed_by(key))
     warnings_.push_back(fmt::format("{}: not in effect, {} {}/{} has its place", origin,
                                     other->resource, other->ns, other->name));
   if (key.resource == k_pods)

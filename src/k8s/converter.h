@@ -3,11 +3,14 @@
 // Stored objects as changes of the policy model: what the agent makes of a watch, and what
 // `margay ctl` makes of files.
 
+#include <limits>
 #include <map>
 #include <optional>
-#include <variant>
+#include <string>
 #include <vector>
 
+#include "base/symbol_table.h"
+#include "k8s/namesake.h"
 #include "k8s/objects.h"
 #include "policy/model.h"
 #include "store/store.h"
@@ -32,32 +35,31 @@ class Converter {
   // An object is gone. One that was never there changes nothing.
   Changes remove(const store::Key& key);
 
-  // The object that has the key of the model that this one claims too; null when it is this one, or
-  // this one claims none. Until the next change.
-  const store::Key* shadowed_by(const store::Key& key) const;
+  // The object that has the key of the model that this one claims too; nothing when it is this one,
+  // or this one claims none.
+  std::optional<store::Key> shadowed_by(const store::Key& key) const;
 
  private:
-  template <typename>
-  struct KeysOf;
-  template <typename... Changes>
-  struct KeysOf<std::variant<Changes...>> {
-    using Type = std::variant<decltype(Changes::key)...>;
+  // The objects of one resource, by the symbols of their names. Hundreds of thousands: all but a
+  // few claim the key that is named for them, of which only the qualifier is kept.
+  struct Placed {
+    base::SymbolTable names;               // "<namespace>/<name>"
+    std::vector<base::Symbol> qualifiers;  // by name; k_stranger: see strangers_
   };
-  // The alternatives are those of ModelChange, in its order.
-  using ModelKey = KeysOf<policy::ModelChange>::Type;
-
-  static ModelKey key_of(const policy::ModelChange& change);
-  static policy::ModelChange removal_of(const ModelKey& key);
-
+  static constexpr base::Symbol k_stranger = std::numeric_limits<base::Symbol>::max();
   // What objects say that the key is not named for, by object.
   using Claims = std::map<store::Key, policy::ModelChange>;
 
-  // The object that a key of the model is named for; nothing when it is named for none.
-  static std::optional<store::Key> namesake(const ModelKey& key);
-  // Who has the key: its namesake when that is there, else the lowest of `claims`.
-  const store::Key* owner_of(const ModelKey& key) const;
+  void place(const store::Key& object, const policy::ModelChange& change);
+  void unplace(const store::Key& object, const ModelKey& key);
+  // Which key an object claims.
+  std::optional<ModelKey> place_of(const store::Key& object) const;
+  // Who has the key: its namesake when that is there, else the lowest of its claims.
+  std::optional<store::Key> owner_of(const ModelKey& key) const;
 
-  std::map<store::Key, ModelKey> placed_;  // which key each object claims
+  std::map<std::string, Placed, std::less<>> placed_;  // by resource
+  base::SymbolTable qualifiers_;                       // used once for each object
+  std::map<store::Key, ModelKey> strangers_;           // the keys that they claim
   std::map<ModelKey, Claims> claims_;
 };
 

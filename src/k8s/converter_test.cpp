@@ -29,7 +29,9 @@ class Followed {
   }
   Converter::Changes remove(const store::Key& key) { return apply(converter_.remove(key)); }
   const Model& model() const { return model_; }
-  const store::Key* shadowed_by(const store::Key& key) const { return converter_.shadowed_by(key); }
+  std::optional<store::Key> shadowed_by(const store::Key& key) const {
+    return converter_.shadowed_by(key);
+  }
 
  private:
   Converter::Changes apply(Converter::Changes changes) {
@@ -200,8 +202,8 @@ TEST(Owners, OfOneKeyAreTheSameWhateverTheOrderAndARemovalUncoversTheNext) {
         ASSERT_TRUE(followed.set(strongest_first[i].key, strongest_first[i].value)) << name;
         there.insert(i);
         expect_the_strongest();
-        const store::Key* owner = followed.shadowed_by(strongest_first[i].key);
-        EXPECT_EQ(owner ? *owner : strongest_first[i].key, strongest_first[*there.begin()].key);
+        const auto owner = followed.shadowed_by(strongest_first[i].key);
+        EXPECT_EQ(owner.value_or(strongest_first[i].key), strongest_first[*there.begin()].key);
       }
       for (const size_t i : order) {
         followed.remove(strongest_first[i].key);

@@ -75,11 +75,17 @@ selector::NodePtr of_namespace(const selector::NodePtr& test) {
 }  // namespace
 
 Field Field::operator/(std::string_view name) const {
-  return {path_.empty() ? std::string(name) : fmt::format("{}.{}", path_, name), *problems_};
+  // Made for every field that is read, though few are named in the end: not formatted.
+  std::string path;
+  path.reserve(path_.size() + 1 + name.size());
+  path += path_;
+  if (!path_.empty()) path += '.';
+  path += name;
+  return {std::move(path), *problems_};
 }
 
 Field Field::operator[](size_t index) const {
-  return {fmt::format("{}[{}]", path_, index), *problems_};
+  return {path_ + '[' + std::to_string(index) + ']', *problems_};
 }
 
 void Field::invalid(std::string_view value, std::string detail) const {

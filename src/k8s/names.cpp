@@ -1,32 +1,43 @@
 #include "k8s/names.h"
 
-#include <fmt/format.h>
 #include <openssl/evp.h>
 
 #include <array>
+#include <initializer_list>
+#include <span>
+#include <stdexcept>
+
+#include "base/text.h"
 
 namespace margay::k8s {
 namespace {
 
-constexpr std::string_view k_namespace_profile_prefix = "kns.";
 constexpr std::string_view k_tier_prefix = "default.";
 constexpr size_t k_interface_digits = 11;
+
+// Millions of names are made when a cluster is read, so they are not formatted.
+std::string concat(const auto&... parts) {
+  const std::initializer_list<std::string_view> all = {std::string_view(parts)...};
+  std::string text;
+  for (const std::string_view part : all) text += part;
+  return text;
+}
 
 }  // namespace
 
 std::string namespace_profile(std::string_view ns) {
-  return fmt::format("{}{}", k_namespace_profile_prefix, ns);
+  return concat(k_namespace_profile_prefix, ns);
 }
 
 std::string service_account_profile(std::string_view ns, std::string_view name) {
-  return fmt::format("{}{}.{}", k_service_account_profile_prefix, ns, name);
+  return concat(k_service_account_profile_prefix, ns, ".", name);
 }
 
 bool is_inherited_label(std::string_view key) {
   return key.starts_with(k_namespace_prefix) || key.starts_with(k_service_account_prefix);
 }
 
-std::string kubernetes_policy(std::string_view name) { return fmt::format("knp.default.{}", name); }
+std::string kubernetes_policy(std::string_view name) { return concat("knp.default.", name); }
 
 std::string_view without_tier(std::string_view name) {
   if (name.starts_with(k_tier_prefix)) name.remove_prefix(k_tier_prefix.size());
@@ -34,13 +45,14 @@ std::string_view without_tier(std::string_view name) {
 }
 
 std::string interface_name(std::string_view ns, std::string_view pod, std::string_view prefix) {
-  const std::string workload = fmt::format("{}.{}", ns, pod);
+  // Looked up once: that takes longer than the digest.
+  static const EVP_MD* const k_sha1 = EVP_MD_fetch(nullptr, "SHA1", nullptr);
+  const std::string workload = concat(ns, ".", pod);
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  EVP_Digest(workload.data(), workload.size(), digest.data(), nullptr, EVP_sha1(), nullptr);
-  std::string digits;
-  for (size_t i = 0; digits.size() < k_interface_digits; ++i)
-    digits += fmt::format("{:02x}", digest[i]);
-  return std::string(prefix) + digits.substr(0, k_interface_digits);
+  unsigned size = 0;
+  if (EVP_Digest(workload.data(), workload.size(), digest.data(), &size, k_sha1, nullptr) != 1)
+    throw std::runtime_error("the cryptographic library has no SHA-1");
+  return concat(prefix, base::hex(std::span(digest).first(size)).substr(0, k_interface_digits));
 }
 
 }  // namespace margay::k8s

@@ -35,6 +35,7 @@ inline constexpr std::string_view k_pod_ip_annotation = "cni.projectcalico.org/p
 inline constexpr std::string_view k_pod_ips_annotation = "cni.projectcalico.org/podIPs";
 inline constexpr std::string_view k_floating_ips_annotation = "cni.projectcalico.org/floatingIPs";
 
+inline constexpr std::string_view k_namespace_profile_prefix = "kns.";
 inline constexpr std::string_view k_service_account_profile_prefix = "ksa.";
 std::string namespace_profile(std::string_view ns);                               // kns.<ns>
 std::string service_account_profile(std::string_view ns, std::string_view name);  // ksa.<ns>.<name>

@@ -167,7 +167,7 @@ class Agent::Impl final : public store::SyncerSink {
     for (const auto& warning : reading->warnings)
       spdlog::warn("{} {}/{}: {}", key.resource, key.ns, key.name, warning);
     on_model_changes(key, converter_.set(key, *std::move(reading)));
-    if (const store::Key* other = converter_.shadowed_by(key))
+    if (const auto other = converter_.shadowed_by(key))
       spdlog::warn("{} {}/{}: not in effect, {} {}/{} has its place", key.resource, key.ns,
                    key.name, other->resource, other->ns, other->name);
   }

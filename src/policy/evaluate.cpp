@@ -187,7 +187,7 @@ const Evaluator::Impl::Policies& Evaluator::Impl::policies_in_order() {
   if (policies_) return *policies_;
   std::vector<std::tuple<Rank, Rank, const Policy*>> ranked;
   for (const auto& [key, policy] : model_.policies)
-    ranked.emplace_back(rank_of_tier(model_.tiers, key.tier), rank_of(policy), &policy);
+    ranked.emplace_back(rank_of_tier(model_.tiers, key.tier), rank_of(key, policy.order), &policy);
   std::ranges::sort(ranked);
   policies_.emplace();
   for (const auto& entry : ranked) policies_->push_back(std::get<const Policy*>(entry));

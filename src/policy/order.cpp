@@ -18,7 +18,9 @@ std::strong_ordering Rank::operator<=>(const Rank& other) const {
   return name <=> other.name;
 }
 
-Rank rank_of(const Policy& policy) { return {or_last(policy.order), policy.key.stored_id()}; }
+Rank rank_of(const PolicyKey& key, const std::optional<double>& order) {
+  return {or_last(order), key.stored_id()};
+}
 
 Rank rank_of_tier(const std::map<std::string, Tier>& tiers, const std::string& name) {
   const auto found = tiers.find(name);

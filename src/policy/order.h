@@ -22,7 +22,8 @@ struct Rank {
   bool operator==(const Rank& other) const = default;
 };
 
-Rank rank_of(const Policy& policy);
+// Of a policy with this key and order.
+Rank rank_of(const PolicyKey& key, const std::optional<double>& order);
 // A tier that policies name but the model does not have has no order: it comes last.
 Rank rank_of_tier(const std::map<std::string, Tier>& tiers, const std::string& name);
 

@@ -42,6 +42,7 @@ class Compiler {
 
   Expression one_of(const std::string& key, const std::vector<std::string>& values, bool negated) {
     Expression expression = test(Form::one_of, key, negated);
+    expression.values.reserve(values.size());
     for (const std::string& value : values) expression.values.push_back(symbols_.acquire(value));
     std::ranges::sort(expression.values);
     return expression;
@@ -50,7 +51,7 @@ class Compiler {
   Expression comparison(const Comparison& form, bool negated) {
     const auto substring = [&](Form test_form) {
       Expression expression = test(test_form, form.key, negated);
-      expression.text = form.value;
+      expression.values = {symbols_.acquire(form.value)};
       return expression;
     };
     switch (form.op) {
@@ -70,6 +71,7 @@ class Compiler {
 
   Expression operation(Form form, const std::vector<NodePtr>& nodes, bool negated) {
     Expression expression{.form = form};
+    expression.operands.reserve(nodes.size());
     for (const NodePtr& node : nodes) expression.operands.push_back(compile(*node, negated));
     return expression;
   }
@@ -132,15 +134,16 @@ std::vector<Requirement> requirements(const Expression& expression) {
 bool test_value(const Expression& test, std::optional<Symbol> value, const SymbolTable& symbols) {
   if (!value) return test.negated;
   const auto passes = [&] {
+    const auto text = [&] { return symbols.text(test.values.front()); };
     switch (test.form) {
       case Form::one_of:
         return std::ranges::binary_search(test.values, *value);
       case Form::contains:
-        return symbols.text(*value).find(test.text) != std::string::npos;
+        return symbols.text(*value).find(text()) != std::string_view::npos;
       case Form::starts_with:
-        return symbols.text(*value).starts_with(test.text);
+        return symbols.text(*value).starts_with(text());
       case Form::ends_with:
-        return symbols.text(*value).ends_with(test.text);
+        return symbols.text(*value).ends_with(text());
       default:
         return true;
     }

@@ -6,13 +6,15 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
-#include <string>
 #include <vector>
 
+#include "base/symbol_table.h"
 #include "selector/ast.h"
-#include "selector/symbol_table.h"
 
 namespace margay::selector {
+
+using base::Symbol;
+using base::SymbolTable;
 
 // A label with one value, or (k_any_value) with whichever.
 struct LabelPattern {
@@ -32,7 +34,7 @@ struct Expression {
     never,
     present,   // the item has the key
     one_of,    // the key's value is one of `values`
-    contains,  // the key's value contains `text`, ...
+    contains,  // the key's value contains the text `values` names, ...
     starts_with,
     ends_with,
     all_of,  // of the operands
@@ -42,8 +44,8 @@ struct Expression {
   bool negated = false;  // of the five tests only
   Symbol key = 0;
   std::vector<Symbol> values;  // sorted
-  std::string text;
   std::vector<Expression> operands;
+  bool operator==(const Expression&) const = default;
 };
 
 Expression compile(const Node& node, SymbolTable& symbols);

@@ -33,9 +33,8 @@ struct Parent {
 };
 
 struct ActiveSelector {
-  Selector selector;
+  bool is_set = false;  // or only a place for one
   Expression expression;
-  std::vector<LabelPattern> tested;   // the labels its tests are about
   std::optional<Requirement> anchor;  // what a new item must have to be tried against it
   SymbolSet items;                    // that match
 };
@@ -59,10 +58,11 @@ std::vector<Symbol> keys_of(const LabelList& a, const LabelList& b) {
   return keys;
 }
 
+// The labels its tests are about.
 std::vector<LabelPattern> tested_patterns(const Expression& expression) {
   std::vector<LabelPattern> patterns;
   for_each_test(expression, [&patterns](const Expression& test) {
-    if (test.form != Expression::Form::one_of) patterns.push_back({test.key, k_any_value});
+    if (test.form != Expression::Form::one_of) return patterns.push_back({test.key, k_any_value});
     for (const Symbol value : test.values) patterns.push_back({test.key, value});
   });
   return patterns;
@@ -79,13 +79,13 @@ class LabelIndex::Impl {
  public:
   explicit Impl(Callbacks callbacks) : callbacks_(std::move(callbacks)) {}
 
-  void set_selector(const SelectorId& id, const Selector& selector);
-  void remove_selector(const SelectorId& id);
+  void set_selector(SelectorId id, const Selector& selector);
+  void remove_selector(SelectorId id);
   void set_item(ItemId id, const Labels& labels, const std::vector<std::string>& parents);
   void remove_item(ItemId id);
   void set_parent(const std::string& id, const Labels& labels);
   void remove_parent(const std::string& id);
-  std::vector<ItemId> matches(const SelectorId& id) const;
+  std::vector<ItemId> matches(SelectorId id) const;
 
  private:
   LabelList acquire_labels(const Labels& labels);
@@ -101,8 +101,8 @@ class LabelIndex::Impl {
   void file(const Item& item, Symbol symbol);
   void unfile(const Item& item, Symbol symbol);
   void release_uses(const Item& item);
-  void file_selector(Symbol selector, const Selector& definition);
-  void unfile_selector(Symbol selector);
+  void file_selector(SelectorId id);
+  void unfile_selector(SelectorId id);
   void choose_anchor(ActiveSelector& selector) const;
 
   size_t count_items(const Requirement& requirement) const;
@@ -126,8 +126,8 @@ class LabelIndex::Impl {
   SymbolTable symbols_;
   std::deque<Item> items_;  // by ItemId
   Registry<Parent> parents_;
-  Registry<ActiveSelector> selectors_;
-  PatternIndex items_by_label_;  // own labels
+  std::deque<ActiveSelector> selectors_;  // by SelectorId
+  PatternIndex items_by_label_;           // own labels
   PatternIndex parents_by_label_;
   PatternIndex selectors_by_anchor_;
   PatternIndex selectors_by_test_;
@@ -258,13 +258,11 @@ void LabelIndex::Impl::for_each_about(const std::vector<Transition>& transitions
 // ---- matches ----------------------------------------------------------------------------------
 
 void LabelIndex::Impl::start(Symbol selector, Symbol item) {
-  if (selectors_[selector].items.insert(item).second)
-    callbacks_.match_started(selectors_.id(selector), item);
+  if (selectors_[selector].items.insert(item).second) callbacks_.match_started(selector, item);
 }
 
 void LabelIndex::Impl::stop(Symbol selector, Symbol item) {
-  if (selectors_[selector].items.erase(item) > 0)
-    callbacks_.match_stopped(selectors_.id(selector), item);
+  if (selectors_[selector].items.erase(item) > 0) callbacks_.match_stopped(selector, item);
 }
 
 void LabelIndex::Impl::try_match(Symbol selector, Symbol item) {
@@ -291,11 +289,11 @@ void LabelIndex::Impl::reevaluate(Symbol symbol, const std::vector<Transition>& 
   }
 }
 
-std::vector<LabelIndex::ItemId> LabelIndex::Impl::matches(const SelectorId& id) const {
+std::vector<LabelIndex::ItemId> LabelIndex::Impl::matches(SelectorId id) const {
   std::vector<ItemId> matching;
-  const auto selector = selectors_.find(id);
-  if (!selector) return matching;
-  for (const Symbol item : selectors_[*selector].items) matching.push_back(item);
+  if (id >= selectors_.size()) return matching;
+  const SymbolSet& items = selectors_[id].items;
+  matching.assign(items.begin(), items.end());
   return matching;
 }
 
@@ -413,53 +411,53 @@ void LabelIndex::Impl::choose_anchor(ActiveSelector& selector) const {
   selector.anchor = std::move(*std::ranges::min_element(required, {}, company));
 }
 
-void LabelIndex::Impl::file_selector(Symbol symbol, const Selector& definition) {
-  ActiveSelector& selector = selectors_[symbol];
-  selector.selector = definition;
-  selector.expression = compile(definition.root(), symbols_);
-  selector.tested = tested_patterns(selector.expression);
-  for (const LabelPattern& pattern : selector.tested) selectors_by_test_.add(pattern, symbol);
+void LabelIndex::Impl::file_selector(SelectorId id) {
+  ActiveSelector& selector = selectors_[id];
+  for (const LabelPattern& pattern : tested_patterns(selector.expression))
+    selectors_by_test_.add(pattern, id);
   choose_anchor(selector);
   if (!selector.anchor) {
-    unanchored_.insert(symbol);
+    unanchored_.insert(id);
   } else {
-    for (const LabelPattern& pattern : *selector.anchor) selectors_by_anchor_.add(pattern, symbol);
+    for (const LabelPattern& pattern : *selector.anchor) selectors_by_anchor_.add(pattern, id);
   }
 }
 
-void LabelIndex::Impl::unfile_selector(Symbol symbol) {
-  ActiveSelector& selector = selectors_[symbol];
-  for (const LabelPattern& pattern : selector.tested) selectors_by_test_.remove(pattern, symbol);
-  unanchored_.erase(symbol);
+void LabelIndex::Impl::unfile_selector(SelectorId id) {
+  ActiveSelector& selector = selectors_[id];
+  for (const LabelPattern& pattern : tested_patterns(selector.expression))
+    selectors_by_test_.remove(pattern, id);
+  unanchored_.erase(id);
   if (const auto anchor = std::exchange(selector.anchor, std::nullopt)) {
-    for (const LabelPattern& pattern : *anchor) selectors_by_anchor_.remove(pattern, symbol);
+    for (const LabelPattern& pattern : *anchor) selectors_by_anchor_.remove(pattern, id);
   }
-  release(selector.expression, symbols_);
 }
 
-void LabelIndex::Impl::set_selector(const SelectorId& id, const Selector& definition) {
-  const auto known = selectors_.find(id);
-  if (known && selectors_[*known].selector == definition) return;
-  if (known) unfile_selector(*known);
-  const Symbol symbol = known ? *known : selectors_.acquire(id);
-  file_selector(symbol, definition);
+void LabelIndex::Impl::set_selector(SelectorId id, const Selector& definition) {
+  if (id >= selectors_.size()) selectors_.resize(id + 1);
+  ActiveSelector& selector = selectors_[id];
+  // Acquired before the old one is released, so that what stays keeps its symbols.
+  Expression next = compile(definition.root(), symbols_);
+  if (selector.is_set && selector.expression == next) return release(next, symbols_);
+  if (selector.is_set) unfile_selector(id);
+  release(std::exchange(selector.expression, std::move(next)), symbols_);
+  selector.is_set = true;
+  file_selector(id);
 
-  const ActiveSelector& selector = selectors_[symbol];
   const std::vector<Symbol> before(selector.items.begin(), selector.items.end());
   for (const Symbol item : before)
-    if (!holds_for(selector, items_[item])) stop(symbol, item);
+    if (!holds_for(selector, items_[item])) stop(id, item);
   for_each_candidate_item(selector, [&](Symbol item) {
-    if (holds_for(selector, items_[item])) start(symbol, item);
+    if (holds_for(selector, items_[item])) start(id, item);
   });
 }
 
-void LabelIndex::Impl::remove_selector(const SelectorId& id) {
-  const auto known = selectors_.find(id);
-  if (!known) return;
-  const SymbolSet& items = selectors_[*known].items;
-  for (const Symbol item : std::vector<Symbol>(items.begin(), items.end())) stop(*known, item);
-  unfile_selector(*known);
-  selectors_.release(*known);
+void LabelIndex::Impl::remove_selector(SelectorId id) {
+  if (id >= selectors_.size() || !selectors_[id].is_set) return;
+  for (const Symbol item : matches(id)) stop(id, item);
+  unfile_selector(id);
+  release(selectors_[id].expression, symbols_);
+  selectors_[id] = {};
 }
 
 // ---- the interface ------------------------------------------------------------------------------
@@ -467,10 +465,10 @@ void LabelIndex::Impl::remove_selector(const SelectorId& id) {
 LabelIndex::LabelIndex(Callbacks callbacks) : impl_(std::make_unique<Impl>(std::move(callbacks))) {}
 LabelIndex::~LabelIndex() = default;
 
-void LabelIndex::set_selector(const SelectorId& id, const Selector& selector) {
+void LabelIndex::set_selector(SelectorId id, const Selector& selector) {
   impl_->set_selector(id, selector);
 }
-void LabelIndex::remove_selector(const SelectorId& id) { impl_->remove_selector(id); }
+void LabelIndex::remove_selector(SelectorId id) { impl_->remove_selector(id); }
 void LabelIndex::set_item(ItemId id, const Labels& labels,
                           const std::vector<std::string>& parents) {
   impl_->set_item(id, labels, parents);
@@ -480,7 +478,7 @@ void LabelIndex::set_parent(const std::string& id, const Labels& labels) {
   impl_->set_parent(id, labels);
 }
 void LabelIndex::remove_parent(const std::string& id) { impl_->remove_parent(id); }
-std::vector<LabelIndex::ItemId> LabelIndex::matches(const SelectorId& id) const {
+std::vector<LabelIndex::ItemId> LabelIndex::matches(SelectorId id) const {
   return impl_->matches(id);
 }
 

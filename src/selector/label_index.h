@@ -24,19 +24,19 @@ namespace margay::selector {
 
 class LabelIndex {
  public:
-  // The owner numbers its items, densely: the number is a place in a table.
+  // The owner numbers its items and its selectors, densely: the number is a place in a table.
   using ItemId = uint32_t;
-  using SelectorId = std::string;
+  using SelectorId = uint32_t;
   struct Callbacks {
-    std::function<void(const SelectorId&, ItemId)> match_started;
-    std::function<void(const SelectorId&, ItemId)> match_stopped;
+    std::function<void(SelectorId, ItemId)> match_started;
+    std::function<void(SelectorId, ItemId)> match_stopped;
   };
 
   explicit LabelIndex(Callbacks callbacks);
   ~LabelIndex();
 
-  void set_selector(const SelectorId& id, const Selector& selector);
-  void remove_selector(const SelectorId& id);
+  void set_selector(SelectorId id, const Selector& selector);
+  void remove_selector(SelectorId id);
   // `parents` need not exist yet; a missing parent gives no labels.
   void set_item(ItemId id, const Labels& labels, const std::vector<std::string>& parents);
   void remove_item(ItemId id);
@@ -44,7 +44,7 @@ class LabelIndex {
   void remove_parent(const std::string& id);
 
   // The items `id` matches now, in no order.
-  std::vector<ItemId> matches(const SelectorId& id) const;
+  std::vector<ItemId> matches(SelectorId id) const;
 
  private:
   class Impl;

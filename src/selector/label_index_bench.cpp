@@ -65,8 +65,8 @@ struct Cluster {
   Cluster(int endpoints, int selector_count) : selectors(make_selectors(selector_count)) {
     for (int ns = 0; ns * k_endpoints_per_namespace < endpoints; ++ns)
       index.set_parent("ns-" + std::to_string(ns), namespace_labels(ns));
-    for (size_t i = 0; i < selectors.size(); ++i)
-      index.set_selector(std::to_string(i), selectors[i]);
+    for (LabelIndex::SelectorId i = 0; i < selectors.size(); ++i)
+      index.set_selector(i, selectors[i]);
     const size_t before = mallinfo2().uordblks;
     for (int endpoint = 0; endpoint < endpoints; ++endpoint)
       index.set_item(item_id(endpoint),
@@ -84,8 +84,8 @@ struct Cluster {
   // The index knows of the endpoint what trying every selector finds.
   bool agrees_with_brute_force(int endpoint, int application) const {
     const Labels labels = effective_labels(endpoint, application);
-    for (size_t i = 0; i < selectors.size(); ++i) {
-      const auto matches = index.matches(std::to_string(i));
+    for (LabelIndex::SelectorId i = 0; i < selectors.size(); ++i) {
+      const auto matches = index.matches(i);
       const bool found = std::ranges::find(matches, item_id(endpoint)) != matches.end();
       if (found != selectors[i].matches(labels)) return false;
     }

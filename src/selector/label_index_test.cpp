@@ -12,19 +12,21 @@ namespace margay::selector {
 namespace {
 
 using ItemId = LabelIndex::ItemId;
-using Match = std::pair<std::string, ItemId>;  // selector, item
+using SelectorId = LabelIndex::SelectorId;
+using Match = std::pair<SelectorId, ItemId>;
 
 constexpr ItemId k_pod = 0;
-constexpr ItemId k_other = 7;  // none between them
+constexpr ItemId k_other = 7;         // none between them
+constexpr SelectorId k_selector = 3;  // none before it
 
 // An index and the matches that its callbacks have added up to.
 class Observed {
  public:
   LabelIndex index{{
       .match_started = [this](
-                           const std::string& selector,
+                           SelectorId selector,
                            ItemId item) { repeated_ |= !matches_.emplace(selector, item).second; },
-      .match_stopped = [this](const std::string& selector,
+      .match_stopped = [this](SelectorId selector,
                               ItemId item) { repeated_ |= matches_.erase({selector, item}) == 0; },
   }};
 
@@ -41,9 +43,9 @@ Selector parsed(std::string_view text) { return *Selector::parse(text); }
 
 TEST(LabelIndex, ReportsStartsAndStopsAsLabelsChange) {
   Observed observed;
-  observed.index.set_selector("a", parsed("app == 'a'"));
+  observed.index.set_selector(k_selector, parsed("app == 'a'"));
   observed.index.set_item(k_pod, {{"app", "a"}}, {});
-  EXPECT_EQ(observed.matches(), (std::set<Match>{{"a", k_pod}}));
+  EXPECT_EQ(observed.matches(), (std::set<Match>{{k_selector, k_pod}}));
   observed.index.set_item(k_pod, {{"app", "b"}}, {});
   EXPECT_TRUE(observed.matches().empty());
   observed.index.set_item(k_pod, {{"app", "a"}}, {});
@@ -56,25 +58,26 @@ TEST(LabelIndex, ReportsStartsAndStopsAsSelectorsChange) {
   Observed observed;
   observed.index.set_item(k_pod, {{"app", "a"}}, {});
   observed.index.set_item(k_other, {{"app", "b"}}, {});
-  observed.index.set_selector("s", parsed("app == 'a'"));
-  EXPECT_EQ(observed.matches(), (std::set<Match>{{"s", k_pod}}));
-  observed.index.set_selector("s", parsed("has(app)"));
-  EXPECT_EQ(observed.matches(), (std::set<Match>{{"s", k_pod}, {"s", k_other}}));
-  observed.index.set_selector("s", parsed("app != 'a'"));
-  EXPECT_EQ(observed.matches(), (std::set<Match>{{"s", k_other}}));
-  EXPECT_EQ(observed.index.matches("s"), std::vector<ItemId>{k_other});
-  observed.index.remove_selector("s");
+  observed.index.set_selector(k_selector, parsed("app == 'a'"));
+  EXPECT_EQ(observed.matches(), (std::set<Match>{{k_selector, k_pod}}));
+  observed.index.set_selector(k_selector, parsed("has(app)"));
+  EXPECT_EQ(observed.matches(), (std::set<Match>{{k_selector, k_pod}, {k_selector, k_other}}));
+  observed.index.set_selector(k_selector, parsed("app != 'a'"));
+  EXPECT_EQ(observed.matches(), (std::set<Match>{{k_selector, k_other}}));
+  EXPECT_EQ(observed.index.matches(k_selector), std::vector<ItemId>{k_other});
+  observed.index.remove_selector(k_selector);
   EXPECT_TRUE(observed.matches().empty());
-  EXPECT_TRUE(observed.index.matches("s").empty());
+  EXPECT_TRUE(observed.index.matches(k_selector).empty());
   EXPECT_FALSE(observed.repeated());
 }
 
 TEST(LabelIndex, ItemsInheritFromParentsTheEarlierTheStronger) {
   Observed observed;
-  for (const char* value : {"own", "strong", "weak"})
-    observed.index.set_selector(value, Selector::equals("k", value));
-  const auto matching = [&observed] {
-    return observed.matches().empty() ? "" : observed.matches().begin()->first;
+  const std::vector<std::string> values = {"own", "strong", "weak"};
+  for (SelectorId i = 0; i < values.size(); ++i)
+    observed.index.set_selector(i, Selector::equals("k", values[i]));
+  const auto matching = [&] {
+    return observed.matches().empty() ? "" : values.at(observed.matches().begin()->first);
   };
   observed.index.set_parent("1", {{"k", "weak"}});
   observed.index.set_item(k_pod, {{"k", "own"}}, {"2", "1"});
@@ -98,7 +101,7 @@ TEST(LabelIndex, ItemsInheritFromParentsTheEarlierTheStronger) {
 // ---- the property: whatever happens, the index knows what brute force finds -------------------
 
 struct World {
-  std::map<std::string, Selector> selectors;
+  std::map<SelectorId, Selector> selectors;
   std::map<ItemId, std::pair<Labels, std::vector<std::string>>> items;
   std::map<std::string, Labels> parents;
 
@@ -179,16 +182,17 @@ std::string any_selector(int depth = 3) {
 void step(World& world, LabelIndex& index) {
   const std::string id = any_id();
   const auto item = static_cast<ItemId>(std::stoul(id));
+  const SelectorId selector_id = item;
   switch (*rc::gen::inRange(0, 9)) {
     case 0:
     case 1: {
       const Selector selector = parsed(any_selector());
-      world.selectors.insert_or_assign(id, selector);
-      return index.set_selector(id, selector);
+      world.selectors.insert_or_assign(selector_id, selector);
+      return index.set_selector(selector_id, selector);
     }
     case 2:
-      world.selectors.erase(id);
-      return index.remove_selector(id);
+      world.selectors.erase(selector_id);
+      return index.remove_selector(selector_id);
     case 3:
       world.items.erase(item);
       return index.remove_item(item);

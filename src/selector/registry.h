@@ -7,9 +7,11 @@
 #include <optional>
 #include <string_view>
 
-#include "selector/symbol_table.h"
+#include "base/symbol_table.h"
 
 namespace margay::selector {
+
+using base::Symbol;
 
 template <typename T>
 class Registry {
@@ -26,12 +28,11 @@ class Registry {
   }
 
   std::optional<Symbol> find(std::string_view id) const { return ids_.find(id); }
-  const std::string& id(Symbol symbol) const { return ids_.text(symbol); }
   T& operator[](Symbol symbol) { return things_[symbol]; }
   const T& operator[](Symbol symbol) const { return things_[symbol]; }
 
  private:
-  SymbolTable ids_;
+  base::SymbolTable ids_;
   std::deque<T> things_;
 };
 

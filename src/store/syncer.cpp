@@ -5,10 +5,11 @@
 
 #include <algorithm>
 #include <atomic>
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
+
+#include "base/symbol_table.h"
 
 namespace margay::store {
 namespace {
@@ -55,6 +56,53 @@ class Backlog {
   std::condition_variable taken_;
   size_t pages_ = 0;
   bool closed_ = false;
+};
+
+// The objects of a scope that have been told, each with the revision it had then.
+class Told {
+ public:
+  using Object = base::Symbol;
+
+  explicit Told(std::string resource) : resource_(std::move(resource)) {}
+
+  // True: it was not told yet.
+  std::pair<Object, bool> put(const Key& key, Revision revision) {
+    name(key);
+    const auto known = names_.find(name_);
+    const Object object = known ? *known : names_.acquire(name_);
+    if (object == revisions_.size()) revisions_.push_back(0);
+    const Revision before = std::exchange(revisions_[object], revision);
+    return {object, !known || before != revision};
+  }
+  void erase(const Key& key) {
+    name(key);
+    if (const auto object = names_.find(name_)) names_.release(*object);
+  }
+  // Those whose places in `listed` are not true.
+  std::vector<Key> keys_besides(const std::vector<bool>& listed) const {
+    std::vector<Key> keys;
+    for (Object object = 0; object < names_.end(); ++object) {
+      if (!names_.in_use(object) || (object < listed.size() && listed[object])) continue;
+      const std::string_view name = names_.text(object);
+      const size_t slash = name.find('/');
+      keys.push_back(
+          {resource_, std::string(name.substr(0, slash)), std::string(name.substr(slash + 1))});
+    }
+    return keys;
+  }
+
+ private:
+  // What a namespace is called has no slash.
+  void name(const Key& key) {
+    name_.assign(key.ns);
+    name_ += '/';
+    name_ += key.name;
+  }
+
+  const std::string resource_;
+  base::SymbolTable names_;
+  std::vector<Revision> revisions_;  // by object
+  std::string name_;                 // of the object in hand
 };
 
 std::string describe(const Scope& scope) {
@@ -124,7 +172,8 @@ class Syncer::Source final : public Watcher {
         scope_(std::move(scope)),
         outlet_(outlet),
         page_size_(options.page_size),
-        backoff_(options.backoff) {}
+        backoff_(options.backoff),
+        told_(scope_.resource) {}
 
   void start() {
     thread_ = std::thread([this] { run(); });
@@ -148,12 +197,6 @@ class Syncer::Source final : public Watcher {
   Result<> list();
   Error watch();
   bool pause(const Error& error);
-  // What a namespace is called has no slash.
-  static std::string id_of(const Key& key) { return key.ns + '/' + key.name; }
-  Key key_of(const std::string& id) const {
-    const size_t slash = id.find('/');
-    return {scope_.resource, id.substr(0, slash), id.substr(slash + 1)};
-  }
   Task read(const Key& key, std::optional<Entry> entry) {
     return outlet_.sink().on_change(key, std::move(entry));
   }
@@ -165,8 +208,7 @@ class Syncer::Source final : public Watcher {
   base::Backoff backoff_;
 
   // Of this thread while it lists, of the watch's while there is one.
-  // The resource is the scope's, so a key is its namespace and name.
-  boost::unordered_flat_map<std::string, Revision> known_;
+  Told told_;
   Revision position_ = 0;  // told up to here; 0: list first
   bool in_sync_ = false;
   bool moved_ = false;  // the watch works: it has delivered something
@@ -185,10 +227,10 @@ void Syncer::Source::on_events(std::span<const Event> events) {
   for (const auto& event : events) {
     position_ = event.entry.revision;
     if (event.type == Event::Type::removed) {
-      known_.erase(id_of(event.entry.key));
+      told_.erase(event.entry.key);
       tasks.push_back(read(event.entry.key, std::nullopt));
     } else {
-      known_[id_of(event.entry.key)] = event.entry.revision;
+      told_.put(event.entry.key, event.entry.revision);
       tasks.push_back(read(event.entry.key, event.entry));
     }
   }
@@ -227,18 +269,17 @@ void Syncer::Source::run() {
 // Tells what differs from what has been told. When it fails on the way, the next list goes on from
 // what was told by then.
 Result<> Syncer::Source::list() {
-  auto unseen = known_;
+  std::vector<bool> listed;  // by their places in told_
   List page;
   do {
     if (!backlog_->wait_for_room()) return base::fail(ErrorCode::unavailable, "stopping");
     MARGAY_TRY(page, store_.list(scope_, {.limit = page_size_, .resume = page.resume}));
     std::vector<Task> tasks;
     for (auto& entry : page.entries) {
-      const std::string id = id_of(entry.key);
-      unseen.erase(id);
-      const auto [known, added] = known_.try_emplace(id, entry.revision);
-      if (!added && known->second == entry.revision) continue;
-      known->second = entry.revision;
+      const auto [object, is_new] = told_.put(entry.key, entry.revision);
+      if (object >= listed.size()) listed.resize(object + 1);
+      listed[object] = true;
+      if (!is_new) continue;
       const Key key = entry.key;
       tasks.push_back(read(key, std::move(entry)));
     }
@@ -246,9 +287,9 @@ Result<> Syncer::Source::list() {
   } while (!page.resume.empty());
 
   std::vector<Task> gone;
-  for (const auto& [id, revision] : unseen) {
-    known_.erase(id);
-    gone.push_back(read(key_of(id), std::nullopt));
+  for (const Key& key : told_.keys_besides(listed)) {
+    told_.erase(key);
+    gone.push_back(read(key, std::nullopt));
   }
   outlet_.post(std::move(gone));
   position_ = page.revision;

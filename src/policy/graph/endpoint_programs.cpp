@@ -23,19 +23,13 @@ EndpointPrograms::EndpointPrograms(ActiveRules<PolicyKey>& policies,
     : policy_rules_(policies),
       profile_rules_(profiles),
       index_({.match_started =
-                  [this](const std::string& policy, Numbering::Number number) {
-                    PolicyRecord& record = policies_.at(policy);
-                    const std::string& endpoint = endpoint_ids_[number];
-                    record.endpoints.insert(endpoint);
-                    endpoints_.at(endpoint).policies.insert(&record);
+                  [this](Number policy, Number endpoint) {
+                    endpoints_.at(endpoint).policies.insert(policy);
                     changed_.insert(endpoint);
                   },
               .match_stopped =
-                  [this](const std::string& policy, Numbering::Number number) {
-                    PolicyRecord& record = policies_.at(policy);
-                    const std::string& endpoint = endpoint_ids_[number];
-                    record.endpoints.erase(endpoint);
-                    endpoints_.at(endpoint).policies.erase(&record);
+                  [this](Number policy, Number endpoint) {
+                    endpoints_.at(endpoint).policies.erase(policy);
                     changed_.insert(endpoint);
                   }}) {}
 
@@ -53,17 +47,22 @@ void EndpointPrograms::remove_tier(const std::string& name) {
 
 void EndpointPrograms::set_policy(const Policy& policy) {
   const std::string id = index_id(policy.key);
-  PolicyRecord& record = policies_[id];
+  const auto known = policy_ids_.find(id);
+  const Number number = known ? *known : policy_ids_.acquire(id);
+  if (number == policies_.size()) policies_.emplace_back();
   PolicyStanding standing = standing_of(policy);
-  if (record.standing != standing)
-    changed_.insert(record.endpoints.begin(), record.endpoints.end());
-  record.standing = std::move(standing);
-  index_.set_selector(id, policy.selector);
+  if (known && policies_[number] != standing)
+    for (const Number endpoint : index_.matches(number)) changed_.insert(endpoint);
+  policies_[number] = std::move(standing);
+  index_.set_selector(number, policy.selector);
 }
 
 void EndpointPrograms::remove_policy(const PolicyKey& key) {
-  index_.remove_selector(index_id(key));
-  policies_.erase(index_id(key));
+  const auto known = policy_ids_.find(index_id(key));
+  if (!known) return;
+  index_.remove_selector(*known);
+  policies_[*known] = {};
+  policy_ids_.release(*known);
 }
 
 void EndpointPrograms::set_profile_labels(const std::string& profile, const Labels& labels) {
@@ -76,23 +75,17 @@ void EndpointPrograms::remove_profile_labels(const std::string& profile) {
 
 void EndpointPrograms::set_endpoint(const WorkloadEndpoint& endpoint) {
   const std::string id = index_id(endpoint.key);
-  workload_count_ += endpoints_.contains(id) ? 0 : 1;
-  endpoints_[id].endpoint = endpoint;
-  changed_.insert(id);
-  set_labels(id, endpoint.labels, endpoint.profiles);
+  workload_count_ += endpoint_ids_.find(id) ? 0 : 1;
+  set(id, endpoint, endpoint.labels, endpoint.profiles);
 }
 
 void EndpointPrograms::set_endpoint(const GoverningHostEndpoint& governing) {
   const HostEndpoint& endpoint = governing.endpoint;
-  const std::string id = index_id(endpoint.key);
-  endpoints_[id].endpoint = governing;
-  changed_.insert(id);
-  set_labels(id, endpoint.labels, endpoint.profiles);
+  set(index_id(endpoint.key), governing, endpoint.labels, endpoint.profiles);
 }
 
 void EndpointPrograms::remove_endpoint(const WorkloadKey& key) {
-  workload_count_ -= endpoints_.contains(index_id(key)) ? 1 : 0;
-  remove(index_id(key));
+  workload_count_ -= remove(index_id(key)) ? 1 : 0;
   workloads_.erase(key);
 }
 
@@ -101,32 +94,35 @@ void EndpointPrograms::remove_endpoint(const HostEndpointKey& key) {
   host_endpoints_.erase(key);
 }
 
-void EndpointPrograms::set_labels(const std::string& id, const Labels& labels,
-                                  const std::vector<std::string>& profiles) {
-  const auto number = endpoint_numbers_.assign(id).first;
-  if (number >= endpoint_ids_.size()) endpoint_ids_.resize(number + 1);
-  endpoint_ids_[number] = id;
+void EndpointPrograms::set(const std::string& id,
+                           std::variant<WorkloadEndpoint, GoverningHostEndpoint> endpoint,
+                           const Labels& labels, const std::vector<std::string>& profiles) {
+  const auto known = endpoint_ids_.find(id);
+  const Number number = known ? *known : endpoint_ids_.acquire(id);
+  endpoints_[number].endpoint = std::move(endpoint);
+  changed_.insert(number);
   index_.set_item(number, labels, profiles);
 }
 
-void EndpointPrograms::remove(const std::string& id) {
-  const auto found = endpoints_.find(id);
-  if (found == endpoints_.end()) return;
-  index_.remove_item(*endpoint_numbers_.find(id));
-  endpoint_numbers_.release(id);
-  hold(found->second, {}, {});
-  endpoints_.erase(found);
-  changed_.erase(id);
+bool EndpointPrograms::remove(const std::string& id) {
+  const auto number = endpoint_ids_.find(id);
+  if (!number) return false;
+  index_.remove_item(*number);
+  hold(endpoints_.at(*number), {}, {});
+  endpoints_.erase(*number);
+  changed_.erase(*number);
+  endpoint_ids_.release(*number);
+  return true;
 }
 
 void EndpointPrograms::resolve() {
-  for (const std::string& id : std::exchange(changed_, {})) resolve(endpoints_.at(id));
+  for (const Number number : std::exchange(changed_, {})) resolve(endpoints_.at(number));
 }
 
 void EndpointPrograms::resolve(EndpointRecord& record) {
   std::vector<const PolicyStanding*> policies;
   policies.reserve(record.policies.size());
-  for (const PolicyRecord* policy : record.policies) policies.push_back(&policy->standing);
+  for (const Number policy : record.policies) policies.push_back(&policies_[policy]);
   std::vector<PolicyKey> named;
   const auto stage = [&](Stage which) {
     auto tiers = arrange(policies, which, tiers_);

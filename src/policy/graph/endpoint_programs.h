@@ -2,17 +2,16 @@
 
 // Which policies each local endpoint is subject to, in which order: the programs of the endpoints.
 
+#include <deque>
 #include <map>
 #include <set>
 #include <string>
-#include <unordered_map>
-#include <unordered_set>
 #include <variant>
 #include <vector>
 
+#include "base/symbol_table.h"
 #include "policy/graph/active_rules.h"
 #include "policy/graph/host_endpoint_interfaces.h"
-#include "policy/graph/numbering.h"
 #include "policy/graph/policy_standing.h"
 #include "policy/graph/tracked.h"
 #include "policy/program.h"
@@ -49,20 +48,18 @@ class EndpointPrograms {
   size_t workload_count() const { return workload_count_; }
 
  private:
-  struct PolicyRecord {
-    PolicyStanding standing;
-    std::unordered_set<std::string> endpoints;  // ids of those its selector matches
-  };
+  using Number = base::Symbol;
   struct EndpointRecord {
     std::variant<WorkloadEndpoint, GoverningHostEndpoint> endpoint;
-    std::unordered_set<const PolicyRecord*> policies;  // whose selectors match
-    std::vector<PolicyKey> held_policies;              // acquired for the present program
+    std::set<Number> policies;             // whose selectors match
+    std::vector<PolicyKey> held_policies;  // acquired for the present program
     std::vector<std::string> held_profiles;
   };
 
-  void set_labels(const std::string& id, const Labels& labels,
-                  const std::vector<std::string>& profiles);
-  void remove(const std::string& id);
+  void set(const std::string& id, std::variant<WorkloadEndpoint, GoverningHostEndpoint> endpoint,
+           const Labels& labels, const std::vector<std::string>& profiles);
+  // False when there was none.
+  bool remove(const std::string& id);
   void resolve(EndpointRecord& record);
   void hold(EndpointRecord& record, std::vector<PolicyKey> policies,
             std::vector<std::string> profiles);
@@ -70,12 +67,12 @@ class EndpointPrograms {
   ActiveRules<PolicyKey>& policy_rules_;
   ActiveRules<std::string>& profile_rules_;
   std::map<std::string, Tier> tiers_;
-  std::unordered_map<std::string, PolicyRecord> policies_;
-  std::unordered_map<std::string, EndpointRecord> endpoints_;
-  Numbering endpoint_numbers_;
-  std::vector<std::string> endpoint_ids_;  // by number
+  base::SymbolTable policy_ids_;
+  std::deque<PolicyStanding> policies_;  // by the symbol of their ids
+  base::SymbolTable endpoint_ids_;
+  std::map<Number, EndpointRecord> endpoints_;
   size_t workload_count_ = 0;
-  std::set<std::string> changed_;  // ids of endpoints
+  std::set<Number> changed_;  // endpoints
   Tracked<WorkloadKey, ProgramWorkload> workloads_;
   Tracked<HostEndpointKey, ProgramHostEndpoint> host_endpoints_;
   selector::LabelIndex index_;

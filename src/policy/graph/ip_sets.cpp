@@ -29,16 +29,17 @@ void each_member(const SetSpec& spec, const IPSets::Contribution& contribution, 
 }  // namespace
 
 IPSets::IPSets()
-    : index_({.match_started = [this](const auto& selector,
-                                      const auto& item) { on_match_started(selector, item); },
-              .match_stopped = [this](const auto& selector,
-                                      const auto& item) { on_match_stopped(selector, item); }}) {}
+    : index_(
+          {.match_started = [this](auto selector, auto item) { on_match_started(selector, item); },
+           .match_stopped = [this](auto selector,
+                                   auto item) { on_match_stopped(selector, item); }}) {}
 
 IPSets::~IPSets() = default;
 
 bool IPSets::set_item(const std::string& id, Contribution contribution, const Labels& labels,
                       const std::vector<std::string>& profiles) {
-  const auto [number, is_new] = item_numbers_.assign(id);
+  const auto known = item_ids_.find(id);
+  const base::Symbol number = known ? *known : item_ids_.acquire(id);
   if (number == items_.size()) items_.emplace_back();
   Item& item = items_[number];
   if (item.contribution != contribution) {
@@ -50,15 +51,15 @@ bool IPSets::set_item(const std::string& id, Contribution contribution, const La
     item.contribution = std::move(contribution);
   }
   index_.set_item(number, labels, profiles);
-  return is_new;
+  return !known;
 }
 
 bool IPSets::remove_item(const std::string& id) {
-  const auto number = item_numbers_.find(id);
+  const auto number = item_ids_.find(id);
   if (!number) return false;
   index_.remove_item(*number);
   items_[*number] = Item();
-  item_numbers_.release(id);
+  item_ids_.release(*number);
   return true;
 }
 
@@ -78,13 +79,13 @@ void IPSets::acquire(const SetSpec& spec) {
 }
 
 void IPSets::start(ActiveSet& set) {
-  const std::string& id = set.spec.selector.id();
-  const auto [selector, is_new] = selectors_.try_emplace(id);
-  selector->second.sets.push_back(&set);
-  if (is_new)
-    index_.set_selector(id, set.spec.selector);
+  const base::Symbol selector = selector_ids_.acquire(set.spec.selector.id());
+  if (selector == selectors_.size()) selectors_.emplace_back();
+  selectors_[selector].sets.push_back(&set);
+  if (selectors_[selector].sets.size() == 1)
+    index_.set_selector(selector, set.spec.selector);
   else
-    for (const auto item : index_.matches(id)) add(set, items_[item].contribution);
+    for (const auto item : index_.matches(selector)) add(set, items_[item].contribution);
 }
 
 void IPSets::release(const std::string& id) {
@@ -126,15 +127,15 @@ SetMembers IPSets::members_of(const ActiveSet& set) {
   return ordered;
 }
 
-void IPSets::on_match_started(const std::string& selector_id, Numbering::Number number) {
-  const ActiveSelector& selector = selectors_.at(selector_id);
+void IPSets::on_match_started(base::Symbol selector_number, base::Symbol number) {
+  const ActiveSelector& selector = selectors_[selector_number];
   Item& item = items_[number];
   item.selectors.push_back(&selector);
   for (ActiveSet* set : selector.sets) add(*set, item.contribution);
 }
 
-void IPSets::on_match_stopped(const std::string& selector_id, Numbering::Number number) {
-  const ActiveSelector& selector = selectors_.at(selector_id);
+void IPSets::on_match_stopped(base::Symbol selector_number, base::Symbol number) {
+  const ActiveSelector& selector = selectors_[selector_number];
   Item& item = items_[number];
   std::erase(item.selectors, &selector);
   for (ActiveSet* set : selector.sets) remove(*set, item.contribution);
@@ -163,13 +164,10 @@ void IPSets::toggle(ActiveSet& set, const SetMember& member) {
 
 void IPSets::drop(ActiveSet& set) {
   const std::string id = set.spec.id;
-  const std::string selector_id = set.spec.selector.id();
-  ActiveSelector& selector = selectors_.at(selector_id);
-  std::erase(selector.sets, &set);
-  if (selector.sets.empty()) {
-    index_.remove_selector(selector_id);
-    selectors_.erase(selector_id);
-  }
+  const base::Symbol selector = selector_ids_.find(set.spec.selector.id()).value();
+  std::erase(selectors_[selector].sets, &set);
+  if (selectors_[selector].sets.empty()) index_.remove_selector(selector);
+  selector_ids_.release(selector);
   sets_.erase(id);
 }
 

@@ -12,8 +12,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/symbol_table.h"
 #include "policy/compile_rules.h"
-#include "policy/graph/numbering.h"
 #include "policy/program.h"
 #include "selector/label_index.h"
 
@@ -74,8 +74,8 @@ class IPSets {
     std::vector<const ActiveSelector*> selectors;  // that match
   };
 
-  void on_match_started(const std::string& selector, Numbering::Number item);
-  void on_match_stopped(const std::string& selector, Numbering::Number item);
+  void on_match_started(base::Symbol selector, base::Symbol item);
+  void on_match_stopped(base::Symbol selector, base::Symbol item);
   static SetMembers members_of(const ActiveSet& set);
   void add(ActiveSet& set, const Contribution& contribution);
   void remove(ActiveSet& set, const Contribution& contribution);
@@ -83,11 +83,12 @@ class IPSets {
   void start(ActiveSet& set);
   void drop(ActiveSet& set);
 
-  Numbering item_numbers_;
-  std::deque<Item> items_;  // by number
+  base::SymbolTable item_ids_;
+  std::deque<Item> items_;  // by the symbol of its id
   std::unordered_map<std::string, ActiveSet> sets_;
-  std::unordered_map<std::string, ActiveSelector> selectors_;
-  std::set<std::string> changed_;  // ids of sets, since the last difference
+  base::SymbolTable selector_ids_;        // used once for each set
+  std::deque<ActiveSelector> selectors_;  // by the symbol of its id
+  std::set<std::string> changed_;         // ids of sets, since the last difference
   selector::LabelIndex index_;
 };
 

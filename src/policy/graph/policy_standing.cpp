@@ -7,7 +7,7 @@ namespace margay::policy {
 
 PolicyStanding standing_of(const Policy& policy) {
   return {.key = policy.key,
-          .rank = rank_of(policy),
+          .order = policy.order,
           .applies_ingress = policy.applies_ingress,
           .applies_egress = policy.applies_egress,
           .do_not_track = policy.do_not_track,
@@ -22,19 +22,19 @@ Action default_action(const std::map<std::string, Tier>& tiers, const std::strin
   return tier == tiers.end() ? Action::deny : tier->second.default_action;
 }
 
-std::vector<ProgramTier> arrange(std::vector<const PolicyStanding*> policies, Stage stage,
+std::vector<ProgramTier> arrange(const std::vector<const PolicyStanding*>& policies, Stage stage,
                                  const std::map<std::string, Tier>& tiers) {
   // Before service DNAT a packet has not left yet.
   const bool has_egress = stage != Stage::pre_dnat;
-  std::erase_if(policies, [&](const PolicyStanding* policy) {
-    return !belongs_to(*policy, stage) ||
-           (!policy->applies_ingress && !(policy->applies_egress && has_egress));
-  });
-  std::ranges::sort(policies, {}, [&tiers](const PolicyStanding* policy) {
-    return std::tuple(rank_of_tier(tiers, policy->key.tier), policy->rank);
-  });
+  std::vector<std::tuple<Rank, Rank, const PolicyStanding*>> ranked;
+  for (const PolicyStanding* policy : policies)
+    if (belongs_to(*policy, stage) &&
+        (policy->applies_ingress || (policy->applies_egress && has_egress)))
+      ranked.emplace_back(rank_of_tier(tiers, policy->key.tier),
+                          rank_of(policy->key, policy->order), policy);
+  std::ranges::sort(ranked);
   std::vector<ProgramTier> arranged;
-  for (const PolicyStanding* policy : policies) {
+  for (const auto& [tier_rank, rank, policy] : ranked) {
     if (arranged.empty() || arranged.back().name != policy->key.tier)
       arranged.push_back({.name = policy->key.tier,
                           .default_action = default_action(tiers, policy->key.tier, stage)});

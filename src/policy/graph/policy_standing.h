@@ -4,6 +4,7 @@
 // from that.
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,7 @@ namespace margay::policy {
 
 struct PolicyStanding {
   PolicyKey key;
-  Rank rank;
+  std::optional<double> order;
   bool applies_ingress = false;
   bool applies_egress = false;
   bool do_not_track = false;
@@ -33,7 +34,7 @@ Action default_action(const std::map<std::string, Tier>& tiers, const std::strin
 
 // The policies that take part in a stage, by tier and in order. Tiers in which none does are
 // left out.
-std::vector<ProgramTier> arrange(std::vector<const PolicyStanding*> policies, Stage stage,
+std::vector<ProgramTier> arrange(const std::vector<const PolicyStanding*>& policies, Stage stage,
                                  const std::map<std::string, Tier>& tiers);
 
 }  // namespace margay::policy
