@@ -59,9 +59,10 @@ std::string to_json(const AuditEvent& event) {
   out["responseStatus"] = response_status(event);
   out["requestReceivedTimestamp"] = time_text(event.received);
   out["stageTimestamp"] = time_text(event.answered);
-  out["annotations"] = {
-      {"authorization.k8s.io/decision", event.decision.allowed ? "allow" : "forbid"},
-      {"authorization.k8s.io/reason", event.decision.reason}};
+  if (event.decision)
+    out["annotations"] = {
+        {"authorization.k8s.io/decision", event.decision->allowed ? "allow" : "forbid"},
+        {"authorization.k8s.io/reason", event.decision->reason}};
   return json::serialize(out);
 }
 

@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "apiserver/attributes.h"
@@ -25,7 +26,7 @@ struct AuditEvent {
   Stage stage = Stage::response_complete;  // response_started: of a watch
   const Request& request;  // its target, user, source and user agent; nothing of its body
   const Attributes& attributes;
-  Decision decision;
+  std::optional<Decision> decision = {};  // none: the authorizer was not asked
   int code = 200;
   std::string reason = {};   // of a refusal
   std::string message = {};  // the same

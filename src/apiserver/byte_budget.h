@@ -38,17 +38,6 @@ class ByteBudget {
     return Lease(*this, bytes);
   }
 
-  // For what is there already, whether it fits or not.
-  Lease hold(size_t bytes) {
-    const std::lock_guard lock(mutex_);
-    held_ += bytes;
-    return Lease(*this, bytes);
-  }
-  bool is_full() const {
-    const std::lock_guard lock(mutex_);
-    return held_ >= most_;
-  }
-
  private:
   void give_back(size_t bytes) {
     const std::lock_guard lock(mutex_);
@@ -56,7 +45,7 @@ class ByteBudget {
   }
 
   const size_t most_;
-  mutable std::mutex mutex_;
+  std::mutex mutex_;
   size_t held_ = 0;
 };
 

@@ -140,7 +140,6 @@ asio::awaitable<bool> Connection::handshake() {
 
 // Whether the connection can serve another request.
 asio::awaitable<bool> Connection::serve_one() {
-  sending_.reset();
   if (!co_await wait_for_request()) co_return false;
   head_only_ = false;
   Parser parser;
@@ -189,14 +188,14 @@ asio::awaitable<std::optional<Response>> Connection::read_and_answer(Parser& par
   if (parser.get().version() >= 11 && parser.get().count(http::field::host) != 1)
     co_return refusal(bad_request("an HTTP/1.1 request must have one Host header (RFC 9112, 3.2)"));
   auto user = identify(parser.get());
-  if (!user) co_return refusal(user.error());
+  if (!user) co_return refuse_request(parser.get(), anonymous(), user.error());
   // What is public takes no body; one would use up the room of those who say who they are.
   if (!known_ && !parser.is_done())
     co_return refusal(bad_request("a request of nobody known must not have a body"));
   const auto announced = std::min<uint64_t>(
       parser.content_length().value_or(context_.limits.body_bytes), context_.limits.body_bytes);
   const auto room = lease(context_.receiving, parser.is_done() ? 0 : announced);
-  if (!room) co_return refusal(too_many_requests(1));
+  if (!room) co_return refuse_request(parser.get(), *std::move(user), too_many_requests(1));
   if (!parser.is_done() && !co_await read_body(parser)) co_return std::nullopt;
   if (!parser.is_done()) co_return answer_read_error(http::error::body_limit);
   co_return co_await answer(parser.get(), *std::move(user));
@@ -258,18 +257,30 @@ Response Connection::answer_read_error(const error_code& error) {
   return refusal(bad_request("malformed HTTP request: " + error.message()));
 }
 
+Request Connection::request_of(Parser::value_type& message, User user) {
+  return {.method = method_of(message.method()),
+          .target = message.target(),
+          .accept = message[http::field::accept],
+          .content_type = message[http::field::content_type],
+          .body = std::move(message.body()),
+          .user = std::move(user),
+          .source = peer_address(),
+          .user_agent = message[http::field::user_agent]};
+}
+
+Response Connection::refuse_request(Parser::value_type& message, User user, const Status& status) {
+  RequestLabels labels;
+  auto response =
+      context_.services.router.reject(request_of(message, std::move(user)), status, labels);
+  context_.services.metrics.count_request(labels, response.code, {});
+  return response;
+}
+
 asio::awaitable<Response> Connection::answer(Parser::value_type& message, User user) {
-  const Request request{.method = method_of(message.method()),
-                        .target = message.target(),
-                        .accept = message[http::field::accept],
-                        .content_type = message[http::field::content_type],
-                        .body = std::move(message.body()),
-                        .user = std::move(user),
-                        .source = peer_address(),
-                        .user_agent = message[http::field::user_agent]};
-  const auto room = lease(context_.handling, request.body.size());
+  const auto room = lease(context_.handling, message.body().size());
   if (!room || context_.in_flight >= context_.limits.in_flight)
-    co_return refusal(too_many_requests(1));
+    co_return refuse_request(message, std::move(user), too_many_requests(1));
+  const Request request = request_of(message, std::move(user));
   ++context_.in_flight;
   const Counted counted(context_.services.metrics.in_flight());
   auto work = handle(request);
@@ -282,8 +293,6 @@ asio::awaitable<Response> Connection::answer(Parser::value_type& message, User u
 asio::awaitable<Response> Connection::handle(const Request& request) {
   const auto begin = steady_clock::now();
   RequestLabels labels;
-  // Nothing is done whose answer there is no room for.
-  if (context_.sending.is_full()) co_return refusal(too_many_requests(1));
   Response response;
   try {
     response = context_.services.router.handle(request, labels);
@@ -292,8 +301,6 @@ asio::awaitable<Response> Connection::handle(const Request& request) {
     response = refusal(internal("the server has a bug; its log says more"));
   }
   context_.services.metrics.count_request(labels, response.code, steady_clock::now() - begin);
-  if (response.body.size() >= context_.limits.counted_body_bytes)
-    sending_.emplace(context_.sending.hold(response.body.size()));
   co_return response;
 }
 
@@ -305,10 +312,17 @@ asio::awaitable<bool> Connection::send(Response response, bool keep_alive) {
   const auto size_of_body = response.body.size();
   if (!head_only_) out.body() = std::move(response.body);
   out.content_length(size_of_body);
+  const auto wait = wait_for_client({.own = out.body().size()});
   expire_after(context_.limits.write);
   const auto [error, size] = co_await http::async_write(stream_, out, k_await);
   static_cast<void>(size);
   co_return !error;
+}
+
+UnreadAnswers::Wait Connection::wait_for_client(Unread unread) {
+  return context_.unread.wait(std::move(unread), [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->cut();
+  });
 }
 
 asio::awaitable<void> Connection::drain() {
@@ -357,9 +371,12 @@ asio::awaitable<void> Connection::send_stream(const Response& response) {
   auto next_bookmark = steady_clock::now() + context_.limits.bookmark;
   asio::co_spawn(executor(), watch_peer(), asio::detached);
 
-  while (!peer_gone_ && !must_close_ && steady_clock::now() < deadline) {
+  // An event that has begun is finished, unless there is nobody to finish it for.
+  while (!peer_gone_ &&
+         (stream.is_within_event() || (!must_close_ && steady_clock::now() < deadline))) {
     auto piece = stream.take();
-    if (!piece.text.empty() && !co_await send_chunk(std::move(piece.text))) co_return;
+    if (!piece.text.empty() && !co_await send_chunk(std::move(piece.text), stream.unread()))
+      co_return;
     if (piece.next == Piece::Next::end) break;
     if (piece.next == Piece::Next::take) continue;
     if (piece.next == Piece::Next::read) {
@@ -381,7 +398,8 @@ asio::awaitable<bool> Connection::send_list(const Response& response, bool keep_
   if (head_only_) co_return chunked_;
   while (true) {
     auto piece = response.list->take();
-    if (!piece.text.empty() && !co_await send_chunk(std::move(piece.text))) co_return false;
+    if (!piece.text.empty() && !co_await send_chunk(std::move(piece.text), response.list->unread()))
+      co_return false;
     if (piece.next == Piece::Next::read) co_await read_more(response.list);
     if (piece.next == Piece::Next::cut) co_return false;
     if (piece.next == Piece::Next::end) co_return co_await send_last_chunk({}) && chunked_;
@@ -401,7 +419,9 @@ asio::awaitable<bool> Connection::send_stream_header(const Response& response, b
   co_return !error;
 }
 
-asio::awaitable<bool> Connection::send_chunk(std::string text) {
+asio::awaitable<bool> Connection::send_chunk(std::string text, Unread unread) {
+  unread.own += text.size();
+  const auto wait = wait_for_client(std::move(unread));
   expire_after(context_.limits.write);
   const auto buffer = asio::buffer(text);
   context_.services.metrics.count_watch_bytes(text.size());

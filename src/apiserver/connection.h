@@ -23,6 +23,7 @@
 #include "apiserver/http_message.h"
 #include "apiserver/open_connections.h"
 #include "apiserver/server.h"
+#include "apiserver/unread_answers.h"
 
 namespace margay::apiserver {
 
@@ -36,7 +37,7 @@ struct ConnectionContext {
         open(server_limits.connections, server_limits.unknown_connections),
         receiving(server_limits.receiving_bytes),
         handling(server_limits.handling_bytes),
-        sending(server_limits.sending_bytes) {}
+        unread(server_limits.unread_bytes) {}
 
   const ServerLimits limits;
   Server::Services services;
@@ -44,7 +45,7 @@ struct ConnectionContext {
   OpenConnections open;
   ByteBudget receiving;
   ByteBudget handling;
-  ByteBudget sending;
+  UnreadAnswers unread;
   std::atomic<size_t> in_flight = 0;
   std::atomic<bool> stopping = false;
 };
@@ -82,6 +83,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // Nothing: the budget is used up. Small bodies always have a lease.
   std::optional<ByteBudget::Lease> lease(ByteBudget& budget, size_t body_bytes);
   Response answer_read_error(const boost::system::error_code& error);
+  Request request_of(Parser::value_type& message, User user);
+  // Answers a request that is not handled.
+  Response refuse_request(Parser::value_type& message, User user, const Status& status);
   awaitable<Response> answer(Parser::value_type& message, User user);
   awaitable<Response> handle(const Request& request);
   awaitable<bool> send(Response response, bool keep_alive);
@@ -90,7 +94,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // Whether all of the list was sent.
   awaitable<bool> send_list(const Response& response, bool keep_alive);
   awaitable<bool> send_stream_header(const Response& response, bool keep_alive);
-  awaitable<bool> send_chunk(std::string text);
+  // `unread`: what else of the body is in memory.
+  awaitable<bool> send_chunk(std::string text, Unread unread = {});
+  UnreadAnswers::Wait wait_for_client(Unread unread);
   awaitable<bool> send_last_chunk(std::string text);
   // On a handler thread.
   template <typename Body>
@@ -107,10 +113,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   ConnectionContext& context_;
   boost::beast::flat_buffer buffer_;
   std::optional<CertificateUser> certificate_user_;
-  std::optional<ByteBudget::Lease> sending_;  // of the answer under way
-  bool known_ = false;                        // a client of this connection has said who it is
-  bool head_only_ = false;                    // the request is a HEAD: the answer has no body
-  bool chunked_ = true;  // not towards HTTP/1.0, where the end of the connection ends a body
+  bool known_ = false;      // a client of this connection has said who it is
+  bool head_only_ = false;  // the request is a HEAD: the answer has no body
+  bool chunked_ = true;     // not towards HTTP/1.0, where the end of the connection ends a body
   boost::asio::steady_timer events_;  // cancelled when a watch has something
   bool woken_ = false;
   bool between_requests_ = false;

@@ -4,6 +4,7 @@
 #include <openssl/rand.h>
 #include <spdlog/spdlog.h>
 
+#include <boost/json/serialize.hpp>
 #include <utility>
 
 namespace margay::apiserver {
@@ -197,9 +198,11 @@ std::string_view EventStream::classify(const Change& change) const {
 }
 
 void EventStream::render(const std::shared_ptr<const Change>& change) {
+  const auto& readable = change->readable();
+  if (!readable && change->event().type == store::Event::Type::removed)
+    return render_removal(change->event().entry.key, change->event().entry.revision);
   // Whoever has the object keeps its last state: what cannot be read says nothing.
-  if (const auto& readable = change->readable(); !readable)
-    return set_aside_.add(change->event().entry, readable.error());
+  if (!readable) return set_aside_.add(change->event().entry, readable.error());
   const auto type = classify(*change);
   if (!type.empty()) render_text(change, type);
 }
@@ -210,7 +213,7 @@ void EventStream::render_text(const std::shared_ptr<const Change>& change, std::
   const bool is_shared = change.use_count() > 1;
   if (is_shared && representation_.media.shape == Shape::object && type == change->type()) {
     const auto& shared = change->text(representation_);
-    if (shared) return sendable_.push(change, *shared);
+    if (shared) return sendable_.push(change, change->bytes(), *shared);
     return set_aside_.add(entry, shared.error());
   }
   // What leaves a selector goes as it was last shown, with the revision at which it left.
@@ -221,6 +224,31 @@ void EventStream::render_text(const std::shared_ptr<const Change>& change, std::
       representation_.event(type, is_known ? last : entry, !std::exchange(columns_sent_, true));
   if (own) return sendable_.push(std::move(*own));
   set_aside_.add(entry, own.error());
+}
+
+Unread EventStream::unread() const {
+  Unread unread;
+  sendable_.add_to(unread);
+  for (size_t i = next_loaded_; i < loaded_.size(); ++i)
+    if (loaded_[i].use_count() > 1)
+      unread.shared.emplace_back(loaded_[i].get(), loaded_[i]->bytes());
+    else
+      unread.own += loaded_[i]->bytes();
+  return unread;
+}
+
+// Of an object that could not be read at its end: whoever had it from before learns that it is
+// gone.
+void EventStream::render_removal(const store::Key& key, store::Revision revision) {
+  json::object metadata{{"name", key.name}};
+  if (!key.ns.empty()) metadata["namespace"] = key.ns;
+  const auto& kind = *representation_.kind;
+  const json::object bare{
+      {"apiVersion", kind.api_version()}, {"kind", kind.name}, {"metadata", std::move(metadata)}};
+  const store::Entry entry{key, json::serialize(bare), revision};
+  auto text = representation_.event("DELETED", entry, !std::exchange(columns_sent_, true));
+  if (text) return sendable_.push(std::move(*text));
+  set_aside_.add(entry, text.error());
 }
 
 std::string EventStream::take_bookmark() {

@@ -54,6 +54,11 @@ class EventStream {
   // A bookmark at the last revision seen, when the client wants bookmarks and it is news to it.
   std::string take_bookmark();
 
+  // Between two calls of take(): whether what was taken ends within an event, and what of the rest
+  // is in memory.
+  bool is_within_event() const { return sendable_.is_within_part(); }
+  Unread unread() const;
+
   std::chrono::seconds timeout() const { return timeout_; }
 
  private:
@@ -72,6 +77,7 @@ class EventStream {
   std::optional<Piece::Next> load();
   void render(const std::shared_ptr<const Change>& change);
   void render_text(const std::shared_ptr<const Change>& change, std::string_view type);
+  void render_removal(const store::Key& key, store::Revision revision);
   std::string_view classify(const Change& change) const;
   bool matches(const Change& change) const;
   void end_with(const Status& status);

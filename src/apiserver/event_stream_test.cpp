@@ -303,6 +303,10 @@ TEST_F(EventStreamTest, OfALargeEventOnlyAPieceIsTakenAtOnce) {
     piece = (*opened)->take();
     EXPECT_LE(piece.text.size(), k_piece_bytes);
     text += piece.text;
+    EXPECT_EQ((*opened)->is_within_event(), !text.empty() && !text.ends_with("\n"));
+    const auto unread = (*opened)->unread();
+    EXPECT_EQ(unread.own, 0) << "the event is every watch's";
+    EXPECT_EQ(unread.shared.size(), (*opened)->is_within_event() ? 1 : 0);
   }
   EXPECT_GT(text.size(), 1u << 20);
   EXPECT_EQ(text_at(json::parse(text).as_object(), {"object", "metadata", "name"}), "big");
@@ -339,6 +343,24 @@ TEST_F(EventStreamTest, WhatCannotBeReadIsSetAside) {
   create("later");
   EXPECT_EQ(reader.next_name(), "ADDED later");
   EXPECT_THAT(named, ElementsAre("bad", "bad")) << "each of its versions once";
+}
+
+TEST_F(EventStreamTest, WhatCouldNotBeReadAtItsEndIsStillDeletedForThoseWhoHadIt) {
+  for (const char* query : {"", "labelSelector=tier%3Dx"}) {
+    create("a");
+    auto reader = watch(query);
+    EXPECT_EQ(reader.next_name(), "ADDED a");
+    ASSERT_TRUE(store_->update({"configmaps", "default", "a"}, "nonsense", {}));
+    const auto removed = store_->remove({"configmaps", "default", "a"}, {});
+    ASSERT_TRUE(removed);
+    const auto line = reader.next();
+    EXPECT_EQ(text_at(line, {"type"}), "DELETED") << query;
+    EXPECT_EQ(text_at(line, {"object", "kind"}), "ConfigMap");
+    EXPECT_EQ(text_at(line, {"object", "metadata", "namespace"}), "default");
+    EXPECT_EQ(text_at(line, {"object", "metadata", "name"}), "a");
+    EXPECT_EQ(text_at(line, {"object", "metadata", "resourceVersion"}),
+              std::to_string(removed->revision));
+  }
 }
 
 TEST_F(EventStreamTest, BadQueriesAreRefused) {

@@ -74,6 +74,12 @@ Piece ListStream::take(size_t bytes) {
   return piece;
 }
 
+Unread ListStream::unread() const {
+  Unread unread;
+  sendable_.add_to(unread);
+  return unread;
+}
+
 void ListStream::read() {
   const auto read = read_page();
   if (read) return;

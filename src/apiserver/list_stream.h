@@ -27,6 +27,8 @@ class ListStream {
   // One thread at a time. take() never blocks.
   Piece take(size_t bytes = k_piece_bytes);
   void read();
+  // What of the rest is in memory.
+  Unread unread() const;
   // Whether all of it has been read; then whole() is the rest of the text.
   bool is_read() const { return done_; }
   std::string whole();

@@ -11,19 +11,19 @@ namespace margay::apiserver {
 namespace {
 
 constexpr std::chrono::seconds k_retry{1};
-constexpr size_t k_page = 500;
+constexpr size_t k_page_bytes = 1 << 20;
 constexpr auto k_initial =
     std::to_array<std::string_view>({"default", "kube-system", "kube-public", "kube-node-lease"});
 
 const api::Kind& namespace_kind() { return *api::find_resource("namespaces"); }
 
-base::Result<std::vector<store::Entry>> list_all(store::Store& store, const store::Scope& scope) {
-  std::vector<store::Entry> all;
-  store::ListOptions options{.limit = k_page};
+// Calls visit(const store::Entry&) -> Result<> for each object, page by page.
+base::Result<> each_entry(store::Store& store, const store::Scope& scope, const auto& visit) {
+  store::ListOptions options{.bytes = k_page_bytes};
   while (true) {
     MARGAY_TRY(auto page, store.list(scope, options));
-    for (auto& entry : page.entries) all.push_back(std::move(entry));
-    if (page.resume.empty()) return all;
+    for (const auto& entry : page.entries) MARGAY_CHECK(visit(entry));
+    if (page.resume.empty()) return {};
     options.resume = std::move(page.resume);
   }
 }
@@ -137,15 +137,16 @@ bool NamespaceSweeper::sweep(const std::string& ns) {
 }
 
 base::Result<size_t> NamespaceSweeper::sweep_kind(const api::Kind& kind, const std::string& ns) {
-  MARGAY_TRY(const auto entries, list_all(store_, {.resource = kind.resource(), .ns = ns}));
   size_t left = 0;
-  for (const auto& entry : entries) {
+  const auto remove = [&](const store::Entry& entry) -> base::Result<> {
     const auto removed =
         writes_.remove({.kind = &kind, .ns = ns, .name = entry.key.name}, DeleteOptions{});
     if (!removed && removed.error().reason != "NotFound")
       return base::fail(to_error(removed.error()));
     if (removed && !removed->gone) ++left;
-  }
+    return {};
+  };
+  MARGAY_CHECK(each_entry(store_, {.resource = kind.resource(), .ns = ns}, remove));
   return left;
 }
 
@@ -169,14 +170,14 @@ base::Result<> restore_namespaces(store::Store& store, Writes& writes) {
     // Another server may be as quick.
     if (!made && made.error().reason != "AlreadyExists") return base::fail(to_error(made.error()));
   }
-  MARGAY_TRY(const auto entries, list_all(store, {.resource = kind.resource()}));
-  for (const auto& entry : entries) {
-    if (to_namespace(entry).state != Namespace::State::active) continue;
-    const auto account = writes.ensure_default_service_account(entry.key.name);
-    if (!account)
-      spdlog::error("default service account of {}: {}", entry.key.name, account.error().message);
-  }
-  return {};
+  return each_entry(
+      store, {.resource = kind.resource()}, [&](const store::Entry& entry) -> base::Result<> {
+        if (to_namespace(entry).state != Namespace::State::active) return {};
+        const auto made = writes.ensure_default_service_account(entry.key.name);
+        if (!made)
+          spdlog::error("default service account of {}: {}", entry.key.name, made.error().message);
+        return {};
+      });
 }
 
 }  // namespace margay::apiserver

@@ -43,16 +43,4 @@ bool matches(const Filter& filter, const store::Entry& entry) {
   return object && object->is_object() && filter.matches(object->as_object());
 }
 
-Answer<Listing> list_objects(store::Store& store, const api::Kind& kind,
-                             const ListOptions& options) {
-  MARGAY_TRY(auto page,
-             read_list_page(store, kind, options, options.resume, {.limit = options.limit}));
-  Listing out{std::move(page.entries), {.revision = page.revision, .resume = page.resume}};
-  if (options.filter.empty())
-    out.meta.remaining = page.remaining;  // with a filter nobody knows
-  else
-    std::erase_if(out.entries, [&](const auto& entry) { return !matches(options.filter, entry); });
-  return out;
-}
-
 }  // namespace margay::apiserver

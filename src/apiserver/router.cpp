@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json/serialize.hpp>
 
 #include "api/codec.h"
@@ -129,6 +130,22 @@ Response Router::handle(const Request& request, RequestLabels& labels) const {
   }
   services_.audit.record(event);
   return to_response(std::move(answer));
+}
+
+Response Router::reject(const Request& request, const Status& status, RequestLabels& labels) const {
+  const auto now = services_.clock.wall_time();
+  const auto target = parse_target(request.target);
+  const auto attributes = attributes_of(request.method, target ? *target : Target{});
+  labels.verb = attributes.verb;
+  services_.audit.record({.id = new_uid(),
+                          .request = request,
+                          .attributes = attributes,
+                          .code = status.code,
+                          .reason = status.reason,
+                          .message = status.message,
+                          .received = now,
+                          .answered = now});
+  return refusal(status);
 }
 
 Answer<Response> Router::route(const Request& request, const Target& target, Attributes& attributes,
@@ -346,17 +363,41 @@ Answer<Response> Router::remove_collection(const Call& call) const {
   MARGAY_TRY(const auto options, parse_delete_options(call.request, call.target.query));
   MARGAY_TRY(const auto selection,
              parse_list_options(*call.ref.kind, call.path, call.target.query));
-  MARGAY_TRY(auto listing, list_objects(services_.store, *call.ref.kind, selection));
-  for (const auto& entry : listing.entries) {
-    auto ref = call.ref;
-    ref.ns = entry.key.ns;
-    ref.name = entry.key.name;
-    const auto removed = services_.writes.remove(ref, options);
-    if (!removed && removed.error().reason != "NotFound") return refuse(removed.error());
-  }
-  MARGAY_TRY(auto body, call.representation.list(listing.entries, listing.meta));
-  return Response{.content_type = std::string(call.representation.media.content_type()),
-                  .body = std::move(body)};
+  // What went is the answer, as in Kubernetes, while it is of a size to hold; else only that it
+  // went.
+  constexpr size_t k_most_told = 4 << 20;
+  std::string items;
+  Representation::ListMeta meta{.resume = selection.resume};
+  size_t left = selection.limit;
+  do {
+    MARGAY_TRY(const auto page,
+               read_list_page(services_.store, *call.ref.kind, selection, meta.resume,
+                              {.limit = left, .bytes = k_page_bytes}));
+    for (const auto& entry : page.entries) {
+      if (!selection.filter.empty() && !matches(selection.filter, entry)) continue;
+      MARGAY_CHECK(remove_listed(call, entry.key, options));
+      if (items.size() >= k_most_told) continue;
+      if (const auto item = call.representation.list_item(entry, items.empty())) items += *item;
+    }
+    left -= std::min(left, page.entries.size());
+    meta = {.revision = page.revision, .resume = page.resume};
+  } while (!meta.resume.empty() && (selection.limit == 0 || left > 0));
+  if (items.size() >= k_most_told) return Response{.body = deleted_json(*call.ref.kind, {}, {})};
+  const auto& representation = call.representation;
+  return Response{
+      .content_type = std::string(representation.media.content_type()),
+      .body = representation.finish_list(representation.list_head() + items +
+                                         representation.list_tail(meta, items.empty()))};
+}
+
+Answer<> Router::remove_listed(const Call& call, const store::Key& key,
+                               const DeleteOptions& options) const {
+  auto ref = call.ref;
+  ref.ns = key.ns;
+  ref.name = key.name;
+  const auto removed = services_.writes.remove(ref, options);
+  if (!removed && removed.error().reason != "NotFound") return refuse(removed.error());
+  return {};
 }
 
 }  // namespace margay::apiserver

@@ -45,6 +45,9 @@ class Router {
 
   // Never fails: a refusal is an answer too. Sets `labels`.
   Response handle(const Request& request, RequestLabels& labels) const;
+  // The answer to a request that is not handled, for this reason: nobody known asks, or there is no
+  // room. It leaves a record as others do.
+  Response reject(const Request& request, const Status& status, RequestLabels& labels) const;
   SetAside& set_aside() const { return *set_aside_; }
 
  private:
@@ -70,6 +73,8 @@ class Router {
   Answer<Response> patch(const Call& call) const;
   Answer<Response> remove(const Call& call) const;
   Answer<Response> remove_collection(const Call& call) const;
+  Answer<> remove_listed(const Call& call, const store::Key& key,
+                         const DeleteOptions& options) const;
   Answer<Response> written(const Call& call, const Written& written, int code) const;
 
   Services services_;

@@ -22,9 +22,6 @@ std::string config_map(const std::string& name, const std::string& labels = "{}"
   return R"({"metadata":{"name":")" + name + R"(","labels":)" + labels + R"(},"data":{"a":"1"}})";
 }
 
-constexpr auto k_pod = R"({"metadata":{"name":"p"},
-  "spec":{"nodeName":"node1","containers":[{"name":"c","image":"i"}]}})";
-
 class CreateTest : public RouterFixture {};
 
 TEST_F(CreateTest, ServerSetsWhatIsItsToSet) {
@@ -139,6 +136,14 @@ TEST_F(CreateTest, OverlappingPoolsAreRefused) {
   EXPECT_EQ(inside.code(), 422);
   EXPECT_NE(inside.text({"message"}).find("overlaps 10.1.0.0/16 of IPPool b"), std::string::npos);
   EXPECT_EQ(post(pools, pool("d", "10.0.0.0/8")).code(), 422);
+}
+
+TEST_F(CreateTest, APoolThatCannotBeReadStopsNoOther) {
+  ASSERT_TRUE(store_->create({"ippools.projectcalico.org", "", "broken"}, "nonsense"));
+  EXPECT_EQ(post("/apis/projectcalico.org/v3/ippools",
+                 R"({"metadata":{"name":"a"},"spec":{"cidr":"10.0.0.0/16"}})")
+                .code(),
+            201);
 }
 
 TEST_F(CreateTest, NamesOfWhatTheServerDerivesAreRefused) {
@@ -349,144 +354,6 @@ TEST_F(ListTest, InProtobuf) {
   ASSERT_TRUE(object) << object.error().message;
   EXPECT_EQ(*object, get(std::string(k_config_maps) + "/a").body) << "as in JSON";
   EXPECT_EQ(get(k_policies, k_protobuf).response.content_type, "application/json");
-}
-
-class RemoveTest : public RouterFixture {};
-
-TEST_F(RemoveTest, WithPreconditions) {
-  const auto created = post(k_config_maps, config_map("a"));
-  const auto object = std::string(k_config_maps) + "/a";
-  EXPECT_EQ(remove(object, R"({"preconditions":{"uid":"other"}})").code(), 409);
-  EXPECT_EQ(remove(object, R"({"preconditions":{"resourceVersion":"1"}})").code(), 409);
-  EXPECT_EQ(remove(object + "?dryRun=All").code(), 200);
-  EXPECT_EQ(remove(object + "?propagationPolicy=Sometimes").code(), 400);
-  const auto removed =
-      remove(object, R"({"kind":"DeleteOptions","apiVersion":"v1","propagationPolicy":"Background",
-      "preconditions":{"uid":")" +
-                         created.text({"metadata", "uid"}) + "\"}}");
-  EXPECT_EQ(removed.code(), 200);
-  EXPECT_EQ(removed.text({"status"}), "Success");
-  EXPECT_EQ(removed.text({"details", "uid"}), created.text({"metadata", "uid"}));
-  EXPECT_EQ(remove(object).code(), 404);
-}
-
-// Passed over, each of these would delete what the client wanted to keep.
-TEST_F(RemoveTest, OptionsThatCannotBeReadDeleteNothing) {
-  post(k_config_maps, config_map("a"));
-  const auto object = std::string(k_config_maps) + "/a";
-  const struct {
-    const char* options;
-    const char* message;
-  } k_cases[] = {
-      {R"({"dryRun":"All"})", R"(dryRun: Invalid value: "All": must be a list)"},
-      {R"({"dryRun":["Some"]})", R"(dryRun: Invalid value: ["Some"]: must be "All")"},
-      {R"({"dryRun":[true]})", "dryRun[0]: Invalid value: true: must be a string"},
-      {R"({"preconditions":"uid"})", R"(preconditions: Invalid value: "uid": must be an object)"},
-      {R"({"preconditions":{"uid":7}})", "preconditions.uid: Invalid value: 7: must be a string"},
-      {R"({"preconditions":{"resourceVersion":7}})",
-       "preconditions.resourceVersion: Invalid value: 7: must be a string"},
-      {R"({"preconditions":{"resourceVersion":"x"}})",
-       R"(preconditions.resourceVersion: Invalid value: "x": is not a resource version)"},
-      {R"({"gracePeriodSeconds":"7"})", "gracePeriodSeconds: Invalid value: \"7\": must be"},
-      {R"({"propagationPolicy":1})", "propagationPolicy: Invalid value: 1: must be a string"},
-      {R"({"kind":1})", "kind: Invalid value: 1: must be a string"},
-  };
-  for (const auto& [options, message] : k_cases) {
-    const auto reply = remove(object, options);
-    EXPECT_EQ(reply.code(), 400) << options;
-    EXPECT_THAT(std::string(reply.text({"message"})), HasSubstr(message)) << options;
-  }
-  EXPECT_EQ(get(object).code(), 200);
-  EXPECT_EQ(remove(object, R"({"preconditions":{"uid":"","resourceVersion":""},"dryRun":null,
-                               "gracePeriodSeconds":null,"propagationPolicy":""})")
-                .code(),
-            200)
-      << "zero values of typed clients ask for nothing";
-}
-
-TEST_F(RemoveTest, FinalizersHoldAnObject) {
-  post(k_config_maps, R"({"metadata":{"name":"a","finalizers":["example.com/hold"]}})");
-  const auto object = std::string(k_config_maps) + "/a";
-  EXPECT_FALSE(remove(object).text({"metadata", "deletionTimestamp"}).empty());
-  EXPECT_EQ(patch(object, "merge-patch+json",
-                  R"({"metadata":{"finalizers":["example.com/hold","example.com/new"]}})")
-                .code(),
-            422);
-  EXPECT_EQ(patch(object, "merge-patch+json", R"({"metadata":{"finalizers":null}})").code(), 200);
-  EXPECT_EQ(get(object).code(), 404);
-}
-
-TEST_F(RemoveTest, PodOnANodeGetsItsGracePeriod) {
-  post(k_pods, k_pod);
-  const auto pod = std::string(k_pods) + "/p";
-  const auto marked = remove(pod);
-  EXPECT_EQ(marked.text({"metadata", "deletionTimestamp"}),
-            base::to_rfc3339(clock_.wall_time() + std::chrono::seconds(30)));
-  EXPECT_EQ(integer_at(marked.body, {"metadata", "deletionGracePeriodSeconds"}), 30);
-  const auto again = remove(pod);
-  EXPECT_EQ(again.text({"metadata", "resourceVersion"}),
-            marked.text({"metadata", "resourceVersion"}));
-  const auto shorter = remove(pod, R"({"gracePeriodSeconds":5})");
-  EXPECT_EQ(integer_at(shorter.body, {"metadata", "deletionGracePeriodSeconds"}), 5);
-  EXPECT_EQ(remove(pod, R"({"gracePeriodSeconds":0})").text({"status"}), "Success");
-  EXPECT_EQ(get(pod).code(), 404);
-}
-
-TEST_F(RemoveTest, PodThatRunsNowhereGoesAtOnce) {
-  post(k_pods, R"({"metadata":{"name":"p"},"spec":{"containers":[{"name":"c","image":"i"}]}})");
-  EXPECT_EQ(remove(std::string(k_pods) + "/p").text({"status"}), "Success");
-}
-
-TEST_F(RemoveTest, CollectionBySelector) {
-  post(k_config_maps, config_map("a", R"({"x":"1"})"));
-  post(k_config_maps, config_map("b"));
-  EXPECT_EQ(remove(std::string(k_config_maps) + "?labelSelector=x%3D1").code(), 200);
-  EXPECT_EQ(get(std::string(k_config_maps) + "/a").code(), 404);
-  EXPECT_EQ(get(std::string(k_config_maps) + "/b").code(), 200);
-}
-
-class NamespaceTest : public RouterFixture {
- protected:
-  // Whether the object goes away within a deadline.
-  bool goes(const std::string& target) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    while (std::chrono::steady_clock::now() < deadline) {
-      if (get(target).code() == 404) return true;
-      std::this_thread::yield();
-    }
-    return false;
-  }
-};
-
-TEST_F(NamespaceTest, FourExistFromTheStartWithAServiceAccount) {
-  for (const std::string name : {"default", "kube-system", "kube-public", "kube-node-lease"}) {
-    const auto reply = get("/api/v1/namespaces/" + name);
-    EXPECT_EQ(reply.text({"status", "phase"}), "Active") << name;
-    EXPECT_EQ(reply.text({"metadata", "labels", "kubernetes.io/metadata.name"}), name);
-    EXPECT_EQ(get("/api/v1/namespaces/" + name + "/serviceaccounts/default").code(), 200) << name;
-  }
-}
-
-TEST_F(NamespaceTest, DefaultMayNotBeDeleted) {
-  const auto reply = remove("/api/v1/namespaces/default");
-  EXPECT_EQ(reply.code(), 403);
-  EXPECT_EQ(get("/api/v1/namespaces/default").text({"status", "phase"}), "Active");
-}
-
-TEST_F(NamespaceTest, DeletionTakesTheContentAndWaitsForIt) {
-  post("/api/v1/namespaces", R"({"metadata":{"name":"n"}})");
-  post("/api/v1/namespaces/n/configmaps", config_map("a"));
-  post("/api/v1/namespaces/n/pods", k_pod);
-  EXPECT_EQ(remove("/api/v1/namespaces/n").text({"status", "phase"}), "Terminating");
-  ASSERT_TRUE(goes("/api/v1/namespaces/n/configmaps/a"));
-  const auto refused = post("/api/v1/namespaces/n/configmaps", config_map("b"));
-  EXPECT_EQ(refused.code(), 403);
-  EXPECT_THAT(refused.text({"message"}), HasSubstr("being terminated"));
-  EXPECT_EQ(get("/api/v1/namespaces/n").code(), 200) << "a pod still has its grace period";
-  remove("/api/v1/namespaces/n/pods/p", R"({"gracePeriodSeconds":0})");
-  ASSERT_TRUE(goes("/api/v1/namespaces/n"));
-  EXPECT_EQ(post("/api/v1/namespaces", R"({"metadata":{"name":"n"}})").code(), 201);
-  EXPECT_EQ(post("/api/v1/namespaces/n/configmaps", config_map("b")).code(), 201);
 }
 
 class PathTest : public RouterFixture {};

@@ -9,20 +9,32 @@
 #include <string>
 #include <string_view>
 
+#include "apiserver/unread_answers.h"
+
 namespace margay::apiserver {
 
 class Sendable {
  public:
   void push(std::string text) {
-    auto owned = std::make_shared<const std::string>(std::move(text));
-    const std::string_view whole = *owned;
-    push(std::move(owned), whole);
+    if (text.empty()) return;
+    auto owner = std::make_shared<const std::string>(std::move(text));
+    const std::string_view whole = *owner;
+    parts_.push_back({std::move(owner), whole, whole.size(), false});
   }
-  // `owner` keeps the text alive.
-  void push(std::shared_ptr<const void> owner, std::string_view text) {
-    if (!text.empty()) parts_.push_back({std::move(owner), text});
+  // `owner`, shared with others and of that many bytes, keeps the text alive.
+  void push(std::shared_ptr<const void> owner, size_t bytes, std::string_view text) {
+    if (!text.empty()) parts_.push_back({std::move(owner), text, bytes, true});
   }
   bool empty() const { return parts_.empty(); }
+  // Whether a part has been taken, but not to its end.
+  bool is_within_part() const { return within_part_; }
+  void add_to(Unread& unread) const {
+    for (const auto& part : parts_)
+      if (part.is_shared)
+        unread.shared.emplace_back(part.owner.get(), part.bytes);
+      else
+        unread.own += part.bytes;
+  }
 
   // Appends to `out` until it has `size` bytes or there is no more.
   void take(std::string& out, size_t size) {
@@ -31,7 +43,8 @@ class Sendable {
       const auto piece = part.text.substr(0, size - out.size());
       out += piece;
       part.text.remove_prefix(piece.size());
-      if (part.text.empty()) parts_.pop_front();
+      within_part_ = !part.text.empty();
+      if (!within_part_) parts_.pop_front();
     }
   }
 
@@ -39,8 +52,11 @@ class Sendable {
   struct Part {
     std::shared_ptr<const void> owner;
     std::string_view text;
+    size_t bytes;  // of the owner
+    bool is_shared;
   };
   std::deque<Part> parts_;
+  bool within_part_ = false;
 };
 
 // One piece of a body that is made while it is sent.

@@ -80,20 +80,21 @@ struct Server::Engine {
   asio::thread_pool handlers;
   asio::io_context io;
   asio::executor_work_guard<asio::io_context::executor_type> work = asio::make_work_guard(io);
-  std::vector<tcp::acceptor> acceptors;
+  std::vector<tcp::acceptor> acceptors;  // each on a strand of its own
   std::vector<std::thread> threads;
 };
 
 void Server::Engine::open(const Options& options) {
   const tcp::endpoint endpoint(asio::ip::make_address(options.address), options.port);
-  acceptors.emplace_back(io, endpoint, /*reuse_addr=*/true);
+  acceptors.emplace_back(asio::make_strand(io), endpoint, /*reuse_addr=*/true);
 }
 
 void Server::Engine::adopt(base::UniqueFd socket) {
   int family = AF_INET;
   socklen_t size = sizeof family;
   ::getsockopt(socket.get(), SOL_SOCKET, SO_DOMAIN, &family, &size);
-  acceptors.emplace_back(io, family == AF_INET6 ? tcp::v6() : tcp::v4(), socket.release());
+  acceptors.emplace_back(asio::make_strand(io), family == AF_INET6 ? tcp::v6() : tcp::v4(),
+                         socket.release());
 }
 
 base::Result<std::unique_ptr<Server>> Server::listen(Options options) {
@@ -131,7 +132,7 @@ base::Result<> Server::set_certificates(const KeyPair& certificate,
 void Server::start(const Services& services) {
   engine_->context.reset(new ConnectionContext(engine_->limits, services, engine_->handlers));
   for (auto& acceptor : engine_->acceptors)
-    asio::co_spawn(engine_->io, engine_->accept(acceptor), asio::detached);
+    asio::co_spawn(acceptor.get_executor(), engine_->accept(acceptor), asio::detached);
   for (unsigned i = 0; i < engine_->limits.io_threads; ++i)
     engine_->threads.emplace_back([engine = engine_.get()] { engine->io.run(); });
 }
@@ -140,13 +141,16 @@ asio::awaitable<void> Server::Engine::accept(tcp::acceptor& acceptor) {
   while (true) {
     auto [error, socket] = co_await acceptor.async_accept(asio::make_strand(io), k_await);
     if (error == asio::error::operation_aborted || error == asio::error::bad_descriptor) co_return;
-    if (!error) {
-      serve(std::move(socket));
-      continue;
+    // Out of descriptors or memory, most likely: what is open goes on, and some will close.
+    std::string reason = error ? error.message() : "";
+    try {
+      if (!error) serve(std::move(socket));
+    } catch (const std::exception& failure) {
+      reason = failure.what();
     }
-    // Out of descriptors, most likely: what is open goes on, and some will close.
-    spdlog::warn("accept: {}", error.message());
-    asio::steady_timer pause(io, std::chrono::milliseconds(100));
+    if (reason.empty()) continue;
+    spdlog::warn("accept: {}", reason);
+    asio::steady_timer pause(acceptor.get_executor(), std::chrono::milliseconds(100));
     co_await pause.async_wait(k_await);
   }
 }
@@ -155,7 +159,9 @@ void Server::Engine::serve(tcp::socket socket) {
   error_code ignored;
   socket.set_option(tcp::no_delay(true), ignored);
   const auto connection = std::make_shared<Connection>(std::move(socket), present_tls(), *context);
-  if (context->stopping || !context->open.add(connection)) return;
+  if (!context->open.add(connection)) return;
+  // Asked once it is among those that stop() ends, so that none is missed.
+  if (context->stopping) return context->open.remove(*connection);
   // Keeps the connection until it is removed: another at its place in memory would take its slot.
   const auto ended = [this, connection](const std::exception_ptr& bug) {
     try {
@@ -172,10 +178,11 @@ void Server::stop(std::chrono::milliseconds patience) {
   auto& engine = *engine_;
   if (engine.threads.empty()) return;
   engine.context->stopping = true;
-  asio::post(engine.io, [&engine] {
-    error_code ignored;
-    for (auto& acceptor : engine.acceptors) acceptor.close(ignored);
-  });
+  for (auto& acceptor : engine.acceptors)
+    asio::post(acceptor.get_executor(), [&acceptor] {
+      error_code ignored;
+      acceptor.close(ignored);
+    });
   for (const auto& connection : engine.context->open.all()) connection->stop();
   if (!engine.context->open.wait_until_empty(patience))
     spdlog::warn("stopping with requests under way: they are cut");

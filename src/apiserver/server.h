@@ -33,13 +33,15 @@ struct ServerLimits {
   std::chrono::seconds bookmark{60};      // between bookmarks of a quiet watch
   size_t connections = 16'384;            // beyond: closed at once
   size_t unknown_connections = 1'024;     // beyond: the oldest of them is closed
-  // Bodies from this on are counted, all connections' together: of requests while they are received
-  // and while they are worked on (which takes some forty times as much), of answers until the
-  // client has read them. Where there is no room a request is refused with a 429.
+  // Bodies of requests from this on are counted, all connections' together, while they are received
+  // and while they are worked on (which takes some forty times as much). Where there is no room a
+  // request is refused with a 429.
   size_t counted_body_bytes = 16 << 10;
   size_t receiving_bytes = 96 << 20;
   size_t handling_bytes = 8 << 20;
-  size_t sending_bytes = 64 << 20;
+  // Of answers that clients have not read, all connections' together; beyond: the client that has
+  // been stuck for longest is cut.
+  size_t unread_bytes = 64 << 20;
   size_t in_flight = 400;  // requests being handled; beyond: 429
   unsigned io_threads = 2;
   unsigned handler_threads = 8;

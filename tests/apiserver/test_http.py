@@ -12,6 +12,7 @@ import sqlite3
 import ssl
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -177,6 +178,28 @@ def test_watch_streams_and_ends_at_its_timeout(server):
         create(server, "timed")
         assert watch.next()["type"] == "ADDED"
         assert watch.next() is None
+
+
+def test_a_watch_ends_between_events(server):
+    """Its time is over while a client is in the middle of a large one: that one is finished."""
+    create(server, "long", data={"k": "x" * (1 << 20)})
+    query = "?watch=1&timeoutSeconds=1&fieldSelector=metadata.name%3Dlong"
+    with socket.socket() as plain:
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        plain.settimeout(DEADLINE)
+        plain.connect(("127.0.0.1", server.port))
+        with tls(server).wrap_socket(plain, server_hostname="127.0.0.1") as stream:
+            stream.sendall(f"GET {CONFIG_MAPS}{query} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            response = http.client.HTTPResponse(stream)
+            response.begin()
+            began = time.monotonic()
+            text = response.read(1000)
+            while time.monotonic() < began + 2:  # a client that is slow until after the end
+                text += response.read(1000)
+                time.sleep(0.1)
+            text += response.read()
+    assert [json.loads(line)["type"] for line in text.splitlines()] == ["ADDED"]
+    ask(server, "DELETE", CONFIG_MAPS + "/long")
 
 
 def test_a_thousand_watchers_see_a_change(server):

@@ -93,3 +93,12 @@ def test_audit_log_has_a_line_for_each_request(guarded):
     assert made["objectRef"] == {"resource": "configmaps", "namespace": "default", "name": "a", "apiVersion": "v1"}
     assert (missed["responseStatus"]["code"], missed["responseStatus"]["reason"]) == (404, "NotFound")
     assert guarded.audit_log.stat().st_mode & 0o777 == 0o600
+
+
+def test_audit_log_has_a_line_for_each_request_that_nobody_known_made(guarded):
+    path = "/api/v1/namespaces/default/configmaps/a"
+    assert ask(guarded, "DELETE", path, headers={"Authorization": "Bearer nonsense"}, client=False)[0] == 401
+    event = json.loads(guarded.audit_log.read_text().splitlines()[-1])
+    assert (event["verb"], event["requestURI"], event["responseStatus"]["code"], event["user"]["username"]) == \
+        ("delete", path, 401, "system:anonymous")
+    assert "annotations" not in event, "the authorizer was not asked"
