@@ -40,6 +40,7 @@ Config iptables_config(const std::string& node, const Parameters& from) {
                 .drop_invalid = !from.disable_conntrack_invalid_check,
                 .allow_vxlan_from_workloads = from.allow_vxlan_from_workloads,
                 .allow_ipip_from_workloads = from.allow_ipip_from_workloads,
+                .floating_ips_of_pods = from.floating_ips,
                 .log_prefix = from.log_prefix,
                 .nat_outgoing_address = from.nat_outgoing_address,
                 .nat_outgoing_interface = from.nat_outgoing_interface_filter,

@@ -253,6 +253,7 @@ std::vector<Parameter> parameters() {
       {"DisableConntrackInvalidCheck", boolean(&P::disable_conntrack_invalid_check)},
       {"AllowVXLANPacketsFromWorkloads", boolean(&P::allow_vxlan_from_workloads)},
       {"AllowIPIPPacketsFromWorkloads", boolean(&P::allow_ipip_from_workloads)},
+      {"FloatingIPs", one_of<bool>(&P::floating_ips, {{"Enabled", true}, {"Disabled", false}})},
       {"VXLANEnabled", boolean(&P::vxlan_enabled)},
       {"VXLANPort", integer(&P::vxlan_port, 1, 65535)},
       {"VXLANVNI", integer(&P::vxlan_vni, 0, 0xffffff)},

@@ -53,6 +53,7 @@ struct Parameters {
   bool disable_conntrack_invalid_check = false;
   bool allow_vxlan_from_workloads = false;
   bool allow_ipip_from_workloads = false;
+  bool floating_ips = false;  // of pods
 
   bool vxlan_enabled = false;
   uint16_t vxlan_port = 4789;

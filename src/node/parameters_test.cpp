@@ -41,7 +41,8 @@ TEST(Parameters, ReadsEveryType) {
                                   {"IpsetsRefreshInterval", "500ms"},
                                   {"IptablesRefreshInterval", "45"},
                                   {"NATPortRange", "32768:65535"},
-                                  {"NATOutgoingAddress", "192.0.2.1"}}});
+                                  {"NATOutgoingAddress", "192.0.2.1"},
+                                  {"FloatingIPs", "Enabled"}}});
   ASSERT_TRUE(resolved);
   const Parameters& got = resolved->parameters;
   EXPECT_TRUE(got.health_enabled);
@@ -53,6 +54,7 @@ TEST(Parameters, ReadsEveryType) {
   EXPECT_EQ(got.iptables_refresh_interval, 45s);
   EXPECT_EQ(got.nat_port_range, (PortSpan{32768, 65535}));
   EXPECT_EQ(got.nat_outgoing_address->to_string(), "192.0.2.1");
+  EXPECT_TRUE(got.floating_ips);
 }
 
 TEST(Parameters, ABadValueFallsBackWithAWarningThatNamesIt) {

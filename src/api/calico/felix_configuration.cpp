@@ -244,6 +244,8 @@ Described<json::value> felix_spec() {
        keep("ipipMTU", mtu(), "The MTU of the IPIP interface; 0 finds it."),
        keep("allowVXLANPacketsFromWorkloads", boolean(), "Let workloads send VXLAN."),
        keep("allowIPIPPacketsFromWorkloads", boolean(), "Let workloads send IPIP."),
+       keep("floatingIPs", choice({"Enabled", "Disabled"}),
+            "Obey pods' annotations of floating IPs: whoever may write them takes any address."),
        keep("awsSrcDstCheck", choice({"DoNothing", "Enable", "Disable"}).keeps_empty(),
             "The source and destination check of AWS instances."),
        keep("serviceLoopPrevention", choice({"Drop", "Reject", "Disabled"}),

@@ -35,6 +35,9 @@ struct Config {
   bool drop_invalid = true;                 // !disableConntrackInvalidCheck
   bool allow_vxlan_from_workloads = false;  // allowVXLANPacketsFromWorkloads
   bool allow_ipip_from_workloads = false;   // allowIPIPPacketsFromWorkloads
+  // floatingIPs: those of pods, which whoever may write a pod's annotations chooses. Other
+  // orchestrators' are always in effect.
+  bool floating_ips_of_pods = false;
   std::string log_prefix = "calico-packet";  // logPrefix
 
   std::optional<policy::PortRange> nat_ports;             // natPortRange

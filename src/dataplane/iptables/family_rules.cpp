@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <thread>
 
 #include "base/interface_name.h"
@@ -155,10 +156,10 @@ void FamilyRules::on(const policy::HostUpdate& update) {
   const auto& address = family_ == IPFamily::v4 ? update.host.v4 : update.host.v6;
   if (!address) return on(policy::HostRemove{update.host.name});
   hosts_[update.host.name] = *address;
-  address_sets_changed_ = true;
+  address_sets_changed_ = nat_changed_ = true;
 }
 void FamilyRules::on(const policy::HostRemove& update) {
-  if (hosts_.erase(update.name) > 0) address_sets_changed_ = true;
+  if (hosts_.erase(update.name) > 0) address_sets_changed_ = nat_changed_ = true;
 }
 void FamilyRules::on(const policy::TunnelUpdate& update) {
   if (update.tunnel.tunnel_address.family() != family_) return;
@@ -233,11 +234,21 @@ void FamilyRules::render_dispatch() {
   }
 }
 
+bool FamilyRules::may_have_floating_ips(const policy::WorkloadKey& key) const {
+  return config_.floating_ips_of_pods || key.orchestrator != "k8s";
+}
+
 void FamilyRules::render_nat() {
+  std::set<policy::IPAddress> of_nodes;
+  for (const auto& [node, address] : hosts_) of_nodes.insert(address);
   FloatingIPs floating_ips;
-  for (const auto& [key, workload] : workloads_)
-    floating_ips.insert(workload.endpoint.floating_ips.begin(),
-                        workload.endpoint.floating_ips.end());
+  for (const auto& [key, workload] : workloads_) {
+    if (!may_have_floating_ips(key)) continue;
+    // Whoever mapped a node's address would have all that is for the node.
+    std::ranges::copy_if(workload.endpoint.floating_ips,
+                         std::inserter(floating_ips, floating_ips.end()),
+                         [&](const auto& ip) { return !of_nodes.contains(ip.external); });
+  }
   for (const auto& chain : nat_chains({config_, family_, marks_}, floating_ips, encapsulations()))
     nat_.set_chain(chain);
 }

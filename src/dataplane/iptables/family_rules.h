@@ -74,6 +74,7 @@ class FamilyRules {
   void render_static();
   void render_endpoints();
   void render_dispatch();
+  bool may_have_floating_ips(const policy::WorkloadKey& key) const;
   void render_nat();
   void render_address_sets();
   Encapsulations encapsulations() const;

@@ -312,6 +312,35 @@ TEST_P(IptablesDataPlaneTest, OpensAClosedEndpointAfterAResyncWhenTheKernelHasWh
   EXPECT_GT(rules_of("cali-tw-cali2"), 1U);
 }
 
+TEST_P(IptablesDataPlaneTest, MapsFloatingIPsOfThoseWhoMayHaveThemAndNeverANodesAddress) {
+  const auto ip = [](const char* text) { return *policy::IPAddress::parse(text); };
+  struct Case {
+    const char* name;
+    bool enabled;
+    const char* orchestrator;
+    const char* external;
+    bool mapped;
+  };
+  for (const auto& c :
+       {Case{"a pod's, disabled", false, "k8s", "192.0.2.1", false},
+        Case{"a pod's, enabled", true, "k8s", "192.0.2.1", true},
+        Case{"another orchestrator's, disabled", false, "openstack", "192.0.2.1", true},
+        Case{"the node's own address", true, "k8s", "172.18.0.11", false},
+        Case{"another node's address", true, "openstack", "172.18.0.12", false}}) {
+    const auto plane = make({.floating_ips_of_pods = c.enabled});
+    policy::ProgramWorkload workload;
+    workload.endpoint = {.key = {"node", c.orchestrator, "default/pod", "eth0"},
+                         .interface_name = "cali1",
+                         .addresses = {ip("10.65.0.2")},
+                         .floating_ips = {{ip("10.65.0.2"), ip(c.external)}}};
+    give(*plane, {policy::WorkloadUpdate{workload},
+                  policy::HostUpdate{{.name = "node", .v4 = ip("172.18.0.11")}},
+                  policy::HostUpdate{{.name = "other", .v4 = ip("172.18.0.12")}}});
+    const bool mapped = state().find("--to-destination 10.65.0.2") != std::string::npos;
+    EXPECT_EQ(mapped, c.mapped) << c.name;
+  }
+}
+
 TEST_P(IptablesDataPlaneTest, DoesNotLetNamesOfObjectsBecomeRules) {
   const auto plane = make();
   give(*plane, program());
