@@ -48,6 +48,20 @@ Method method_of(http::verb verb) {
   }
 }
 
+// What says how a body is to be read must leave no doubt: whoever stands between reads it too, and
+// two that differ take one's request for another's (RFC 9112, 6.1).
+std::optional<Status> check_body_headers(const http::request_header<>& message) {
+  const auto codings = message.count(http::field::transfer_encoding);
+  const bool plain_chunks = codings == 1 && message.version() >= 11 &&
+                            beast::iequals(message[http::field::transfer_encoding], "chunked");
+  if (codings > 0 && !plain_chunks)
+    return bad_request("the only Transfer-Encoding that is understood is chunked, of HTTP/1.1");
+  const auto content_coding = message[http::field::content_encoding];
+  if (!content_coding.empty() && !beast::iequals(content_coding, "identity"))
+    return unsupported_media_type("Content-Encoding: " + std::string(content_coding), "identity");
+  return std::nullopt;
+}
+
 Response refusal(const Status& status) {
   Response response{.code = status.code, .body = status.to_json()};
   if (status.retry_after_seconds > 0)
@@ -187,6 +201,10 @@ asio::awaitable<std::optional<Response>> Connection::read_and_answer(Parser& par
   chunked_ = parser.get().version() >= 11;
   if (parser.get().version() >= 11 && parser.get().count(http::field::host) != 1)
     co_return refusal(bad_request("an HTTP/1.1 request must have one Host header (RFC 9112, 3.2)"));
+  if (const auto refused = check_body_headers(parser.get())) {
+    must_close_ = true;
+    co_return refusal(*refused);
+  }
   auto user = identify(parser.get());
   if (!user) co_return refuse_request(parser.get(), anonymous(), user.error());
   // What is public takes no body; one would use up the room of those who say who they are.

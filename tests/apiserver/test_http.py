@@ -126,8 +126,33 @@ def raw(server, text: bytes) -> bytes:
             return stream.recv(65536)
 
 
+def raw_until_closed(server, text: bytes) -> bytes:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=DEADLINE) as plain:
+        with tls(server).wrap_socket(plain, server_hostname="127.0.0.1") as stream:
+            stream.sendall(text)
+            return b"".join(iter(lambda: stream.recv(65536), b""))
+
+
 def test_what_is_not_http_is_400(server):
     assert raw(server, b"nonsense\r\n\r\n").startswith(b"HTTP/1.1 400")
+
+
+@pytest.mark.parametrize("headers, code", [
+    ("Transfer-Encoding: xchunked", 400), ("Transfer-Encoding: chunked, gzip", 400), ("Transfer-Encoding: gzip", 400),
+    ("Transfer-Encoding: identity, chunked", 400), ("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", 400),
+    ("Transfer-Encoding: chunked\r\nContent-Length: 4", 400), ("Content-Length: 4\r\nTransfer-Encoding: chunked", 400),
+    ("Content-Length: 4\r\nContent-Length: 5", 400), ("Content-Length: 4, 5", 400), ("Content-Length: +4", 400),
+    ("Content-Length: 18446744073709551620", 400), ("Content-Length : 4", 400), ("Content-Length: 5\r\nContent-Encoding: gzip", 415)])
+def test_a_body_of_doubtful_length_or_coding_is_refused_and_nothing_after_it_is_a_request(server, headers, code):
+    head = f"POST {CONFIG_MAPS} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    said = raw_until_closed(server, f"{head}{headers}\r\n\r\n0\r\n\r\nGET /version HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    assert said.startswith(f"HTTP/1.1 {code} ".encode())
+    assert said.count(b"\r\nContent-Type:") == 1
+
+
+def test_chunks_are_for_http_1_1(server):
+    head = f"POST {CONFIG_MAPS} HTTP/1.0\r\nTransfer-Encoding: chunked\r\nContent-Type: application/json\r\n\r\n"
+    assert raw(server, head.encode() + b"2\r\n{}\r\n0\r\n\r\n").startswith(b"HTTP/1.1 400 ")
 
 
 def test_expect_continue_is_answered(server):
