@@ -32,6 +32,7 @@ struct ApiServer::Parts {
   base::Result<> open_front_proxy(const Options::Proxy& options);
   void connect();
   void renew_certificates(const std::string& url);
+  void renew_front_proxy();
 
   StateDir directory;
   std::string address;
@@ -39,6 +40,7 @@ struct ApiServer::Parts {
   std::unique_ptr<store::Store> store;
   std::unique_ptr<TokenFile> tokens;
   std::unique_ptr<FrontProxy> front_proxy;
+  std::string front_proxy_file;
   Documents documents;
   Metrics metrics;
   AllowAll authorizer;
@@ -64,7 +66,18 @@ base::Result<> ApiServer::Parts::open_front_proxy(const Options::Proxy& options)
   MARGAY_TRY(auto authority, base::read_file(options.authority));
   MARGAY_TRY(front_proxy, FrontProxy::create({.authority = std::move(authority),
                                               .allowed_names = options.allowed_names}));
+  front_proxy_file = options.authority;
   return {};
+}
+
+// Whoever rotates the authority replaces the file. One that cannot be read, perhaps half written,
+// changes nothing.
+void ApiServer::Parts::renew_front_proxy() {
+  if (!front_proxy) return;
+  const auto authority = base::read_file(front_proxy_file);
+  const auto set =
+      authority ? front_proxy->set_authority(*authority) : std::unexpected(authority.error());
+  if (!set) spdlog::error("the front proxy's authority stays: {}", set.error().message);
 }
 
 void ApiServer::Parts::connect() {
@@ -121,8 +134,11 @@ base::Result<std::unique_ptr<ApiServer>> ApiServer::start(Options options) {
                               .front_proxy = out->parts_->front_proxy.get()});
   out->parts_->ready = true;
   constexpr std::chrono::seconds k_look{5};
-  out->parts_->upkeep = std::make_unique<PkiUpkeep>(
-      k_look, [parts = out->parts_.get(), url = out->url()] { parts->renew_certificates(url); });
+  out->parts_->upkeep =
+      std::make_unique<PkiUpkeep>(k_look, [parts = out->parts_.get(), url = out->url()] {
+        parts->renew_certificates(url);
+        parts->renew_front_proxy();
+      });
   return out;
 }
 

@@ -35,10 +35,14 @@ std::string decoded(std::string_view text) {
 }  // namespace
 
 base::Result<std::unique_ptr<FrontProxy>> FrontProxy::create(const Options& options) {
+  MARGAY_TRY(auto authority, read_authority(options.authority));
+  return std::unique_ptr<FrontProxy>(new FrontProxy(std::move(authority), options.allowed_names));
+}
+
+base::Result<FrontProxy::Store> FrontProxy::read_authority(const std::string& pem) {
   Store store(X509_STORE_new(), &X509_STORE_free);
   const std::unique_ptr<BIO, decltype(&BIO_free)> text(
-      BIO_new_mem_buf(options.authority.data(), static_cast<int>(options.authority.size())),
-      &BIO_free);
+      BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), &BIO_free);
   size_t count = 0;
   while (
       const Certificate one{PEM_read_bio_X509(text.get(), nullptr, nullptr, nullptr), &X509_free}) {
@@ -48,7 +52,19 @@ base::Result<std::unique_ptr<FrontProxy>> FrontProxy::create(const Options& opti
   if (count == 0)
     return base::fail(base::ErrorCode::invalid,
                       "the front proxy's authority has no certificate in PEM form");
-  return std::unique_ptr<FrontProxy>(new FrontProxy(std::move(store), options.allowed_names));
+  return store;
+}
+
+base::Result<> FrontProxy::set_authority(const std::string& pem) {
+  MARGAY_TRY(auto authority, read_authority(pem));
+  const std::lock_guard lock(mutex_);
+  authority_ = std::move(authority);
+  return {};
+}
+
+FrontProxy::Store FrontProxy::authority() const {
+  const std::lock_guard lock(mutex_);
+  return authority_;
 }
 
 bool FrontProxy::is_proxy(ssl_st* tls) const {
@@ -59,7 +75,8 @@ bool FrontProxy::is_proxy(ssl_st* tls) const {
 bool FrontProxy::is_proxy(x509_st* certificate) const {
   const std::unique_ptr<X509_STORE_CTX, decltype(&X509_STORE_CTX_free)> check(X509_STORE_CTX_new(),
                                                                               &X509_STORE_CTX_free);
-  if (X509_STORE_CTX_init(check.get(), authority_.get(), certificate, nullptr) != 1) return false;
+  const auto store = authority();
+  if (X509_STORE_CTX_init(check.get(), store.get(), certificate, nullptr) != 1) return false;
   if (X509_STORE_CTX_set_default(check.get(), "ssl_client") != 1) return false;
   if (X509_verify_cert(check.get()) != 1) return false;
   return allowed_names_.empty() ||

@@ -7,6 +7,7 @@
 // certificate the headers are nothing.
 
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -31,17 +32,23 @@ class FrontProxy {
   };
   static base::Result<std::unique_ptr<FrontProxy>> create(const Options& options);
 
+  // Another authority, from now on and for connections that are open too. Any thread.
+  base::Result<> set_authority(const std::string& authority);
   // Whether the client of a finished handshake is the proxy. Any thread.
   bool is_proxy(ssl_st* tls) const;
   bool is_proxy(x509_st* certificate) const;
 
  private:
-  using Store = std::unique_ptr<x509_store_st, void (*)(x509_store_st*)>;
+  using Store = std::shared_ptr<x509_store_st>;
   FrontProxy(Store authority, std::vector<std::string> allowed_names)
-      : authority_(std::move(authority)), allowed_names_(std::move(allowed_names)) {}
+      : allowed_names_(std::move(allowed_names)), authority_(std::move(authority)) {}
 
-  const Store authority_;
+  static base::Result<Store> read_authority(const std::string& pem);
+  Store authority() const;
+
   const std::vector<std::string> allowed_names_;
+  mutable std::mutex mutex_;
+  Store authority_;
 };
 
 // Whom a proxy's request is for: X-Remote-User, X-Remote-Uid, each X-Remote-Group, and

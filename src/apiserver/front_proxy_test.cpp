@@ -50,6 +50,18 @@ TEST_F(FrontProxyTest, IsKnownByItsCertificateAlone) {
   EXPECT_TRUE(any->is_proxy(sign(proxies_, "someone").get())) << "no list, any name";
 }
 
+TEST_F(FrontProxyTest, TakesAnotherAuthorityAndKeepsTheOldOneWhenThatCannotBeRead) {
+  const auto of_proxies = sign(proxies_, "front-proxy-client");
+  const auto of_others = sign(others_, "front-proxy-client");
+  EXPECT_FALSE(proxy_->set_authority("half a cert"));
+  EXPECT_TRUE(proxy_->is_proxy(of_proxies.get()));
+  ASSERT_TRUE(proxy_->set_authority(others_.certificate + proxies_.certificate));
+  EXPECT_TRUE(proxy_->is_proxy(of_proxies.get()) && proxy_->is_proxy(of_others.get()));
+  ASSERT_TRUE(proxy_->set_authority(others_.certificate));
+  EXPECT_FALSE(proxy_->is_proxy(of_proxies.get()));
+  EXPECT_TRUE(proxy_->is_proxy(of_others.get()));
+}
+
 TEST_F(FrontProxyTest, NeedsAnAuthority) {
   EXPECT_FALSE(FrontProxy::create({}));
   EXPECT_FALSE(FrontProxy::create({.authority = "-----BEGIN CERTIFICATE-----\nAAAA\n"}));

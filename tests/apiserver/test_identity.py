@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import subprocess
+import time
 
 import pytest
 
@@ -59,6 +60,19 @@ def test_front_proxy_says_who_asks(guarded):
     assert whoami(guarded, context, ALICE) == {"username": "alice", "groups": ["readers", "system:authenticated"],
                                                "extra": {"scopes": ["a"]}}
     assert whoami(guarded, context) == 401, "the proxy itself is nobody"
+
+
+def test_a_front_proxys_authority_is_replaced_without_a_restart(guarded, tmp_path):
+    (tmp_path / "next").mkdir()
+    following = Authority(tmp_path / "next", "front-proxy-ca")
+    context = tls(guarded, client=False)
+    context.load_cert_chain(*following.sign("front-proxy"))
+    assert whoami(guarded, context, ALICE) == 401
+    guarded.proxies.certificate.write_text(guarded.proxies.certificate.read_text() + following.certificate.read_text())
+    deadline = time.monotonic() + DEADLINE
+    while (said := whoami(guarded, context, ALICE)) == 401 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert said["username"] == "alice"
 
 
 @pytest.mark.parametrize("name", ["impostor", None])
