@@ -5,8 +5,10 @@
 
 #include <boost/asio/steady_timer.hpp>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "api/calico.h"
 #include "api/codec.h"
@@ -211,10 +213,10 @@ class Agent::Impl final : public store::SyncerSink {
 
   // ---- to the data plane ----------------------------------------------------------------------
 
-  // One flush for all changes that are waiting on the loop.
+  // One flush for all changes that are waiting on the loop, and while the data plane is busy one
+  // for all that come meanwhile: the graph keeps what differs, whatever the number of changes.
   void request_flush() {
-    if (flush_requested_) return;
-    flush_requested_ = true;
+    if (std::exchange(flush_requested_, true) || delivering_) return;
     loop_.post([this] { flush(); });
   }
 
@@ -224,7 +226,17 @@ class Agent::Impl final : public store::SyncerSink {
     count();
     if (deltas.empty()) return;
     metrics_.graph_output_events.Increment(static_cast<double>(deltas.size()));
-    enforcer_.deliver(std::move(deltas));
+    delivering_ = true;
+    // The enforcer lives longer than this.
+    enforcer_.deliver(std::move(deltas), [this, alive = std::weak_ptr(alive_)] {
+      if (const auto agent = alive.lock()) loop_.post([this, alive] { on_taken(alive); });
+    });
+  }
+
+  void on_taken(const std::weak_ptr<const bool>& alive) {
+    if (alive.expired()) return;
+    delivering_ = false;
+    if (flush_requested_) flush();
   }
 
   void count() {
@@ -263,6 +275,8 @@ class Agent::Impl final : public store::SyncerSink {
   asio::steady_timer heartbeat_;
   bool in_sync_ = false;
   bool flush_requested_ = false;
+  bool delivering_ = false;  // deltas that the data plane has not taken yet
+  const std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
   std::unique_ptr<store::Syncer> syncer_;
 };
 

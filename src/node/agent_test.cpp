@@ -27,6 +27,16 @@ dataplane::Interface link(const char* name, const char* address) {
   return {.name = name, .up = true, .addresses = {{*base::IPAddress::parse(address), 24}}};
 }
 
+template <typename Condition>
+bool soon(Condition condition) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return true;
+}
+
 struct AgentTest : testing::Test {
   std::filesystem::path directory =
       std::filesystem::temp_directory_path() / ("margay-agent-" + std::to_string(getpid()));
@@ -101,6 +111,32 @@ TEST_F(AgentTest, AnInterfaceIsGovernedByTheHostEndpointThatItsAddressesFit) {
   interfaces.listener().on_interfaces({link("eth2", "192.0.2.9")});
   EXPECT_TRUE(recorded.eventually(
       [&] { return governed_by("by-address") == std::vector<std::string>{"eth2"}; }));
+}
+
+TEST_F(AgentTest, ADataPlaneThatIsBusyIsGivenWhatDiffersInTheEnd) {
+  create_host_endpoint("h", R"("expectedIPs":["192.0.2.1"])");
+  start();
+  constexpr int k_changes = 100;
+  const auto updates = [&] {
+    return metrics.graph_update_seconds.Collect().summary.sample_count;
+  };
+  const auto before = updates();
+  size_t deltas_before = 0;
+  {
+    const std::scoped_lock busy(recorded.mutex);
+    deltas_before = recorded.deltas.size();
+    const store::Key key{"hostendpoints.projectcalico.org", "", "h"};
+    const auto value = store->get(key)->value;
+    for (int i = 0; i < k_changes; ++i) {
+      auto changed = value;
+      changed.replace(changed.find("192.0.2.1"), 9, "192.0.2." + std::to_string(i % 2 ? 1 : 7));
+      ASSERT_TRUE(store->update(key, changed, {}));
+    }
+    ASSERT_TRUE(soon([&] { return updates() >= before + k_changes; }));
+  }
+  ASSERT_TRUE(
+      recorded.eventually([&] { return governed_by("h") == std::vector<std::string>{"eth0"}; }));
+  EXPECT_LT(recorded.read([&] { return recorded.deltas.size(); }), deltas_before + 10);
 }
 
 TEST_F(AgentTest, WorkloadsInterfacesAreNotTheHosts) {

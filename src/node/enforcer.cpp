@@ -65,10 +65,11 @@ class Enforcer::Impl {
     tried.get_future().wait();
   }
 
-  void deliver(std::vector<policy::Delta> deltas) {
-    asio::post(context_, [this, deltas = std::move(deltas)] {
+  void deliver(std::vector<policy::Delta> deltas, std::function<void()> taken) {
+    asio::post(context_, [this, deltas = std::move(deltas), taken = std::move(taken)] {
       for (const auto& delta : deltas) give(delta);
       request_apply();
+      if (taken) taken();
     });
   }
 
@@ -253,7 +254,9 @@ Enforcer::Enforcer(std::unique_ptr<dataplane::DataPlane> data_plane, Options opt
 Enforcer::~Enforcer() = default;
 
 void Enforcer::start() { impl_->start(); }
-void Enforcer::deliver(std::vector<policy::Delta> deltas) { impl_->deliver(std::move(deltas)); }
+void Enforcer::deliver(std::vector<policy::Delta> deltas, std::function<void()> taken) {
+  impl_->deliver(std::move(deltas), std::move(taken));
+}
 void Enforcer::on_interfaces(const std::vector<Interface>& all) { impl_->on_interfaces(all); }
 void Enforcer::on_interface(const Interface& interface) { impl_->on_interface(interface); }
 void Enforcer::on_interface_removed(const std::string& name) { impl_->on_interface_removed(name); }

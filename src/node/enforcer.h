@@ -48,8 +48,9 @@ class Enforcer final : public dataplane::InterfaceSource::Listener {
   // Returns when the closed start has been tried once, whether it succeeded or is being tried
   // again: nothing that comes after, such as reaching the datastore, comes before it.
   void start();
-  // Any thread.
-  void deliver(std::vector<policy::Delta> deltas);
+  // Any thread. `taken`, if any, is called on the enforcer's thread when the data plane has been
+  // given these: whoever waits for it before the next delivery has one queued at the most.
+  void deliver(std::vector<policy::Delta> deltas, std::function<void()> taken = {});
 
   // Any thread.
   void on_interfaces(const std::vector<dataplane::Interface>& all) override;
