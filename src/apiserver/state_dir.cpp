@@ -5,11 +5,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 
 #include "apiserver/base64.h"
 #include "apiserver/tokens.h"
 #include "base/file.h"
+#include "base/host_name.h"
 
 namespace margay::apiserver {
 namespace {
@@ -22,11 +22,7 @@ constexpr mode_t k_private = 0600;
 constexpr mode_t k_public = 0644;
 constexpr std::string_view k_agent_user = "margay-agent";
 
-std::string machine_name() {
-  std::array<char, 256> name{};
-  if (::gethostname(name.data(), name.size() - 1) != 0) return "localhost";
-  return name.data();
-}
+std::string machine_name() { return base::host_name().value_or("localhost"); }
 
 // Letters, digits, dots and hyphens: others would not survive as a certificate's DNS name.
 bool is_dns_name(const std::string& name) {

@@ -12,6 +12,7 @@
 #include <iostream>
 #include <iterator>
 
+#include "base/host_name.h"
 #include "base/log.h"
 #include "cni/addresses.h"
 #include "cni/node_lock.h"
@@ -35,12 +36,10 @@ std::string first_word_of(const std::string& path) {
   return word;
 }
 
-std::string node_name(const NetworkConfig& config) {
+CniResult<std::string> node_name(const NetworkConfig& config) {
   if (!config.node_name.empty()) return config.node_name;
   if (auto name = first_word_of(config.node_name_file); !name.empty()) return name;
-  std::array<char, 256> host{};
-  gethostname(host.data(), host.size() - 1);
-  return host.data();
+  return as(Code::failed, base::host_name());
 }
 
 // What the configuration says, else what the node's agent has worked out, else the kernel's.
@@ -60,12 +59,12 @@ std::filesystem::path lock_file(const base::NodeState& state) { return state.run
 class Operating {
  public:
   Operating(store::Store& store, const NetworkConfig& config, const Arguments& arguments,
-            const base::NodeState& state)
+            const base::NodeState& state, std::string node)
       : store_(store),
         config_(config),
         arguments_(arguments),
         state_(state),
-        node_(node_name(config)) {}
+        node_(std::move(node)) {}
 
   CniResult<std::string> add() {
     if (!arguments_.pod) {
@@ -193,7 +192,7 @@ class Operating {
 // The plugin that only manages addresses.
 CniResult<std::string> operate_ipam(store::Store& store, const NetworkConfig& config,
                                     const Arguments& arguments, const base::NodeState& state) {
-  const std::string node = node_name(config);
+  MARGAY_TRY(const std::string node, node_name(config));
   MARGAY_TRY(const NodeLock one_at_a_time, NodeLock::take(lock_file(state)));
   if (arguments.operation == Operation::add) {
     MARGAY_TRY(auto addresses, assign_addresses(store, config, arguments, node, {}));
@@ -215,7 +214,8 @@ CniResult<std::string> operate_ipam(store::Store& store, const NetworkConfig& co
 
 CniResult<std::string> operate(store::Store& store, const NetworkConfig& config,
                                const Arguments& arguments, const base::NodeState& state) {
-  Operating operating(store, config, arguments, state);
+  MARGAY_TRY(auto node, node_name(config));
+  Operating operating(store, config, arguments, state, std::move(node));
   switch (arguments.operation) {
     case Operation::add:
       return operating.add();

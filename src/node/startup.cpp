@@ -14,6 +14,7 @@
 #include "api/codec.h"
 #include "api/kind.h"
 #include "base/address.h"
+#include "base/host_name.h"
 #include "base/text.h"
 #include "node/address_detection.h"
 #include "node/node_object.h"
@@ -276,11 +277,8 @@ Result<StartupOptions> StartupOptions::from_environment(std::string node,
 Result<std::string> node_name(const std::string& given, const std::string& felix_hostname) {
   if (!given.empty()) return given;
   if (!felix_hostname.empty()) return felix_hostname;
-  std::array<char, 256> host{};
-  if (gethostname(host.data(), host.size() - 1) != 0) return base::fail_errno("host name", errno);
-  std::string name(host.data());
-  std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::tolower(c); });
-  if (name.empty()) return fail(ErrorCode::invalid, "this host has no name: give one by --name");
+  auto name = base::host_name();
+  if (!name) return fail(std::move(name).error().wrap("give a name by --name"));
   return name;
 }
 
