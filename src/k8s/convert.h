@@ -29,6 +29,8 @@ policy::Profile profile_of(const api::kubernetes::ServiceAccount& account);
 bool is_finished(const api::kubernetes::Pod& pod);
 // Whether the pod has an interface of its own.
 bool has_endpoint(const api::kubernetes::Pod& pod);
+// Whether nobody but the pod's annotations says its addresses.
+bool only_claims_addresses(const api::kubernetes::Pod& pod);
 policy::WorkloadEndpoint endpoint_of(const api::kubernetes::Pod& pod, Warnings& warnings);
 
 // One rule of a Kubernetes policy becomes several in the model, by protocol and peer. These are the
@@ -60,5 +62,12 @@ base::Result<policy::HostEndpoint> endpoint_of(const api::HostEndpoint& endpoint
 base::Result<policy::IPPool> pool_of(const api::IPPool& pool);
 base::Result<policy::Host> host_of(const api::CalicoNode& node);
 base::Result<policy::Block> block_of(const api::IPAMBlock& block);
+
+// An address that IPAM gave to a pod.
+struct AddressGrant {
+  policy::IPAddress address;
+  std::string workload;  // "<namespace>/<pod>"
+};
+std::vector<AddressGrant> grants_of(const api::IPAMBlock& block, const policy::Prefix& cidr);
 
 }  // namespace margay::k8s

@@ -1,5 +1,7 @@
 #include "k8s/converter.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace margay::k8s {
@@ -53,26 +55,46 @@ void Converter::unplace(const store::Key& object, const ModelKey& key) {
 
 Converter::Changes Converter::set(const store::Key& object, Reading reading) {
   if (!reading.change) return remove(object);
-  Changes changes;
-  if (const auto before = place_of(object)) {
-    if (*before == key_of(*reading.change))
-      unplace(object, *before);
-    else
-      changes = remove(object);
-  }
-  place(object, *reading.change);
-  if (!shadowed_by(object)) changes.push_back(*std::move(reading.change));
+  address_claims_.set(object, reading);
+  Changes changes = replace(object, *std::move(reading.change));
+  review_claims(changes);
   return changes;
 }
 
 Converter::Changes Converter::remove(const store::Key& object) {
+  address_claims_.remove_pod(object);
   const auto key = place_of(object);
   if (!key) return {};
-  const bool was_owner = owner_of(*key) == object;
-  unplace(object, *key);
+  Changes changes = take_out(object, *key);
+  review_claims(changes);
+  return changes;
+}
+
+void Converter::review_claims(Changes& changes) {
+  for (auto& [pod, change] : address_claims_.take_reviewed())
+    std::ranges::move(replace(pod, std::move(change)), std::back_inserter(changes));
+}
+
+Converter::Changes Converter::replace(const store::Key& object, policy::ModelChange change) {
+  Changes changes;
+  if (const auto before = place_of(object)) {
+    if (*before == key_of(change))
+      unplace(object, *before);
+    else
+      changes = take_out(object, *before);
+  }
+  place(object, change);
+  if (!shadowed_by(object)) changes.push_back(std::move(change));
+  return changes;
+}
+
+Converter::Changes Converter::take_out(const store::Key& object, const ModelKey& key) {
+  if (const auto* cidr = std::get_if<policy::Prefix>(&key)) address_claims_.remove_block(*cidr);
+  const bool was_owner = owner_of(key) == object;
+  unplace(object, key);
   if (!was_owner) return {};
-  const auto next = owner_of(*key);
-  return {next ? claims_.at(*key).at(*next) : removal_of(*key)};
+  const auto next = owner_of(key);
+  return {next ? claims_.at(key).at(*next) : removal_of(key)};
 }
 
 std::optional<store::Key> Converter::shadowed_by(const store::Key& object) const {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/symbol_table.h"
+#include "k8s/address_claims.h"
 #include "k8s/namesake.h"
 #include "k8s/objects.h"
 #include "policy/model.h"
@@ -25,7 +26,10 @@ namespace margay::k8s {
 // knp.default.web and a Kubernetes policy `web`, a WorkloadEndpoint and its pod. Whatever the order
 // in which they come, the one that the key is named for has it (`web`, the Kubernetes policy, the
 // pod), else the lowest of them; when that one goes, the next comes to light. What the others say
-// is kept for that; they are rare. Not thread-safe.
+// is kept for that; they are rare.
+//
+// Addresses that a pod only claims to have are no part of a change until IPAM says them too
+// (k8s/address_claims.h). Not thread-safe.
 class Converter {
  public:
   using Changes = std::vector<policy::ModelChange>;
@@ -50,6 +54,10 @@ class Converter {
   // What objects say that the key is not named for, by object.
   using Claims = std::map<store::Key, policy::ModelChange>;
 
+  // What set and remove do to one object, whatever others claim of addresses.
+  Changes replace(const store::Key& object, policy::ModelChange change);
+  Changes take_out(const store::Key& object, const ModelKey& key);
+  void review_claims(Changes& changes);
   void place(const store::Key& object, const policy::ModelChange& change);
   void unplace(const store::Key& object, const ModelKey& key);
   // Which key an object claims.
@@ -61,6 +69,7 @@ class Converter {
   base::SymbolTable qualifiers_;                       // used once for each object
   std::map<store::Key, ModelKey> strangers_;           // the keys that they claim
   std::map<ModelKey, Claims> claims_;
+  AddressClaims address_claims_;
 };
 
 }  // namespace margay::k8s

@@ -63,6 +63,74 @@ TEST(Objects, ComeAndGo) {
   EXPECT_THAT(followed.remove(k_pod), IsEmpty()) << "gone is gone";
 }
 
+// A block of IPAM, of which each of `holders` has an address: the first 10.0.0.0, and so on.
+std::string block_with(const std::vector<std::string>& holders) {
+  std::string allocations, attributes;
+  for (size_t i = 0; i < holders.size(); ++i) {
+    const char* comma = i == 0 ? "" : ",";
+    allocations += fmt::format("{}{}", comma, i);
+    attributes += fmt::format(
+        R"({}{{"handle_id":"h{}","secondary":{{"node":"node-a","namespace":"shop","pod":"{}"}}}})",
+        comma, i, holders[i]);
+  }
+  return fmt::format(
+      R"({{"apiVersion":"crd.projectcalico.org/v1","kind":"IPAMBlock","metadata":{{"name":"b"}},)"
+      R"("spec":{{"cidr":"10.0.0.0/30","affinity":"host:node-a","strictAffinity":false,)"
+      R"("allocations":[{}],"attributes":[{}],"unallocated":[]}}}})",
+      allocations, attributes);
+}
+
+TEST(Objects, AnAddressThatOnlyAnnotationsSayCountsOnceIPAMGaveItToThePod) {
+  const store::Key block{.resource = "ipamblocks.crd.projectcalico.org", .name = "b"};
+  const std::string claims =
+      R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"web","namespace":"shop",)"
+      R"("annotations":{"cni.projectcalico.org/podIPs":"10.0.0.1/32,192.0.2.7/32",)"
+      R"("cni.projectcalico.org/floatingIPs":"[\"198.51.100.1\"]"}},)"
+      R"("spec":{"nodeName":"node-a","containers":[{"name":"c","image":"i"}]}})";
+  using Step = std::pair<store::Key, std::string>;  // no text: it goes
+  struct Case {
+    const char* name;
+    std::vector<Step> steps;
+    std::string addresses;
+  };
+  const std::vector<Case> cases = {
+      {"nobody else says it", {{k_pod, claims}}, ""},
+      {"IPAM gave it to this pod",
+       {{block, block_with({"db", "web"})}, {k_pod, claims}},
+       "10.0.0.1 198.51.100.1"},
+      {"IPAM says so later",
+       {{k_pod, claims}, {block, block_with({"db", "web"})}},
+       "10.0.0.1 198.51.100.1"},
+      {"IPAM gave it to another", {{k_pod, claims}, {block, block_with({"web", "db"})}}, ""},
+      {"IPAM gives it to another now",
+       {{k_pod, claims}, {block, block_with({"db", "web"})}, {block, block_with({"web", "db"})}},
+       ""},
+      {"the block has gone",
+       {{block, block_with({"db", "web"})}, {k_pod, claims}, {block, ""}},
+       ""},
+      {"the status says another",
+       {{block, block_with({"db"})}, {k_pod, pod_on("node-a")}},
+       "10.0.0.1"},
+      {"the pod has gone", {{k_pod, claims}, {k_pod, ""}, {block, block_with({"db", "web"})}}, ""},
+  };
+  for (const Case& c : cases) {
+    Followed followed;
+    for (const auto& [key, text] : c.steps) {
+      if (text.empty())
+        followed.remove(key);
+      else
+        ASSERT_TRUE(followed.set(key, text)) << c.name;
+    }
+    std::string addresses;
+    for (const auto& [key, endpoint] : followed.model().workloads) {
+      for (const auto& address : endpoint.addresses) addresses += address.to_string() + " ";
+      for (const auto& ip : endpoint.floating_ips) addresses += ip.external.to_string() + " ";
+    }
+    if (!addresses.empty()) addresses.pop_back();
+    EXPECT_EQ(addresses, c.addresses) << c.name;
+  }
+}
+
 TEST(Objects, APodMadeAgainElsewhereLeavesNothingBehind) {
   Followed followed;
   ASSERT_TRUE(followed.set(k_pod, pod_on("node-a")));

@@ -186,6 +186,10 @@ bool is_finished(const Pod& pod) {
 
 bool has_endpoint(const Pod& pod) { return !pod.spec.host_network; }
 
+bool only_claims_addresses(const Pod& pod) {
+  return pod.status.pod_ips.empty() && pod.status.pod_ip.empty();
+}
+
 WorkloadEndpoint endpoint_of(const Pod& pod, Warnings& warnings) {
   Problems problems;
   const Field root("", problems);

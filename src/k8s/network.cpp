@@ -1,6 +1,8 @@
 // Pools, nodes and address blocks: what routes are made from.
 
 #include <algorithm>
+#include <tuple>
+#include <utility>
 
 #include "k8s/convert.h"
 #include "k8s/field.h"
@@ -20,6 +22,8 @@ using policy::Prefix;
 constexpr std::string_view k_host_affinity = "host:";
 // Attribute of an allocation: the node that asked for it.
 constexpr std::string_view k_node_attribute = "node";
+constexpr std::string_view k_namespace_attribute = "namespace";
+constexpr std::string_view k_pod_attribute = "pod";
 
 Encapsulation read_encapsulation(const std::string& mode, const Field& field) {
   if (mode == "Always") return Encapsulation::always;
@@ -123,6 +127,21 @@ Result<policy::Block> block_of(const api::IPAMBlock& object) {
   }
   if (!problems.empty()) return fail(std::move(problems));
   return block;
+}
+
+std::vector<AddressGrant> grants_of(const api::IPAMBlock& object, const policy::Prefix& cidr) {
+  std::vector<AddressGrant> grants;
+  const auto& [allocations, attributes] = std::tie(object.spec.allocations, object.spec.attributes);
+  for (size_t ordinal = 0; ordinal < allocations.size(); ++ordinal) {
+    const auto& allocation = allocations[ordinal];
+    if (!allocation || *allocation < 0 || std::cmp_greater_equal(*allocation, attributes.size()))
+      continue;
+    const auto& said = attributes[static_cast<size_t>(*allocation)].secondary;
+    const auto ns = said.find(k_namespace_attribute), pod = said.find(k_pod_attribute);
+    if (ns != said.end() && pod != said.end())
+      grants.push_back({cidr.address().plus(ordinal), ns->second + "/" + pod->second});
+  }
+  return grants;
 }
 
 }  // namespace margay::k8s

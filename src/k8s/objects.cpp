@@ -41,6 +41,7 @@ Placement place(const kubernetes::ServiceAccount& account, Reading&) {
 }
 Placement place(const kubernetes::Pod& pod, Reading& reading) {
   if (!has_endpoint(pod)) return std::nullopt;
+  reading.addresses_only_claimed = only_claims_addresses(pod);
   return change_to(endpoint_of(pod, reading.warnings));
 }
 Placement place(const kubernetes::NetworkPolicy& policy, Reading& reading) {
@@ -74,9 +75,11 @@ Placement place(const api::HostEndpoint& endpoint, Reading&) {
 }
 Placement place(const api::IPPool& pool, Reading&) { return placed(pool_of(pool)); }
 Placement place(const api::CalicoNode& node, Reading&) { return placed(host_of(node)); }
-Placement place(const api::IPAMBlock& block, Reading&) {
+Placement place(const api::IPAMBlock& block, Reading& reading) {
   if (block.spec.deleted) return std::nullopt;
-  return placed(block_of(block));
+  auto read = block_of(block);
+  if (read) reading.grants = grants_of(block, read->cidr);
+  return placed(std::move(read));
 }
 
 template <typename Object>

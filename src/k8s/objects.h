@@ -28,6 +28,10 @@ struct Reading {
   Warnings warnings;
   // Of a Kubernetes NetworkPolicy: where its rules come from.
   std::optional<RuleOrigins> origins;
+  // Of a pod: nobody but its annotations says its addresses (k8s/address_claims.h).
+  bool addresses_only_claimed = false;
+  // Of a block of addresses: which pods IPAM gave them to.
+  std::vector<AddressGrant> grants;
 };
 
 // Pure functions, for any thread. `invalid`, naming the fields, when the object cannot be read.

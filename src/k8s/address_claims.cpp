@@ -1,0 +1,93 @@
+#include "k8s/address_claims.h"
+
+#include <algorithm>
+#include <cstring>
+#include <iterator>
+#include <utility>
+
+#include "base/entropy.h"
+#include "base/folded_multiply.h"
+
+namespace margay::k8s {
+namespace {
+
+using policy::IPAddress;
+using policy::Prefix;
+using EndpointChange = policy::Change<policy::WorkloadKey, policy::WorkloadEndpoint>;
+
+uint64_t mixed(uint64_t hash, uint64_t secret, const void* bytes, size_t size) {
+  const auto* from = static_cast<const unsigned char*>(bytes);
+  for (size_t at = 0; at < size; at += sizeof(uint64_t)) {
+    uint64_t word = 0;
+    std::memcpy(&word, from + at, std::min(sizeof word, size - at));
+    hash = base::folded_multiply(hash ^ word, secret);
+  }
+  return base::folded_multiply(hash ^ size, secret);
+}
+
+}  // namespace
+
+AddressClaims::AddressClaims() : secret_(base::random_words<1>()[0] | 1) {}
+
+uint64_t AddressClaims::grant(const IPAddress& address, std::string_view workload) const {
+  const auto bytes = address.bytes();
+  const uint64_t of_address = mixed(secret_ >> 1, secret_, bytes.data(), bytes.size());
+  return mixed(of_address, secret_, workload.data(), workload.size());
+}
+
+bool AddressClaims::is_granted(const IPAddress& address, std::string_view workload) const {
+  // Blocks do not overlap: the one that begins last before the address has it, or none has.
+  const auto after = grants_.upper_bound(Prefix(address));
+  if (after == grants_.begin()) return false;
+  const auto& [cidr, grants] = *std::prev(after);
+  return cidr.contains(address) && std::ranges::binary_search(grants, grant(address, workload));
+}
+
+policy::ModelChange AddressClaims::without_claims(policy::ModelChange change) const {
+  auto& endpoint = *std::get<EndpointChange>(change).value;
+  const auto is_only_claimed = [&](const IPAddress& address) {
+    return !is_granted(address, endpoint.key.workload);
+  };
+  std::erase_if(endpoint.addresses, is_only_claimed);
+  std::erase_if(endpoint.floating_ips,
+                [&](const policy::FloatingIP& ip) { return is_only_claimed(ip.internal); });
+  return change;
+}
+
+void AddressClaims::set(const store::Key& object, Reading& reading) {
+  waiting_.erase(object);
+  if (!reading.change) return;
+  if (reading.addresses_only_claimed) {
+    if (std::get<EndpointChange>(*reading.change).value->addresses.empty()) return;
+    waiting_.emplace(object, *reading.change);
+    reading.change = without_claims(*std::move(reading.change));
+  } else if (const auto* block =
+                 std::get_if<policy::Change<Prefix, policy::Block>>(&*reading.change)) {
+    std::vector<uint64_t> grants;
+    grants.reserve(reading.grants.size());
+    for (const auto& [address, workload] : reading.grants)
+      grants.push_back(grant(address, workload));
+    std::ranges::sort(grants);
+    grants_.insert_or_assign(block->key, std::move(grants));
+    changed_.push_back(block->key);
+  }
+}
+
+void AddressClaims::remove_block(const Prefix& cidr) {
+  if (grants_.erase(cidr) > 0) changed_.push_back(cidr);
+}
+
+std::vector<std::pair<store::Key, policy::ModelChange>> AddressClaims::take_reviewed() {
+  std::vector<std::pair<store::Key, policy::ModelChange>> reviewed;
+  const auto changed = std::exchange(changed_, {});
+  if (changed.empty()) return reviewed;
+  const auto is_decided = [&](const IPAddress& address) {
+    return std::ranges::any_of(changed, [&](const auto& cidr) { return cidr.contains(address); });
+  };
+  for (const auto& [object, change] : waiting_)
+    if (std::ranges::any_of(std::get<EndpointChange>(change).value->addresses, is_decided))
+      reviewed.emplace_back(object, without_claims(change));
+  return reviewed;
+}
+
+}  // namespace margay::k8s
