@@ -259,7 +259,8 @@ void log_as_told(const NetworkConfig& config) {
   try {
     spdlog::default_logger()->sinks().push_back(
         std::make_shared<spdlog::sinks::basic_file_sink_mt>(config.log_file_path));
-    spdlog::default_logger()->sinks().back()->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %P %v");
+    spdlog::default_logger()->sinks().back()->set_formatter(
+        base::line_formatter("%Y-%m-%dT%H:%M:%S.%eZ %l %P %v"));
     spdlog::flush_on(spdlog::level::trace);
   } catch (const spdlog::spdlog_ex& error) {
     spdlog::warn("log_file_path: {}", error.what());

@@ -13,6 +13,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/printable.h"
 #include "ctl/cluster.h"
 #include "ctl/explain.h"
 #include "ctl/flow.h"
@@ -72,7 +73,8 @@ Result<Cluster> read_cluster(const Source& source) {
 Result<Cluster> read_cluster_aloud(const Source& source) {
   auto cluster = read_cluster(source);
   if (cluster)
-    for (const auto& warning : cluster->warnings()) fmt::print(stderr, "warning: {}\n", warning);
+    for (const auto& warning : cluster->warnings())
+      fmt::print(stderr, "warning: {}\n", base::printable(warning));
   return cluster;
 }
 

@@ -130,6 +130,8 @@ def raw_until_closed(server, text: bytes) -> bytes:
     with socket.create_connection(("127.0.0.1", server.port), timeout=DEADLINE) as plain:
         with tls(server).wrap_socket(plain, server_hostname="127.0.0.1") as stream:
             stream.sendall(text)
+            with socket.socket(fileno=os.dup(stream.fileno())) as sending:
+                sending.shutdown(socket.SHUT_WR)  # or the server waits for more before it closes
             return b"".join(iter(lambda: stream.recv(65536), b""))
 
 
