@@ -7,6 +7,7 @@
 #include "api/calico/common.h"
 #include "api/calico/configuration.h"
 #include "api/calico/felix_settings.h"
+#include "base/interface_name.h"
 
 namespace margay::api::calico {
 
@@ -51,19 +52,19 @@ void no_port_name(const IntOrString& port, const Report& report) {
     report.invalid(*text, "must be a port number or a range such as 30000:32767, no name");
 }
 
-bool is_interface_word(std::string_view text) {
-  return !text.empty() && text.size() <= 15 && std::ranges::all_of(text, [](unsigned char c) {
-    return std::isalnum(c) != 0 ||
-           std::string_view(":._+-").find(static_cast<char>(c)) != std::string_view::npos;
-  });
-}
-
 // What iptables takes for one interface, a "+" at the end for many.
 Described<std::string> interface_filter() {
   return string().check([](const std::string& text, const Report& report) {
-    if (!is_interface_word(text))
-      report.invalid(text, "must be an interface name of at most 15 characters");
+    std::string_view name = text;
+    if (name.size() > 1 && name.ends_with('+')) name.remove_suffix(1);
+    if (!base::is_interface_name(name))
+      report.invalid(text, "must be an interface name, or the beginning of some and '+'");
   });
+}
+
+// A name has one character more at least.
+bool is_interface_prefix(std::string_view text) {
+  return base::is_interface_name(text) && text.size() < base::k_longest_interface_name;
 }
 
 Described<std::string> interface_prefixes() {
@@ -71,8 +72,10 @@ Described<std::string> interface_prefixes() {
     std::string_view rest = text;
     for (;;) {
       const std::string_view word = rest.substr(0, rest.find(','));
-      if (!is_interface_word(word)) {
-        report.invalid(text, "must be interface name prefixes of 1 to 15 characters, by commas");
+      if (!is_interface_prefix(word)) {
+        report.invalid(text,
+                       "must be prefixes, by commas, of 1 to 14 letters, digits, '_', '.' or '-', "
+                       "not beginning with '-'");
         return;
       }
       if (word.size() == rest.size()) return;

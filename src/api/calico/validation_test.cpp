@@ -441,6 +441,17 @@ TEST(ConfigurationValidation, FelixConfiguration) {
         "spec: {wireguardInterfaceName: wg+, iptablesNATOutgoingInterfaceFilter: eth+}",
         {"spec.wireguardInterfaceName: Invalid value: \"wg+\": must be an interface name: 1 to 15 "
          "letters, digits, '_', '.' or '-'"}},
+       {"prefixes that are no beginnings of names, filters that are no names",
+        "spec: {interfacePrefix: 'cali,tap+', iptablesNATOutgoingInterfaceFilter: 'eth0:1'}",
+        {"spec.interfacePrefix: Invalid value: \"cali,tap+\": must be prefixes, by commas, of 1 to "
+         "14 letters, digits, '_', '.' or '-', not beginning with '-'",
+         "spec.iptablesNATOutgoingInterfaceFilter: Invalid value: \"eth0:1\": must be an interface "
+         "name, or the beginning of some and '+'"}},
+       {"a prefix that fills the whole name",
+        "spec: {interfacePrefix: abcdefghijklmno}",
+        {"spec.interfacePrefix: Invalid value: \"abcdefghijklmno\": must be prefixes, by commas, "
+         "of "
+         "1 to 14 letters, digits, '_', '.' or '-', not beginning with '-'"}},
        {"words in another case",
         "spec: {logSeverityScreen: info, awsSrcDstCheck: ''}",
         {"spec.logSeverityScreen: Unsupported value: \"info\": supported values: \"Debug\", "

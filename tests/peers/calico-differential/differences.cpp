@@ -42,7 +42,7 @@ const std::vector<Difference>& differences() {
        R"(Invalid value: "-.*must be a duration)"},
       {"settings that neither Felix nor a kernel takes", we_refuse, "FelixConfiguration",
        R"(^spec\.(chainInsertMode|routeSource|deviceRouteProtocol|healthHost|healthPort|)"
-       R"(interfacePrefix|ipipMTU|vxlanMTU|wireguardMTU|iptablesMarkMask|maxIpsetSize|)"
+       R"(interfacePrefix|iptablesNATOutgoingInterfaceFilter|ipipMTU|vxlanMTU|wireguardMTU|iptablesMarkMask|maxIpsetSize|)"
        R"(metadataPort|prometheusMetricsPort|vxlanPort|vxlanVNI|natPortRange):)"},
   };
   return k_differences;
