@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "apiserver/command.h"
+#include "base/log.h"
 #include "cni/plugin.h"
 #include "ctl/commands.h"
 #include "lab/command.h"
@@ -48,6 +49,10 @@ int run_commands(int argc, char** argv) {
 int main(int argc, char** argv) {
   try {
     const std::string name = argc > 0 ? std::filesystem::path(argv[0]).filename().string() : "";
+    // Standard output is for answers: spdlog's own logger would write there until a command has set
+    // up its log.
+    if (const auto set = margay::base::set_up_log(name, "info"); !set)
+      std::cerr << "margay: " << set.error().message << '\n';
     if (name == "calico") return margay::cni::run_plugin();
     if (name == "calico-ipam") return margay::cni::run_ipam_plugin();
     return run_commands(argc, argv);
