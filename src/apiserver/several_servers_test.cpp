@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <functional>
 #include <thread>
 
@@ -142,19 +143,24 @@ TEST_F(SeveralServersTest, StartingTogetherIsNoError) {
 TEST_F(SeveralServersTest, NothingOutlivesItsNamespaceInARace) {
   for (int round = 0; round < 10; ++round) {
     ASSERT_EQ(post("/api/v1/namespaces", R"({"metadata":{"name":"n"}})").code(), 201);
+    std::atomic<int> made = 0, refused = 0;
     std::vector<std::jthread> writers;
     for (auto* writes : {writes_.get(), &late_})
       for (int thread = 0; thread < 2; ++thread)
-        writers.emplace_back([this, writes, thread] {
-          for (int i = 0; i < 20; ++i)
-            static_cast<void>(
+        writers.emplace_back([&, this, writes, thread] {
+          for (int i = 0; i < 10'000 && refused == 0; ++i) {
+            const auto created =
                 writes->create(ref("configmaps", "n"),
                                named("c" + std::to_string(i) + "-" + std::to_string(thread) +
                                      (writes == &late_ ? "l" : "e")),
-                               {}));
+                               {});
+            ++(created ? made : refused);
+          }
         });
+    while (made < 4 && refused == 0) std::this_thread::yield();
     ASSERT_TRUE(late_.remove(ref("namespaces", "", "n"), {}));
     writers.clear();
+    ASSERT_TRUE(made > 0 && refused > 0) << "the end came among the creations";
     wait_until_gone("/api/v1/namespaces/n");
     EXPECT_EQ(config_maps_in("n"), 0u);
   }

@@ -1,6 +1,6 @@
 """The server in a memory limit of 1 GiB under clients that stall, bomb, flood and kill: it lives, and others are answered.
 
-Latency is asserted here on purpose: the promise is 100 ms to a bystander. The margin is stated: half of the answers
+Latency is asserted here on purpose: the promise is 100 ms to a bystander. The margin is stated: 98 % of the answers
 must keep it, scaled by how many runnable processes each core of this machine has at the time.
 """
 
@@ -8,12 +8,16 @@ import collections
 import contextlib
 import http.client
 import json
+import math
 import os
 import pathlib
+import select
 import socket
 import ssl
 import statistics
 import struct
+import subprocess
+import sys
 import threading
 import time
 
@@ -26,6 +30,7 @@ MIB = 1 << 20
 LIMIT = 1024 * MIB
 OVER_DATA = 300 * MIB
 PROMISE = 0.1  # seconds, on an idle machine
+SHARE = 0.98  # of the answers
 
 
 # ---- a memory limit ---------------------------------------------------------------------------------
@@ -85,43 +90,29 @@ def peak(server) -> int:
 # ---- the bystander ----------------------------------------------------------------------------------
 
 class Bystander:
-    """Asks for one small object again and again, on a connection of its own, and notes how long each answer took."""
+    """Asks for one small object again and again, and notes how long each answer took. A process of its own: what the
+    test does meanwhile must not hold it up."""
 
     def __init__(self, server):
         create(server, "small")
-        self.server = server
-        self.times = []
-        self.failed = None
-        self.stopping = threading.Event()
-        self.thread = threading.Thread(target=self.run)
-        self.thread.start()
+        self.process = subprocess.Popen([sys.executable, pathlib.Path(__file__).with_name("bystander.py"), str(server.port),
+                                         server.folder / "pki", CONFIG_MAPS + "/small"],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout.readline() == "asking\n"
 
-    def run(self):
-        try:
-            with contextlib.closing(connect(self.server)) as connection:
-                while not self.stopping.wait(0.02):
-                    began = time.monotonic()
-                    connection.request("GET", CONFIG_MAPS + "/small")
-                    response = connection.getresponse()
-                    response.read()
-                    self.times.append(time.monotonic() - began)
-                    assert response.status == 200, response.status
-        except Exception as error:  # told on the test's thread
-            self.failed = error
+    def stop(self) -> list[float]:
+        said, _ = self.process.communicate(timeout=DEADLINE)  # the end of its input ends it
+        assert self.process.returncode == 0, "the bystander was answered"
+        return sorted(json.loads(said))
 
     def check(self):
-        deadline = time.monotonic() + DEADLINE
-        while len(self.times) <= 5 and self.failed is None and time.monotonic() < deadline:
-            self.stopping.wait(0.02)
-        self.stopping.set()
-        self.thread.join(DEADLINE)
-        assert self.failed is None, self.failed
-        assert len(self.times) > 5, "the bystander was answered"
+        times = self.stop()
+        assert len(times) >= 5, "the bystander was answered"
         allowed = PROMISE * max(1.0, os.getloadavg()[0] / os.cpu_count())
-        median, worst = statistics.median(self.times), max(self.times)
-        print(f"bystander: {len(self.times)} answers, median {median * 1000:.1f} ms, worst {worst * 1000:.1f} ms, "
-              f"allowed {allowed * 1000:.0f} ms")
-        assert median < allowed
+        most = times[math.ceil(len(times) * SHARE) - 1]
+        print(f"bystander: {len(times)} answers, median {statistics.median(times) * 1000:.1f} ms, {SHARE:.0%} within "
+              f"{most * 1000:.1f} ms, worst {times[-1] * 1000:.1f} ms, allowed {allowed * 1000:.0f} ms")
+        assert most < allowed
 
 
 @contextlib.contextmanager
@@ -130,7 +121,7 @@ def bystander(server):
     try:
         yield
     except BaseException:
-        watching.stopping.set()
+        watching.process.kill()
         raise
     watching.check()
 
@@ -296,14 +287,24 @@ def test_bodies_that_never_end_are_bounded(limited):
     context = tls(limited)
     before = resident(limited)
     head = f"POST {CONFIG_MAPS} HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n".encode()
+    streams = []
     with contextlib.ExitStack() as held:
         with bystander(limited):
             for _ in range(200):
                 plain = held.enter_context(socket.create_connection(("127.0.0.1", limited.port), timeout=DEADLINE))
                 stream = held.enter_context(context.wrap_socket(plain, server_hostname="127.0.0.1"))
+                streams.append(stream)
                 stream.sendall(head)
                 with contextlib.suppress(OSError):
                     stream.sendall(b" " * 1_500_000)
+            # There is room for 96 MiB of bodies, and so for 33 at the most.
+            refused, deadline = 0, time.monotonic() + DEADLINE
+            while refused < 200 - 33 and time.monotonic() < deadline:
+                for stream in select.select(streams, [], [], 1)[0]:
+                    streams.remove(stream)
+                    assert stream.recv(12) == b"HTTP/1.1 429"
+                    refused += 1
+            assert refused >= 200 - 33
         most = peak(limited)
         print(f"resident: {before / MIB:.0f} MiB before, at most {most / MIB:.0f} MiB with 200 half bodies of 3 MB")
         assert most - before < OVER_DATA
