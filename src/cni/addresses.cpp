@@ -165,7 +165,8 @@ CniResult<> release_addresses(store::Store& store, const NetworkConfig& config,
 AddressResult addresses_of(store::Store& store, const NetworkConfig& config,
                            const Arguments& arguments) {
   if (config.ipam.type != k_builtin_ipam) return {};
-  auto held = ipam::Ipam(store).addresses_of(handle_id(config.name, arguments.container_id));
+  auto held =
+      ipam::Ipam(store).readable_addresses_of(handle_id(config.name, arguments.container_id));
   if (!held) return std::unexpected(ipam_error(held.error()));
   return *std::move(held);
 }

@@ -214,6 +214,10 @@ Result<Connected> verify(const PodNetwork& pod) {
 
 Result<Connected> connect(const PodNetwork& pod) {
   MARGAY_TRY(const auto container, NetworkNamespace::open(pod.container_namespace));
+  MARGAY_TRY(const auto host, NetworkNamespace::current());
+  if (container.is(host))
+    return fail(ErrorCode::invalid,
+                fmt::format("{} is the host's own network namespace", pod.container_namespace));
   if (auto connected = verify(pod)) return connected;
 
   MARGAY_TRY(NetlinkSocket socket, NetlinkSocket::open());
@@ -235,6 +239,9 @@ Result<> disconnect(const std::string& container_namespace,
   const auto container = NetworkNamespace::open(container_namespace);
   if (!container && container.error().code == ErrorCode::not_found) return {};
   if (!container) return fail(container.error());
+  // /proc/PID/ns/net of a process that is gone may be that of another one on the host by now.
+  MARGAY_TRY(const auto host, NetworkNamespace::current());
+  if (container->is(host)) return {};
   MARGAY_TRY(NetlinkSocket socket, NetlinkSocket::open(*container));
   const auto removed = net::delete_link(socket, container_interface);
   if (!removed && removed.error().code != ErrorCode::not_found) return fail(removed.error());

@@ -43,6 +43,19 @@ class PodNetworkTest : public ::testing::Test {
   std::unique_ptr<ScratchNamespace> host_, container_;
 };
 
+// As /proc/PID/ns/net when the process is gone, and another one on the host has its number.
+TEST_F(PodNetworkTest, TheHostsOwnNamespaceIsLeftAlone) {
+  NetlinkSocket host = host_->socket();
+  ASSERT_TRUE(net::create_bridge(host, "eth0"));
+  auto of_host = pod();
+  of_host.container_namespace = host_->path();
+  const auto connected = connect_pod(of_host);
+  ASSERT_FALSE(connected);
+  EXPECT_NE(connected.error().message.find("host's own"), std::string::npos);
+  EXPECT_TRUE(host_->get().run([&] { return disconnect(host_->path(), "eth0"); }));
+  EXPECT_TRUE(net::get_link(host, "eth0"));
+}
+
 // What a crash or somebody else may have left there, from nothing to nearly all.
 TEST_F(PodNetworkTest, ConnectWorksFromWhateverIsThere) {
   NetlinkSocket host = host_->socket(), container = container_->socket();

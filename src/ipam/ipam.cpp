@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/result_steps.h"
 #include "ipam/attempts.h"
 #include "ipam/block.h"
 #include "ipam/names.h"
@@ -90,14 +91,20 @@ Ipam::Ipam(store::Store& store)
 
 Result<size_t> Ipam::release_handle(std::string_view handle_id) {
   size_t released = 0;
+  Result<> unreadable;
   MARGAY_TRY(const auto handle, handles_.read(handle_id));
   for (const auto& [text, count] : handle.object.spec.block) {
-    MARGAY_TRY(const Prefix cidr, Prefix::parse(text));
-    MARGAY_TRY(const size_t freed, reconcile(handle_id, cidr, [&](Block& block) {
-                 return block.release(block.held_by(handle_id));
-               }));
-    released += freed;
+    const auto release = [&](Block& block) { return block.release(block.held_by(handle_id)); };
+    const auto cidr = Prefix::parse(text);
+    const auto freed =
+        cidr ? reconcile(handle_id, *cidr, release) : Result<size_t>(fail(cidr.error()));
+    if (!freed && !is_unreadable(freed.error())) return freed;
+    if (freed)
+      released += *freed;
+    else
+      base::keep_first(unreadable, fail(freed.error().wrap("block " + text)));
   }
+  if (!unreadable) return fail(std::move(unreadable).error());
   return released;
 }
 
@@ -156,15 +163,31 @@ Result<std::vector<IPAddress>> Ipam::addresses_of(std::string_view handle_id) {
   std::vector<IPAddress> addresses;
   MARGAY_TRY(const auto handle, handles_.read(handle_id));
   for (const auto& [text, count] : handle.object.spec.block) {
-    MARGAY_TRY(const Prefix cidr, Prefix::parse(text));
-    MARGAY_TRY(const auto record, blocks_.find(block_name(cidr)));
-    if (!record) continue;
-    MARGAY_TRY(const Block block, Block::from_object(record->object));
-    const auto held = block.held_by(handle_id);
+    MARGAY_TRY(const auto held, held_in(handle_id, text));
     addresses.insert(addresses.end(), held.begin(), held.end());
   }
   std::ranges::sort(addresses);
   return addresses;
+}
+
+Result<std::vector<IPAddress>> Ipam::readable_addresses_of(std::string_view handle_id) {
+  std::vector<IPAddress> addresses;
+  MARGAY_TRY(const auto handle, handles_.read(handle_id));
+  for (const auto& [text, count] : handle.object.spec.block) {
+    const auto held = held_in(handle_id, text);
+    if (!held && !is_unreadable(held.error())) return held;
+    if (held) addresses.insert(addresses.end(), held->begin(), held->end());
+  }
+  std::ranges::sort(addresses);
+  return addresses;
+}
+
+Result<std::vector<IPAddress>> Ipam::held_in(std::string_view handle_id, const std::string& text) {
+  MARGAY_TRY(const Prefix cidr, Prefix::parse(text));
+  MARGAY_TRY(const auto record, blocks_.find(block_name(cidr)));
+  if (!record) return {};
+  MARGAY_TRY(const Block block, Block::from_object(record->object));
+  return block.held_by(handle_id);
 }
 
 Result<bool> Ipam::holds_only(std::string_view handle_id, const api::Labels& attributes) {

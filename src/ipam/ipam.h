@@ -70,11 +70,14 @@ class Ipam {
   // handle holds it already.
   base::Result<> assign_address(const Owner& owner, const base::IPAddress& address);
 
-  // Idempotent: what is not assigned is fine. Returns how many were.
+  // Idempotent: what is not assigned is fine. Returns how many were. A block of the handle that
+  // cannot be read keeps its addresses; the others are released before that is told as an error.
   base::Result<size_t> release(std::span<const base::IPAddress> addresses);
   base::Result<size_t> release_handle(std::string_view handle_id);
 
   base::Result<std::vector<base::IPAddress>> addresses_of(std::string_view handle_id);
+  // Without those in blocks that cannot be read.
+  base::Result<std::vector<base::IPAddress>> readable_addresses_of(std::string_view handle_id);
   // Whether all addresses of the handle were assigned with these attributes, among others.
   base::Result<bool> holds_only(std::string_view handle_id, const api::Labels& attributes);
   // Whether the handle is known: one that is may also have nothing but a claim that died.
@@ -116,6 +119,9 @@ class Ipam {
                                         const base::Prefix& block, const Config& config);
   base::Result<std::optional<base::Prefix>> block_of(const base::IPAddress& address);
   base::Result<size_t> release_one(const base::IPAddress& address);
+  // Of one block of a handle, which names it so.
+  base::Result<std::vector<base::IPAddress>> held_in(std::string_view handle_id,
+                                                     const std::string& block);
 
   store::Store& store_;
   Records<api::IPAMBlock> blocks_;

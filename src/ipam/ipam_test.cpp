@@ -250,6 +250,20 @@ TEST_F(IpamTest, ABlockThatCannotBeReadStopsNoNode) {
 // The bad records stand where each kind of search looks: among the node's own affinities, in the
 // place of the first block that it would claim, among the blocks that are listed when probing finds
 // none, and under the handle that is asked for.
+TEST_F(IpamTest, ABlockThatCannotBeReadKeepsNoOtherFromBeingReleased) {
+  store_.add_pool({.name = "pool", .cidr = "10.0.0.0/28", .block_size = 30});  // four blocks
+  const auto held = assign(request("node1", "h", 9));
+  const std::string broken = block_name(Prefix(held[4], 30));
+  store_.put(std::string(k_blocks), {}, broken, R"({"spec":"none"})");
+  EXPECT_FALSE(ipam_.addresses_of("h"));
+  const auto readable = ipam_.readable_addresses_of("h").value();
+  EXPECT_EQ(readable.size(), 5U) << "of three blocks, one of them full and unreadable";
+  const auto released = ipam_.release_handle("h");
+  ASSERT_FALSE(released) << "not all are";
+  EXPECT_THAT(released.error().message, ::testing::HasSubstr(Prefix(held[4], 30).to_string()));
+  EXPECT_TRUE(ipam_.readable_addresses_of("h").value().empty()) << "but those that can be";
+}
+
 TEST_F(IpamTest, ARecordThatCannotBeReadStopsNoOther) {
   store_.add_pool({.name = "pool", .cidr = "10.0.0.0/28", .block_size = 30});  // four blocks
   const auto first = assign(request("node1", "h1", 1));

@@ -24,6 +24,7 @@ class FamilyRules {
   // `config` and `commands` outlive this.
   FamilyRules(const Config& config, policy::IPFamily family, Marks marks, Commands& commands);
 
+  policy::IPFamily family() const { return family_; }
   void on_delta(const policy::Delta& delta);
 
   // The whole desired state. An endpoint with a rule or set that the kernel refuses is closed in

@@ -93,11 +93,15 @@ ApplyReport IptablesDataPlane::apply() {
 
 Result<> IptablesDataPlane::program() {
   Result<> result;
-  for (auto& family : families_)
-    keep_first(result, in_sync_ ? family->apply() : family->apply_closed_start());
-  if (!result || !in_sync_) return result;
-  unprogrammed_.clear();
-  if (routes_) result = routes_->apply();
+  std::set<IPFamily> programmed;
+  for (auto& family : families_) {
+    auto done = in_sync_ ? family->apply() : family->apply_closed_start();
+    if (done) programmed.insert(family->family());
+    keep_first(result, std::move(done));
+  }
+  if (!in_sync_) return result;
+  if (result) unprogrammed_.clear();
+  if (routes_) keep_first(result, routes_->apply(programmed));
   for (const auto& family : families_) keep_first(result, family->unfinished());
   return result;
 }

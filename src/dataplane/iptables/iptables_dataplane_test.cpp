@@ -388,5 +388,45 @@ INSTANTIATE_TEST_SUITE_P(
                   "iptablesNATOutgoingInterfaceFilter"}),
     [](const auto& given) { return given.param.name; });
 
+// Passes on to the installed programs, of which those for IPv6 do not work.
+class CommandsWithoutIPv6 final : public Commands {
+ public:
+  explicit CommandsWithoutIPv6(std::unique_ptr<Commands> real) : real_(std::move(real)) {}
+  base::Result<std::string> save(policy::IPFamily family) override {
+    if (family == policy::IPFamily::v6) return base::fail(base::ErrorCode::unavailable, "no IPv6");
+    return real_->save(family);
+  }
+  base::Result<> restore(policy::IPFamily family, const std::string& input) override {
+    return real_->restore(family, input);
+  }
+  base::Result<std::string> save_sets() override { return real_->save_sets(); }
+  base::Result<> restore_sets(const std::string& input) override {
+    return real_->restore_sets(input);
+  }
+
+ private:
+  std::unique_ptr<Commands> real_;
+};
+
+TEST_P(IptablesDataPlaneTest, AFamilyThatFailsKeepsTheOtherFromNothing) {
+  auto real = system_commands(GetParam(), std::chrono::seconds(10));
+  ASSERT_TRUE(real);
+  const auto plane = *IptablesDataPlane::create(
+      {.node = "node"}, std::make_unique<CommandsWithoutIPv6>(std::move(*real)), true);
+  add_interface("cali1");
+  for (const auto& delta : program()) plane->on_delta(delta);
+  for (const char* destination : {"10.65.0.2", "fd00::2"})
+    plane->on_delta(policy::RouteUpdate{{.destination = *policy::Prefix::parse(destination),
+                                         .kind = policy::ProgramRoute::Kind::local_workload,
+                                         .interface_name = "cali1"}});
+  plane->on_delta(policy::InSync{});
+  const auto report = plane->apply();
+  EXPECT_FALSE(report.outcome);
+  ASSERT_EQ(report.endpoints.size(), 1);
+  EXPECT_EQ(report.endpoints[0].status->state, EndpointState::error);
+  EXPECT_THAT(output({"ip", "-4", "route"}), HasSubstr("10.65.0.2 dev cali1"));
+  EXPECT_THAT(output({"ip", "-6", "route"}), Not(HasSubstr("fd00::2")));
+}
+
 }  // namespace
 }  // namespace margay::dataplane::iptables

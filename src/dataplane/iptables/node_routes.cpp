@@ -156,7 +156,7 @@ Result<> NodeRoutes::load() {
   return {};
 }
 
-Result<> NodeRoutes::apply() {
+Result<> NodeRoutes::apply(const std::set<IPFamily>& families) {
   if (!kernel_) MARGAY_CHECK(load());
   Result<> result = apply_interfaces();
   keep_first(result, apply_tunnels());
@@ -170,6 +170,11 @@ Result<> NodeRoutes::apply() {
   };
   for (const auto& destination : pending_) {
     const auto target = targets.emplace(destination, target_of(destination)).first;
+    if (target->second.route && !families.contains(destination.family())) {
+      unfinished.insert(destination);
+      targets.erase(target);
+      continue;
+    }
     if (auto cleared = clear(destination, target->second); !cleared) {
       note_failure(destination, std::move(cleared));
       targets.erase(target);

@@ -40,7 +40,8 @@ class NodeRoutes {
   // Brings what is programmed to what is desired: interfaces, then what is no longer wanted, then
   // neighbours and routes. Only what differs is written. Every item is tried; the first error is
   // returned and what failed is tried again next time.
-  base::Result<> apply();
+  // Routes of other families than these are only taken away: their policy is not programmed.
+  base::Result<> apply(const std::set<policy::IPFamily>& families);
   // After apply(): why packets do not reach the endpoint. Nothing: they do.
   std::optional<WorkloadInterfaces::Obstacle> obstacle_of(const policy::WorkloadKey& key) const;
   void resync();

@@ -35,6 +35,8 @@ policy::Delta local_route(const char* destination, const std::string& interface)
                               .interface_name = interface}};
 }
 
+const std::set<policy::IPFamily> k_both = {policy::IPFamily::v4, policy::IPFamily::v6};
+
 class NodeRoutesTest : public KernelTest {
  protected:
   void SetUp() override {
@@ -44,7 +46,7 @@ class NodeRoutesTest : public KernelTest {
   }
   void give(const std::vector<policy::Delta>& deltas) {
     for (const auto& delta : deltas) routes_->on_delta(delta);
-    const auto applied = routes_->apply();
+    const auto applied = routes_->apply(k_both);
     ASSERT_TRUE(applied) << applied.error().message;
   }
   void add_uplink() {
@@ -69,6 +71,19 @@ TEST_F(NodeRoutesTest, LeadToAWorkloadThroughItsInterface) {
       output({"ip", "neigh", "show", "dev", "cali1", "nud", "permanent"});
   EXPECT_THAT(neighbours, HasSubstr("10.65.0.2 lladdr 02:00:00:00:00:01 PERMANENT"));
   EXPECT_THAT(neighbours, HasSubstr("fd00::2 lladdr 02:00:00:00:00:01 PERMANENT"));
+}
+
+TEST_F(NodeRoutesTest, OfAFamilyWithoutPolicyAreOnlyTakenAway) {
+  add_interface("cali1");
+  give({workload("cali1"), local_route("fd00::1", "cali1")});
+  for (const auto& delta : {local_route("10.65.0.2", "cali1"), local_route("fd00::2", "cali1"),
+                            policy::Delta(policy::RouteRemove{net("fd00::1")})})
+    routes_->on_delta(delta);
+  ASSERT_TRUE(routes_->apply({policy::IPFamily::v4}));
+  EXPECT_THAT(v4(), HasSubstr("10.65.0.2 dev cali1"));
+  EXPECT_THAT(v6(), Not(HasSubstr("fd00::")));
+  give({});
+  EXPECT_THAT(v6(), HasSubstr("fd00::2 dev cali1"));
 }
 
 TEST_F(NodeRoutesTest, SetTheInterfaceUpBeforeItCarriesAnything) {
@@ -190,7 +205,7 @@ TEST_F(NodeRoutesTest, LeadToOtherNodes) {
   EXPECT_THAT(v4(), HasSubstr("10.65.1.0/26 via 192.0.2.2 dev uplink"));
   ASSERT_TRUE(net::change_link(*socket_, "uplink", {.up = false}));
   routes_->on_interface_change("uplink", false);
-  EXPECT_FALSE(routes_->apply());
+  EXPECT_FALSE(routes_->apply(k_both));
   ASSERT_TRUE(net::change_link(*socket_, "uplink", {.up = true}));
   routes_->on_interface_change("uplink", true);
   give({});
@@ -306,7 +321,7 @@ class FlowsOfAWorkloadTest : public NodeRoutesTest {
     ASSERT_TRUE(net::delete_link(*socket_, name));
     routes_->on_interface_change(name, false);
   }
-  void apply() { ASSERT_TRUE(routes_->apply()); }
+  void apply() { ASSERT_TRUE(routes_->apply(k_both)); }
 
   const std::vector<policy::Delta> removal_{
       policy::RouteRemove{net("10.65.0.2")},
@@ -404,13 +419,13 @@ TEST_F(FlowsOfAWorkloadTest, KeepTheAddressFromTheNextWorkloadUntilTheyAreGone) 
   give({workload("cali1"), local_route("10.65.0.2", "cali1")});
   remove_link();
   for (const auto& delta : removal_) routes_->on_delta(delta);
-  const auto first = routes_->apply();
+  const auto first = routes_->apply(k_both);
   ASSERT_FALSE(first);
   EXPECT_THAT(first.error().message, HasSubstr("conntrack is busy"));
   add_interface("cali2");
   for (const auto& delta : {workload("cali2"), local_route("10.65.0.2", "cali2")})
     routes_->on_delta(delta);
-  EXPECT_FALSE(routes_->apply());
+  EXPECT_FALSE(routes_->apply(k_both));
   EXPECT_THAT(v4(), IsEmpty());
   EXPECT_TRUE(is_tracked());
   apply();
