@@ -117,9 +117,7 @@ TEST_F(AgentTest, ADataPlaneThatIsBusyIsGivenWhatDiffersInTheEnd) {
   create_host_endpoint("h", R"("expectedIPs":["192.0.2.1"])");
   start();
   constexpr int k_changes = 100;
-  const auto updates = [&] {
-    return metrics.graph_update_seconds.Collect().summary.sample_count;
-  };
+  const auto updates = [&] { return metrics.graph_update_seconds.Collect().summary.sample_count; };
   const auto before = updates();
   size_t deltas_before = 0;
   {

@@ -42,7 +42,8 @@ std::vector<ProgramTier> host_stage(const Model& model, const HostEndpoint& endp
   std::vector<const Policy*> matching;
   for (const auto& [key, policy] : model.policies)
     if (takes_part(policy) && policy.selector.matches(labels)) matching.push_back(&policy);
-  std::ranges::sort(matching, {}, [](const Policy* policy) { return rank_of(policy->key, policy->order); });
+  std::ranges::sort(matching, {},
+                    [](const Policy* policy) { return rank_of(policy->key, policy->order); });
   auto egress = matching;
   std::erase_if(egress, [&](const Policy* p) { return !has_egress || !p->applies_egress; });
   std::erase_if(matching, [](const Policy* p) { return !p->applies_ingress; });
