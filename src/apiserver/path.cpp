@@ -44,11 +44,20 @@ std::optional<ResourcePath> read_resource(const Segments& segments, size_t at, R
   return out;
 }
 
+bool is_web(const boost::urls::url_view& url) {
+  using boost::urls::scheme;
+  return (url.scheme_id() == scheme::https || url.scheme_id() == scheme::http) &&
+         url.has_authority();
+}
+
 }  // namespace
 
 Answer<Target> parse_target(std::string_view target) {
-  const auto url = boost::urls::parse_origin_form(target);
-  if (!url) return refuse(bad_request("the request's URL is malformed"));
+  const bool is_origin_form = target.starts_with('/');
+  const auto url = is_origin_form ? boost::urls::parse_origin_form(target)
+                                  : boost::urls::parse_absolute_uri(target);
+  if (!url || (!is_origin_form && !is_web(*url)))
+    return refuse(bad_request("the request's URL is malformed"));
   Target out;
   // An encoded slash would be indistinguishable from a separator once decoded.
   for (const auto& segment : url->segments()) {

@@ -17,7 +17,8 @@ struct Target {
   Query query;
 };
 
-// Splits and decodes an origin-form target. A malformed one is a 400.
+// Splits and decodes a target in origin form, or in absolute form, whose authority counts for
+// nothing here (RFC 9112, 3.2). A malformed one is a 400.
 Answer<Target> parse_target(std::string_view target);
 
 // /api/v1/... and /apis/<group>/<version>/...

@@ -53,8 +53,19 @@ TEST(TargetTest, DecodesPathAndQuery) {
             (Query{{"labelSelector", "app in (a,b)"}, {"limit", "500"}, {"watch", ""}}));
 }
 
+TEST(TargetTest, AnAbsoluteFormIsItsPath) {
+  for (const auto* target :
+       {"https://10.0.0.1:6443/api/v1/pods?limit=1", "http://x/api/v1/pods?limit=1"}) {
+    const auto parsed = parse_target(target);
+    ASSERT_TRUE(parsed) << target;
+    EXPECT_EQ(parsed->path, "/api/v1/pods");
+    EXPECT_EQ(parsed->query, (Query{{"limit", "1"}}));
+  }
+}
+
 TEST(TargetTest, RefusesWhatIsNoPath) {
-  for (const auto* target : {"*", "http://x/y", "/a%zz", "/api/v1/pods/a%2fb"}) {
+  for (const auto* target :
+       {"*", "ftp://x/y", "http:/y", "x/y", "/a%zz", "https://x/a%2fb", "/api/v1/pods/a%2fb"}) {
     const auto parsed = parse_target(target);
     ASSERT_FALSE(parsed) << target;
     EXPECT_EQ(parsed.error().code, 400) << target;
