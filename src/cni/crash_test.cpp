@@ -22,6 +22,33 @@ TEST_F(PluginTest, AStoreThatCannotBeReachedIsCodeEleven) {
   EXPECT_FALSE(host_has_interface());
 }
 
+// An ADD whose nth write took effect though it heard of a failure, and for which the datastore is
+// then there again or gone for good.
+TEST_F(PluginTest, AFailedAddNeverFreesAnAddressThatThePodStillClaims) {
+  add();  // from here on the node has its blocks, and each ADD makes the same writes
+  EXPECT_EQ(call("DEL").status, 0);
+  for (const bool returns : {true, false}) {
+    int nth = 1;
+    for (bool failed = true; failed && !HasFailure(); ++nth) {
+      int writes = 0;
+      FaultyStore unsure(store_.get(), [&] {
+        ++writes;
+        if (writes < nth || (writes > nth && returns)) return Fault::none;
+        return writes == nth ? Fault::lost_answer : Fault::unavailable;
+      });
+      failed = call("ADD", {}, conf(), unsure).status != 0;
+      const std::string where = fmt::format("write {}, returns: {}", nth, returns);
+      const std::string claimed = annotation("podIP");
+      if (!claimed.empty() && claimed != "(none)") {
+        EXPECT_NE(assigned(), 0U) << where << ": the pod says that it has what others may get";
+      }
+      EXPECT_EQ(call("DEL").status, 0) << where;
+      EXPECT_EQ(assigned(), 0U) << where;
+    }
+    EXPECT_GT(nth, 3) << "ADD writes that often at least";
+  }
+}
+
 // The plugin dies at its nth write, in ADD or in DEL. What the runtime does next works, and when
 // the pod is gone nothing is left of it.
 TEST_F(PluginTest, ACrashAtAnyWriteIsRepairedByTheNextCall) {

@@ -174,12 +174,11 @@ class Operating {
     return to_cni_error(error, gone ? Code::container_unknown : Code::network);
   }
 
-  // After a failed ADD. The runtime's DEL does what cannot be done here.
+  // After a failed ADD, which may have gone further than its answers told. The runtime's DEL does
+  // what cannot be done here.
   void give_back() {
-    const auto removed = disconnect(arguments_.network_namespace, arguments_.interface_name);
+    const auto removed = del();
     if (!removed) spdlog::warn("left behind until DEL: {}", removed.error().message);
-    const auto released = release();
-    if (!released) spdlog::warn("left behind until DEL: {}", released.error().message);
   }
 
   store::Store& store_;
