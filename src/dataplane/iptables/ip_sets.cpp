@@ -21,6 +21,13 @@ constexpr size_t k_least_capacity = 1'048'576;  // maxIpsetSize
 
 const char* type_name(SetType type) { return type == SetType::nets ? "hash:net" : "hash:ip,port"; }
 
+// None: of a type that we never make.
+std::optional<SetType> type_named(std::string_view text) {
+  for (const auto type : {SetType::nets, SetType::named_ports})
+    if (text == type_name(type)) return type;
+  return std::nullopt;
+}
+
 size_t capacity_for(size_t members) { return std::max(k_least_capacity, std::bit_ceil(members)); }
 
 std::string_view word(std::string_view text, size_t index) {
@@ -152,12 +159,13 @@ Result<> IPSets::load() {
     const std::string_view name = word(line, 1);
     if (!name.starts_with(owned) && !name.starts_with(temporary)) continue;
     if (line.starts_with("create ")) {
-      kernel[std::string(name)] = {
-          .type = word(line, 2) == "hash:net" ? SetType::nets : SetType::named_ports,
-          .capacity = number_after(line, " maxelem ")};
+      kernel[std::string(name)] = {.type = type_named(word(line, 2)),
+                                   .capacity = number_after(line, " maxelem ")};
     } else if (line.starts_with("add ")) {
       const std::string key(name);
-      MARGAY_TRY(const auto member, parse_member(kernel[key].type, word(line, 2)));
+      const auto type = kernel[key].type;
+      if (!type) continue;
+      MARGAY_TRY(const auto member, parse_member(*type, word(line, 2)));
       members[key].insert(member);
     }
   }

@@ -53,7 +53,7 @@ class IPSets {
     bool rewrite = false;
   };
   struct Header {
-    policy::SetType type = policy::SetType::nets;
+    std::optional<policy::SetType> type;  // none: one that we never make
     size_t capacity = 0;
   };
 

@@ -48,6 +48,19 @@ TEST_F(IPSetsTest, NamedPortsAreAddressProtocolPort) {
   EXPECT_THAT(members("cali40n:a"), UnorderedElementsAre("10.0.0.1,sctp:80", "10.0.0.1,tcp:80"));
 }
 
+TEST_F(IPSetsTest, OfATypeThatIsNeverMadeStandInNobodysWay) {
+  commands_.sets["cali40this-host"] = {"hash:ip family inet maxelem 1048576", {"192.0.2.1"}};
+  commands_.sets["cali40s:a"] = {"hash:ip family inet maxelem 1048576", {"192.0.2.2"}};
+  auto sets = make();
+  sets.set("s:a", SetType::nets, {net("10.0.0.1")});
+  const auto applied = sets.apply_updates();
+  ASSERT_TRUE(applied) << applied.error().message;
+  EXPECT_THAT(commands_.sets["cali40s:a"].type, "hash:net family inet maxelem 1048576");
+  EXPECT_THAT(members("cali40s:a"), ElementsAre("10.0.0.1/32"));
+  ASSERT_TRUE(sets.apply_removals());
+  EXPECT_FALSE(commands_.sets.contains("cali40this-host"));
+}
+
 TEST_F(IPSetsTest, ChangeByChangeOnlyWhatChangedIsTold) {
   auto sets = make();
   sets.set("s:a", SetType::nets, {net("10.0.0.1"), net("10.0.0.2")});
