@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <iterator>
 #include <thread>
@@ -22,6 +23,8 @@ using policy::IPFamily;
 using policy::Prefix;
 using policy::SetMember;
 using policy::SetType;
+
+constexpr std::array k_filter_hooks{"INPUT", "FORWARD", "OUTPUT"};
 
 policy::SetMembers as_members(const auto& nets) {
   policy::SetMembers members;
@@ -192,7 +195,7 @@ void FamilyRules::render_static() {
   const ChainContext context{config_, family_, marks_};
   for (const auto& chain : filter_chains(context, encapsulations())) filter_.set_chain(chain);
   for (const auto& chain : raw_chains(context)) raw_.set_chain(chain);
-  for (const char* hook : {"INPUT", "FORWARD", "OUTPUT"}) filter_.set_insertions(insertion(hook));
+  for (const char* hook : k_filter_hooks) filter_.set_insertions(insertion(hook));
   raw_.set_insertions(insertion("PREROUTING"));
   for (const char* hook : {"PREROUTING", "POSTROUTING", "OUTPUT"})
     nat_.set_insertions(insertion(hook));
@@ -322,9 +325,17 @@ bool FamilyRules::close_endpoints() {
   return true;
 }
 
+// Whether packets reach the chains that an agent before us has left: another program may have
+// flushed the kernel's own.
+bool FamilyRules::is_wired() const {
+  return filter_.has_chain("cali-FORWARD") && raw_.leads_to_ours("PREROUTING") &&
+         std::ranges::all_of(k_filter_hooks,
+                             [&](const char* hook) { return filter_.leads_to_ours(hook); });
+}
+
 Result<> FamilyRules::apply_closed_start() {
   MARGAY_CHECK(tables_.load());
-  if (filter_.has_chain("cali-FORWARD")) return {};
+  if (is_wired()) return {};
   Table raw("raw"), filter("filter");
   TableGroup tables(family_, {&raw, &filter}, commands_);
   const ChainContext context{config_, family_, marks_};
@@ -335,7 +346,7 @@ Result<> FamilyRules::apply_closed_start() {
     for (const auto& chain : dispatch_chains({std::string(dispatch), "-i", from_workload_chain}, {},
                                              config_.interface_prefixes))
       filter.set_chain(chain);
-  for (const char* hook : {"INPUT", "FORWARD", "OUTPUT"}) filter.set_insertions(insertion(hook));
+  for (const char* hook : k_filter_hooks) filter.set_insertions(insertion(hook));
   tables_.forget();
   return tables.apply();
 }

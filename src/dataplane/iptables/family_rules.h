@@ -31,7 +31,8 @@ class FamilyRules {
   // this family, and no error: see closed().
   base::Result<> apply();
   // For the time before the first complete state: if no run before has left chains that enforce,
-  // programs those that drop everything from and to workloads. Removes and opens nothing.
+  // and that packets reach, programs those that drop everything from and to workloads. Opens
+  // nothing.
   base::Result<> apply_closed_start();
   // Read anew at the next apply(), where what was refused is tried again.
   void resync_rules() { tables_.forget(); }
@@ -44,6 +45,7 @@ class FamilyRules {
   const base::Result<>& unfinished() const { return unfinished_; }
 
  private:
+  bool is_wired() const;
   using NetSets = std::map<std::string, std::vector<policy::Prefix>>;
 
   void on(const policy::SetUpdate& update);

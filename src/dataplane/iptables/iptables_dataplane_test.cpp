@@ -126,6 +126,20 @@ TEST_P(IptablesDataPlaneTest, RemovesNothingBeforeTheFirstCompleteState) {
   EXPECT_THAT(state(), HasSubstr("cali-tw-cali1"));
 }
 
+TEST_P(IptablesDataPlaneTest, StartsClosedWhereNoPacketReachesWhatARunBeforeLeft) {
+  const struct {
+    const char *table, *hook, *jump;
+  } cases[] = {{"filter", "FORWARD", "-j cali-FORWARD"},
+               {"filter", "INPUT", "-j cali-INPUT"},
+               {"raw", "PREROUTING", "-j cali-PREROUTING"}};
+  for (const auto& [table, hook, jump] : cases) {
+    give(*make(), program());
+    output({program_of("iptables", ""), "-t", table, "-F", hook});  // as a firewall's reload does
+    give(*make(), {}, false);
+    EXPECT_THAT(output({program_of("iptables", ""), "-t", table, "-S", hook}), HasSubstr(jump));
+  }
+}
+
 TEST_P(IptablesDataPlaneTest, StartsOverItsOwnStateWithoutAWrite) {
   give(*make(), program());
   written_.clear();

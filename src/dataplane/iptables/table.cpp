@@ -74,6 +74,13 @@ bool Table::has_chain(const std::string& name) const {
   return actual_ && actual_->chains.contains(name);
 }
 
+bool Table::leads_to_ours(const std::string& kernel_chain) const {
+  if (!actual_) return false;
+  const auto found = actual_->kernel_chains.find(kernel_chain);
+  return found != actual_->kernel_chains.end() &&
+         std::ranges::any_of(found->second, [](const auto& rule) { return is_ours(rule); });
+}
+
 void Table::learn_empty_chain(const std::string& name) {
   actual_->chains[name].clear();
   dirty_chains_.insert(name);

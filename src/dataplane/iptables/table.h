@@ -40,6 +40,8 @@ class Table {
   bool is_known() const { return actual_.has_value(); }
   // Whether the kernel has the chain, as far as is known.
   bool has_chain(const std::string& name) const;
+  // Whether a chain that the kernel made has a rule of ours, as far as is known.
+  bool leads_to_ours(const std::string& kernel_chain) const;
   // What is there must be read again.
   void unlearn() { actual_.reset(); }
 
