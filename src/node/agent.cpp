@@ -184,6 +184,9 @@ class Agent::Impl final : public store::SyncerSink {
   }
 
   void on_in_sync() override {
+    // What was deleted after the settings were read, and before the syncer came, nobody tells of.
+    for (const auto& name : configuration_names(options_.node))
+      if (!heard_of_.contains(name)) on_settings(name, std::nullopt);
     spdlog::info("in sync with the datastore");
     in_sync_ = true;
     metrics_.resync_state.Set(3);
@@ -196,6 +199,7 @@ class Agent::Impl final : public store::SyncerSink {
   void on_settings(const std::string& name, const std::optional<store::Entry>& entry) {
     const auto names = configuration_names(options_.node);
     if (std::ranges::find(names, name) == names.end()) return;
+    heard_of_.insert(name);
     Settings settings;
     if (entry) {
       auto read = settings_of(entry->value);
@@ -272,6 +276,7 @@ class Agent::Impl final : public store::SyncerSink {
   policy::Graph graph_;
   std::set<std::string> host_interfaces_;  // names that the graph knows
   std::map<std::string, Settings> settings_;
+  std::set<std::string> heard_of_;  // configurations, from the syncer
   asio::steady_timer heartbeat_;
   bool in_sync_ = false;
   bool flush_requested_ = false;

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <thread>
 
@@ -65,13 +66,18 @@ struct AgentTest : testing::Test {
     std::filesystem::remove_all(directory);
   }
 
-  void start() {
+  std::atomic<int> settings_changed = 0;
+
+  void start(std::vector<Settings> stored_settings = {}) {
     enforcer = std::make_unique<Enforcer>(std::make_unique<RecordingDataPlane>(recorded, reports),
                                           Enforcer::Options{}, reports, health, metrics);
     enforcer->start();
     agent = std::make_unique<Agent>(
         loop, *store, *enforcer, health, metrics,
-        Agent::Options{.node = "node-a", .on_settings_changed = [] {}, .on_pools_changed = [] {}});
+        Agent::Options{.node = "node-a",
+                       .on_settings_changed = [this] { ++settings_changed; },
+                       .on_pools_changed = [] {},
+                       .stored_settings = std::move(stored_settings)});
     ASSERT_TRUE(interfaces.start(*agent));
     ASSERT_TRUE(agent->start());
     thread = std::thread([this] { loop.run(); });
@@ -135,6 +141,16 @@ TEST_F(AgentTest, ADataPlaneThatIsBusyIsGivenWhatDiffersInTheEnd) {
   ASSERT_TRUE(
       recorded.eventually([&] { return governed_by("h") == std::vector<std::string>{"eth0"}; }));
   EXPECT_LT(recorded.read([&] { return recorded.deltas.size(); }), deltas_before + 10);
+}
+
+TEST_F(AgentTest, SettingsDeletedBetweenTheirReadingAndTheSyncerAreNoticed) {
+  start({{}, {{"defaultEndpointToHostAction", "Accept"}}});
+  EXPECT_EQ(settings_changed, 1);
+}
+
+TEST_F(AgentTest, SettingsThatNobodyStoredHaveNotChanged) {
+  start({{}, {}});
+  EXPECT_EQ(settings_changed, 0);
 }
 
 TEST_F(AgentTest, WorkloadsInterfacesAreNotTheHosts) {
