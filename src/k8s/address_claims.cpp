@@ -25,6 +25,10 @@ uint64_t mixed(uint64_t hash, uint64_t secret, const void* bytes, size_t size) {
   return base::folded_multiply(hash ^ size, secret);
 }
 
+const std::vector<IPAddress>& claimed_in(const policy::ModelChange& change) {
+  return std::get<EndpointChange>(change).value->addresses;
+}
+
 }  // namespace
 
 AddressClaims::AddressClaims() : secret_(base::random_words<1>()[0] | 1) {}
@@ -54,11 +58,20 @@ policy::ModelChange AddressClaims::without_claims(policy::ModelChange change) co
   return change;
 }
 
+void AddressClaims::remove_pod(const store::Key& object) {
+  const auto waiting = waiting_.find(object);
+  if (waiting == waiting_.end()) return;
+  for (const IPAddress& address : claimed_in(waiting->second)) by_address_.erase({address, object});
+  waiting_.erase(waiting);
+}
+
 void AddressClaims::set(const store::Key& object, Reading& reading) {
-  waiting_.erase(object);
+  remove_pod(object);
   if (!reading.change) return;
   if (reading.addresses_only_claimed) {
-    if (std::get<EndpointChange>(*reading.change).value->addresses.empty()) return;
+    if (claimed_in(*reading.change).empty()) return;
+    for (const IPAddress& address : claimed_in(*reading.change))
+      by_address_.emplace(address, object);
     waiting_.emplace(object, *reading.change);
     reading.change = without_claims(*std::move(reading.change));
   } else if (const auto* block =
@@ -78,15 +91,14 @@ void AddressClaims::remove_block(const Prefix& cidr) {
 }
 
 std::vector<std::pair<store::Key, policy::ModelChange>> AddressClaims::take_reviewed() {
+  std::set<store::Key> decided;
+  for (const Prefix& cidr : std::exchange(changed_, {}))
+    for (auto claim = by_address_.lower_bound({cidr.address(), {}});
+         claim != by_address_.end() && cidr.contains(claim->first); ++claim)
+      decided.insert(claim->second);
   std::vector<std::pair<store::Key, policy::ModelChange>> reviewed;
-  const auto changed = std::exchange(changed_, {});
-  if (changed.empty()) return reviewed;
-  const auto is_decided = [&](const IPAddress& address) {
-    return std::ranges::any_of(changed, [&](const auto& cidr) { return cidr.contains(address); });
-  };
-  for (const auto& [object, change] : waiting_)
-    if (std::ranges::any_of(std::get<EndpointChange>(change).value->addresses, is_decided))
-      reviewed.emplace_back(object, without_claims(change));
+  for (const store::Key& object : decided)
+    reviewed.emplace_back(object, without_claims(waiting_.at(object)));
   return reviewed;
 }
 

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -26,7 +27,7 @@ class AddressClaims {
 
   // An object is there. From the endpoint of a pod it takes what the pod only claims to have.
   void set(const store::Key& object, Reading& reading);
-  void remove_pod(const store::Key& object) { waiting_.erase(object); }
+  void remove_pod(const store::Key& object);
   void remove_block(const policy::Prefix& cidr);
 
   // Endpoints of pods whose claims the blocks that came, changed or went since the last call may
@@ -44,7 +45,8 @@ class AddressClaims {
   const uint64_t secret_;
   std::map<policy::Prefix, std::vector<uint64_t>> grants_;  // by block, in order
   std::map<store::Key, policy::ModelChange> waiting_;       // pods that claim, with all they claim
-  std::vector<policy::Prefix> changed_;                     // blocks
+  std::set<std::pair<policy::IPAddress, store::Key>> by_address_;  // the same, by what they claim
+  std::vector<policy::Prefix> changed_;                            // blocks
 };
 
 }  // namespace margay::k8s
