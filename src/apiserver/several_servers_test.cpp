@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <functional>
+#include <mutex>
 #include <thread>
 
 #include "apiserver/router_fixture.h"
@@ -17,7 +18,10 @@ class InterruptedStore final : public store::Store {
  public:
   explicit InterruptedStore(store::Store& store) : store_(store) {}
 
-  void before_creation(std::function<void()> call) { before_creation_ = std::move(call); }
+  void before_creation(std::function<void()> call) {
+    const std::lock_guard lock(mutex_);
+    before_creation_ = std::move(call);
+  }
 
   base::Result<store::Entry> get(const store::Key& key) override { return store_.get(key); }
   base::Result<store::List> list(const store::Scope& scope,
@@ -25,7 +29,7 @@ class InterruptedStore final : public store::Store {
     return store_.list(scope, options);
   }
   base::Result<store::Entry> create(const store::Key& key, std::string value) override {
-    if (const auto call = std::exchange(before_creation_, {})) call();
+    if (const auto call = take_call()) call();
     return store_.create(key, std::move(value));
   }
   base::Result<store::Entry> update(const store::Key& key, std::string value,
@@ -42,7 +46,13 @@ class InterruptedStore final : public store::Store {
   }
 
  private:
+  std::function<void()> take_call() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(before_creation_, {});
+  }
+
   store::Store& store_;
+  std::mutex mutex_;
   std::function<void()> before_creation_;
 };
 
