@@ -425,10 +425,38 @@ std::string nested_arrays(size_t depth) {
 TEST(Json, ReadsEveryDepthThatMayBeWritten) {
   EXPECT_TRUE(parse_json(nested_arrays(k_max_object_depth)));
   EXPECT_FALSE(parse_json(nested_arrays(k_max_object_depth + 1)));
-  EXPECT_TRUE(parse_json(nested_arrays(k_max_envelope_depth), k_max_envelope_depth));
+  EXPECT_TRUE(parse_json(nested_arrays(k_envelope_limits.depth), k_envelope_limits));
   EXPECT_TRUE(check_readable(nested_arrays(k_max_object_depth)));
   EXPECT_FALSE(check_readable(nested_arrays(k_max_object_depth + 1)));
   EXPECT_FALSE(check_readable('"' + std::string(k_max_object_bytes, 'x') + '"'));
+}
+
+// By text alone a list of small lists would be fifty times as much in memory.
+TEST(Json, AnObjectHasNoMoreValuesThanMayBeRead) {
+  const auto list = [](size_t count, std::string_view item) {
+    std::string out = "[";
+    for (size_t i = 0; i < count; ++i) out.append(i == 0 ? "" : ",").append(item);
+    return out + "]";
+  };
+  constexpr size_t k_most = k_max_object_values - 1;  // beside the list itself
+  const auto map = [](size_t members) {
+    std::string out = "{";
+    for (size_t i = 0; i < members; ++i) out += fmt::format("{}\"{}\":1", i == 0 ? "" : ",", i);
+    return out + "}";
+  };
+  for (const std::string_view item :
+       {"1", "-1", "18446744073709551615", "1.5", "true", "null", "\"\"", "[]", "{}"}) {
+    EXPECT_TRUE(parse_json(list(k_most, item))) << item;
+    EXPECT_TRUE(check_json(list(k_most, item))) << item;
+    EXPECT_FALSE(parse_json(list(k_most + 1, item))) << item;
+    EXPECT_FALSE(check_readable(list(k_most + 1, item))) << item;
+  }
+  EXPECT_TRUE(parse_json(map(k_most / 2))) << "a key counts as its value does";
+  EXPECT_FALSE(parse_json(map(k_most / 2 + 1)));
+  EXPECT_FALSE(check_json(map(k_most / 2 + 1)));
+  EXPECT_TRUE(parse_json(list(k_most + 1, "1"), k_envelope_limits));
+  EXPECT_THAT(parse_json(list(k_most + 1, "1")).error().message,
+              testing::HasSubstr("more values and keys than an object may have"));
 }
 
 TEST(Json, TextThatIsNotUtf8IsRefused) {

@@ -73,6 +73,26 @@ bool is_finite(double number, boost::system::error_code& error) {
   return false;
 }
 
+// Counts values and keys: what a document takes in memory goes by their number, not by its bytes.
+class Tally {
+ public:
+  explicit Tally(size_t most) : left_(most) {}
+  bool take(boost::system::error_code& error) {
+    if (left_ == 0) {
+      is_spent_ = true;
+      error = json::error::exception;
+      return false;
+    }
+    --left_;
+    return true;
+  }
+  bool is_spent() const { return is_spent_; }
+
+ private:
+  size_t left_;
+  bool is_spent_ = false;
+};
+
 // Builds a value, and stops at the second occurrence of a key in one object.
 class Handler {
  public:
@@ -84,20 +104,20 @@ class Handler {
   using Code = boost::system::error_code;
   using Text = json::string_view;
 
-  explicit Handler(std::string_view text) : keys_(text) {}
+  Handler(std::string_view text, size_t most_values) : keys_(text), tally_(most_values) {}
 
   bool on_document_begin(Code&) { return true; }
   bool on_document_end(Code&) { return true; }
-  bool on_object_begin(Code&) {
+  bool on_object_begin(Code& error) {
     keys_.open();
-    return true;
+    return tally_.take(error);
   }
   bool on_object_end(size_t count, Code&) {
     keys_.close();
     stack_.push_object(count);
     return true;
   }
-  bool on_array_begin(Code&) { return true; }
+  bool on_array_begin(Code& error) { return tally_.take(error); }
   bool on_array_end(size_t count, Code&) {
     stack_.push_array(count);
     return true;
@@ -117,24 +137,24 @@ class Handler {
     }
     key_.clear();
     stack_.push_key(rest);
-    return true;
+    return tally_.take(error);
   }
   bool on_string_part(Text part, size_t, Code&) {
     stack_.push_chars(part);
     return true;
   }
-  bool on_string(Text rest, size_t, Code&) {
+  bool on_string(Text rest, size_t, Code& error) {
     stack_.push_string(rest);
-    return true;
+    return tally_.take(error);
   }
   bool on_number_part(Text, Code&) { return true; }
-  bool on_int64(int64_t number, Text, Code&) {
+  bool on_int64(int64_t number, Text, Code& error) {
     stack_.push_int64(number);
-    return true;
+    return tally_.take(error);
   }
-  bool on_uint64(uint64_t number, Text, Code&) {
+  bool on_uint64(uint64_t number, Text, Code& error) {
     stack_.push_uint64(number);
-    return true;
+    return tally_.take(error);
   }
   // The parser's own number may be the neighbour of the nearest: an object that is read and written
   // again would drift.
@@ -143,32 +163,35 @@ class Handler {
     const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), nearest);
     const bool is_whole = problem == std::errc() && end == text.data() + text.size();
     stack_.push_double(is_whole ? nearest : number);
-    return is_finite(number, error);
+    return is_finite(number, error) && tally_.take(error);
   }
-  bool on_bool(bool value, Code&) {
+  bool on_bool(bool value, Code& error) {
     stack_.push_bool(value);
-    return true;
+    return tally_.take(error);
   }
-  bool on_null(Code&) {
+  bool on_null(Code& error) {
     stack_.push_null();
-    return true;
+    return tally_.take(error);
   }
   bool on_comment_part(Text, Code&) { return true; }
   bool on_comment(Text, Code&) { return true; }
 
   const std::optional<std::string>& duplicate() const { return duplicate_; }
+  const Tally& tally() const { return tally_; }
   void start() { stack_.reset(); }
   json::value take() { return stack_.release(); }
 
  private:
   json::value_stack stack_;
   OpenKeys keys_;
+  Tally tally_;
   std::string key_;
   std::optional<std::string> duplicate_;
 };
 
 // Takes everything the grammar takes.
-struct Judge {
+class Judge {
+ public:
   static constexpr size_t max_object_size = -1;
   static constexpr size_t max_array_size = -1;
   static constexpr size_t max_key_size = -1;
@@ -177,24 +200,33 @@ struct Judge {
   using Code = boost::system::error_code;
   using Text = json::string_view;
 
+  explicit Judge(size_t most_values) : tally_(most_values) {}
+
   bool on_document_begin(Code&) { return true; }
   bool on_document_end(Code&) { return true; }
-  bool on_object_begin(Code&) { return true; }
+  bool on_object_begin(Code& error) { return tally_.take(error); }
   bool on_object_end(size_t, Code&) { return true; }
-  bool on_array_begin(Code&) { return true; }
+  bool on_array_begin(Code& error) { return tally_.take(error); }
   bool on_array_end(size_t, Code&) { return true; }
   bool on_key_part(Text, size_t, Code&) { return true; }
-  bool on_key(Text, size_t, Code&) { return true; }
+  bool on_key(Text, size_t, Code& error) { return tally_.take(error); }
   bool on_string_part(Text, size_t, Code&) { return true; }
-  bool on_string(Text, size_t, Code&) { return true; }
+  bool on_string(Text, size_t, Code& error) { return tally_.take(error); }
   bool on_number_part(Text, Code&) { return true; }
-  bool on_int64(int64_t, Text, Code&) { return true; }
-  bool on_uint64(uint64_t, Text, Code&) { return true; }
-  bool on_double(double number, Text, Code& error) { return is_finite(number, error); }
-  bool on_bool(bool, Code&) { return true; }
-  bool on_null(Code&) { return true; }
+  bool on_int64(int64_t, Text, Code& error) { return tally_.take(error); }
+  bool on_uint64(uint64_t, Text, Code& error) { return tally_.take(error); }
+  bool on_double(double number, Text, Code& error) {
+    return is_finite(number, error) && tally_.take(error);
+  }
+  bool on_bool(bool, Code& error) { return tally_.take(error); }
+  bool on_null(Code& error) { return tally_.take(error); }
   bool on_comment_part(Text, Code&) { return true; }
   bool on_comment(Text, Code&) { return true; }
+
+  const Tally& tally() const { return tally_; }
+
+ private:
+  Tally tally_;
 };
 
 json::parse_options depth_option(size_t max_depth) {
@@ -217,6 +249,8 @@ base::Result<> run(Parser& parser, std::string_view text) {
     if (const auto& key = parser.handler().duplicate())
       return problem(text, parsed, fmt::format("key \"{}\" occurs twice", *key));
   }
+  if (parser.handler().tally().is_spent())
+    return problem(text, parsed, "more values and keys than an object may have");
   if (error) return problem(text, parsed, error.message());
   if (text.find_first_not_of(" \t\r\n", parsed) != std::string_view::npos)
     return problem(text, parsed, "text after the end of the value");
@@ -225,24 +259,27 @@ base::Result<> run(Parser& parser, std::string_view text) {
 
 }  // namespace
 
-base::Result<json::value> parse_json(std::string_view text, size_t max_depth) {
-  json::basic_parser<Handler> parser(depth_option(max_depth), text);
+base::Result<json::value> parse_json(std::string_view text, const JsonLimits& limits) {
+  json::basic_parser<Handler> parser(depth_option(limits.depth), text, limits.values);
   parser.handler().start();
   MARGAY_CHECK(run(parser, text));
   return parser.handler().take();
 }
 
-base::Result<> check_json(std::string_view text, size_t max_depth) {
-  json::basic_parser<Judge> parser(depth_option(max_depth));
+base::Result<> check_json(std::string_view text, const JsonLimits& limits) {
+  json::basic_parser<Judge> parser(depth_option(limits.depth), limits.values);
   return run(parser, text);
 }
 
-base::Result<> check_readable(std::string_view text) {
-  if (text.size() > k_max_object_bytes)
+base::Result<> check_readable(std::string_view text, bool is_being_deleted) {
+  constexpr size_t k_reserved_bytes = 1 << 10;
+  constexpr size_t k_reserved_values = 16;
+  if (text.size() > k_max_object_bytes + (is_being_deleted ? k_reserved_bytes : 0))
     return base::fail(base::ErrorCode::invalid,
                       fmt::format("the object would be {} bytes of JSON; the limit is {}",
                                   text.size(), k_max_object_bytes));
-  return check_json(text);
+  return check_json(text,
+                    {.values = k_max_object_values - (is_being_deleted ? 0 : k_reserved_values)});
 }
 
 std::string to_json(const json::value& value) { return json::serialize(value); }

@@ -10,6 +10,7 @@
 #include "api/codec.h"
 #include "api/text_position.h"
 #include "api/yaml_scalar.h"
+#include "base/utf8.h"
 
 namespace margay::api {
 
@@ -29,30 +30,10 @@ size_t weight(const json::value& value) {
   return sum;
 }
 
-// The offset of the first byte that is no part of well-formed UTF-8 (RFC 3629), or npos.
-size_t find_malformed(std::string_view text) {
-  for (size_t i = 0; i < text.size();) {
-    const auto lead = static_cast<uint8_t>(text[i]);
-    const size_t length = lead < 0x80 ? 1 : lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-    if ((lead >= 0x80 && lead < 0xc2) || lead > 0xf4 || i + length > text.size()) return i;
-    uint32_t point = length == 1 ? lead : lead & (0xffU >> (length + 1));
-    for (size_t j = 1; j < length; ++j) {
-      const auto next = static_cast<uint8_t>(text[i + j]);
-      if ((next & 0xc0) != 0x80) return i;
-      point = point << 6 | (next & 0x3f);
-    }
-    const bool overlong = (length == 3 && point < 0x800) || (length == 4 && point < 0x10000);
-    const bool surrogate = point >= 0xd800 && point <= 0xdfff;
-    if (overlong || surrogate || point > 0x10ffff) return i;
-    i += length;
-  }
-  return std::string_view::npos;
-}
-
 // yaml-cpp writes the escapes "\N" (U+0085) and "\_" (U+00A0) as single bytes, which are no UTF-8.
 std::string with_whole_escapes(const YAML::Mark& mark, std::string_view text) {
   std::string whole;
-  for (size_t bad; (bad = find_malformed(text)) != std::string_view::npos;) {
+  for (size_t bad; (bad = base::find_malformed_utf8(text)) != std::string_view::npos;) {
     if (text[bad] != '\x85' && text[bad] != '\xa0')
       throw YAML::ParserException(mark, "the text is not UTF-8");
     whole.append(text.substr(0, bad)).append({'\xc2', text[bad]});
@@ -225,7 +206,7 @@ base::Result<std::vector<json::value>> parse_yaml(std::string_view text) {
   if (start != std::string_view::npos && text[start] == '{') {
     if (auto value = parse_json(text)) return std::vector<json::value>{*std::move(value)};
   }
-  if (const size_t bad = find_malformed(text); bad != std::string_view::npos)
+  if (const size_t bad = base::find_malformed_utf8(text); bad != std::string_view::npos)
     return base::fail(base::ErrorCode::invalid,
                       fmt::format("YAML: {}: the text is not UTF-8", text_position(text, bad)));
   // No YAML has one (YAML 1.2, 5.1), and yaml-cpp takes text with some for UTF-16 or UTF-32.

@@ -1,6 +1,7 @@
 // Who asks reaches the authorizer and the audit sink with every request.
 
 #include <gmock/gmock.h>
+#include <sys/resource.h>
 
 #include <fstream>
 
@@ -37,6 +38,7 @@ class AccessTest : public RouterFixture {
                                   .documents = documents(),
                                   .authorizer = rules_,
                                   .audit = audit_,
+                                  .room = room_,
                                   .is_ready = [] { return true; },
                                   .metrics_text = [] { return "metrics"; }}) {}
 
@@ -89,6 +91,7 @@ TEST_F(AccessTest, RefusalsSayWhoMayNotDoWhat) {
       {Method::get, "/api/v1/namespaces/default/configmaps/a?watch", 403,
        R"(configmaps "a" is forbidden: User "alice" cannot watch resource "configmaps" in API group "" in the namespace "default")"},
       {Method::get, "/api/v1/namespaces/default/configmaps?watch=0", 200, ""},
+      {Method::get, "/api/v1/namespaces/default/configmaps?watch=False", 200, ""},
       {Method::patch, "/api/v1/namespaces/default/pods/p/status", 403,
        R"(pods "p" is forbidden: User "alice" cannot patch resource "pods/status" in API group "" in the namespace "default")"},
       {Method::remove, "/api/v1/namespaces/other/configmaps", 403,
@@ -235,6 +238,97 @@ TEST_F(AccessTest, EventsThatCannotBeWrittenAreCounted) {
   const Request request{.target = "/api"};
   const Attributes attributes{.verb = "get", .path = "/api"};
   log->record({.id = "x", .request = request, .attributes = attributes});
+  EXPECT_EQ(lost, 1);
+}
+
+class AuditLogTest : public testing::Test {
+ protected:
+  std::vector<std::string> lines(const std::filesystem::path& path) const {
+    std::ifstream file(path);
+    std::vector<std::string> out;
+    for (std::string line; std::getline(file, line);) out.push_back(line);
+    return out;
+  }
+  std::vector<std::string> files() const {
+    std::vector<std::string> out;
+    for (const auto& entry : std::filesystem::directory_iterator(folder_.path()))
+      out.push_back(entry.path().filename().string());
+    std::ranges::sort(out);
+    return out;
+  }
+  static void record(AuditLog& log, const Request& request, base::Clock::Wall at, int code = 200) {
+    const Attributes attributes{.verb = "get"};
+    log.record({.id = "x",
+                .request = request,
+                .attributes = attributes,
+                .code = code,
+                .received = at,
+                .answered = at});
+  }
+
+  TemporaryFolder folder_;
+  const std::filesystem::path path_ = folder_.path() / "audit.log";
+  base::Clock::Wall now_{std::chrono::hours(500'000)};
+};
+
+TEST_F(AuditLogTest, IsPutAsideWhenItHasGrownAndTheOldestAreRemoved) {
+  std::ofstream(folder_.path() / "audit-of-mine.log") << "kept";
+  const auto log = AuditLog::open(path_.string(), {.bytes = 2'000, .kept = 2}).value();
+  const Request request{.target = "/" + std::string(900, 'a'), .user = k_alice};
+  for (int i = 0; i < 9; ++i) record(*log, request, now_ += std::chrono::seconds(1));
+  EXPECT_THAT(files(), testing::ElementsAre("audit-2027-01-15T08-00-08.000000Z.log",
+                                            "audit-2027-01-15T08-00-09.000000Z.log",
+                                            "audit-of-mine.log", "audit.log"));
+  EXPECT_LE(std::filesystem::file_size(path_), 2'000);
+}
+
+TEST_F(AuditLogTest, WhatNobodyKnownAsksForIsBounded) {
+  const auto log =
+      AuditLog::open(path_.string(), {.refusals_at_once = 3, .refusals_per_second = 1}).value();
+  int lost = 0;
+  log->on_lost([&] { ++lost; });
+  const Request nobodys{.target = "/" + std::string(15'000, 'a'), .user = anonymous()};
+  for (int i = 0; i < 100; ++i) record(*log, nobodys, now_, 401);
+  EXPECT_EQ(lines(path_).size(), 3u);
+  EXPECT_EQ(lost, 97);
+  EXPECT_LT(std::filesystem::file_size(path_), 3'000) << "and each is short";
+  const Request alices{.target = "/api", .user = k_alice};
+  record(*log, alices, now_);
+  record(*log, nobodys, now_ + std::chrono::seconds(1), 401);
+  EXPECT_EQ(lines(path_).size(), 5u);
+}
+
+TEST_F(AuditLogTest, EachLineIsJsonWhateverClientsSend) {
+  const auto log = AuditLog::open(path_.string()).value();
+  Request request{.target = "/\xff", .user = {.name = "a\xfe", .groups = {"\xc3"}}};
+  request.user_agent = "curl\xff\n";
+  record(*log, request, now_);
+  const auto written = lines(path_);
+  ASSERT_EQ(written.size(), 1u);
+  boost::system::error_code error;
+  const auto event = json::parse(written[0], error);
+  ASSERT_FALSE(error) << written[0];
+  EXPECT_EQ(text_at(event.as_object(), {"userAgent"}), "curl\xef\xbf\xbd\n");
+}
+
+// A disk that fills up in the middle of a line, by a limit on the size of files.
+TEST_F(AuditLogTest, ALineThatWasCutOffTakesNoOtherWithIt) {
+  const auto log = AuditLog::open(path_.string()).value();
+  int lost = 0;
+  log->on_lost([&] { ++lost; });
+  const Request request{.target = "/api", .user = k_alice};
+  record(*log, request, now_);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const rlimit small{std::filesystem::file_size(path_) + 50, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  record(*log, request, now_);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  record(*log, request, now_);
+  const auto written = lines(path_);
+  ASSERT_EQ(written.size(), 3u);
+  EXPECT_EQ(written[1].size(), 50u);
+  EXPECT_EQ(written[2], written[0]);
   EXPECT_EQ(lost, 1);
 }
 

@@ -12,6 +12,7 @@
 #include "apiserver/state_dir.h"
 #include "base/address.h"
 #include "base/file.h"
+#include "base/memory_limit.h"
 
 namespace margay::apiserver {
 namespace {
@@ -28,7 +29,7 @@ std::string reachable(const std::string& address) {
 struct ApiServer::Parts {
   explicit Parts(StateDir opened) : directory(std::move(opened)) {}
 
-  base::Result<> open_audit(const std::string& path);
+  base::Result<> open_audit(const std::string& path, const AuditLog::Limits& limits);
   base::Result<> open_front_proxy(const Options::Proxy& options);
   void connect();
   void renew_certificates(const std::string& url);
@@ -44,6 +45,7 @@ struct ApiServer::Parts {
   Documents documents;
   Metrics metrics;
   AllowAll authorizer;
+  ParsingRoom room;
   std::unique_ptr<AuditSink> audit = std::make_unique<NoAudit>();
   std::atomic<bool> ready = false;
   std::unique_ptr<Writes> writes;
@@ -53,9 +55,10 @@ struct ApiServer::Parts {
   std::unique_ptr<PkiUpkeep> upkeep;
 };
 
-base::Result<> ApiServer::Parts::open_audit(const std::string& path) {
+base::Result<> ApiServer::Parts::open_audit(const std::string& path,
+                                            const AuditLog::Limits& limits) {
   if (path.empty()) return {};
-  MARGAY_TRY(auto log, AuditLog::open(path));
+  MARGAY_TRY(auto log, AuditLog::open(path, limits));
   log->on_lost([this] { metrics.count_lost_audit_event(); });
   audit = std::move(log);
   return {};
@@ -81,8 +84,8 @@ void ApiServer::Parts::renew_front_proxy() {
 }
 
 void ApiServer::Parts::connect() {
-  writes = std::make_unique<Writes>(*store, clock);
-  sweeper = std::make_unique<NamespaceSweeper>(*store, *writes);
+  writes = std::make_unique<Writes>(*store, clock, room);
+  sweeper = std::make_unique<NamespaceSweeper>(*store, *writes, room);
   router =
       std::make_unique<Router>(Router::Services{.store = *store,
                                                 .writes = *writes,
@@ -90,6 +93,7 @@ void ApiServer::Parts::connect() {
                                                 .documents = documents,
                                                 .authorizer = authorizer,
                                                 .audit = *audit,
+                                                .room = room,
                                                 .is_ready = [this] { return ready.load(); },
                                                 .metrics_text = [this] { return metrics.text(); }});
   router->set_aside().on_new([this](const store::Key& key) { metrics.count_unreadable(key); });
@@ -114,7 +118,7 @@ base::Result<std::unique_ptr<ApiServer>> ApiServer::start(Options options) {
   MARGAY_CHECK(parts->directory.ensure_tokens());
   MARGAY_TRY(parts->tokens, TokenFile::open(parts->directory.tokens_file()));
   MARGAY_TRY(parts->store, options.open_store(options.data_dir));
-  MARGAY_CHECK(parts->open_audit(options.audit_log));
+  MARGAY_CHECK(parts->open_audit(options.audit_log, options.audit_limits));
   MARGAY_CHECK(parts->open_front_proxy(options.front_proxy));
   parts->connect();
   MARGAY_CHECK(restore_namespaces(*parts->store, *parts->writes));
@@ -124,7 +128,7 @@ base::Result<std::unique_ptr<ApiServer>> ApiServer::start(Options options) {
                              .sockets = std::move(options.sockets),
                              .certificate = parts->directory.server(),
                              .client_authority = parts->directory.authority_certificate(),
-                             .limits = options.limits}));
+                             .limits = options.limits.fitting(base::memory_limit())}));
   parts->address = options.address;
   std::unique_ptr<ApiServer> out(new ApiServer(std::move(parts)));
   MARGAY_CHECK(out->parts_->directory.ensure_kubeconfigs(out->url()));

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "apiserver/audit.h"
 #include "apiserver/server.h"
 #include "base/result.h"
 #include "store/store.h"
@@ -25,6 +26,7 @@ class ApiServer {
     std::filesystem::path data_dir;
     OpenStore open_store;
     std::string audit_log = {};  // a file; empty: no record is kept
+    AuditLog::Limits audit_limits = {};
     struct Proxy {
       std::string authority = {};  // a file; empty: there is no front proxy
       std::vector<std::string> allowed_names = {};

@@ -7,9 +7,11 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 
+#include "apiserver/allowance.h"
 #include "apiserver/attributes.h"
 #include "apiserver/authorizer.h"
 #include "apiserver/http_message.h"
@@ -49,22 +51,52 @@ class NoAudit final : public AuditSink {
   void record(const AuditEvent&) override {}
 };
 
-// A line of JSON for each event, at the end of a file that only its owner can read; each written as
-// a whole, so that the file may be rotated by copying and truncating it. What cannot be written (a
-// full disk) is logged and counted, and requests go on, as in Kubernetes.
+// A line of JSON for each event, at the end of a file that only its owner can read. A regular file
+// is put aside when it has grown, under its name with the time in it, and the oldest of those are
+// removed. What cannot be written (a full disk) is counted, and requests go on, as in Kubernetes.
+//
+// What nobody known asks for, and is refused, is written at a rate that cannot push all else out;
+// the rest of it is counted as lost.
 class AuditLog final : public AuditSink {
  public:
-  static base::Result<std::unique_ptr<AuditLog>> open(const std::string& path);
-  // `lost`: called for each event that could not be written.
+  struct Limits {
+    size_t bytes = 100 << 20;  // of the file; 0: it grows for ever
+    size_t kept = 10;          // files put aside; 0: all
+    double refusals_at_once = 100;
+    double refusals_per_second = 10;
+  };
+  static base::Result<std::unique_ptr<AuditLog>> open(const std::string& path,
+                                                      const Limits& limits);
+  static base::Result<std::unique_ptr<AuditLog>> open(const std::string& path) {
+    return open(path, Limits{});
+  }
+  // `lost`: called for each event that is not written.
   void on_lost(std::function<void()> call) { lost_ = std::move(call); }
   void record(const AuditEvent& event) override;
 
  private:
-  AuditLog(std::string path, base::UniqueFd file)
-      : path_(std::move(path)), file_(std::move(file)) {}
+  AuditLog(std::string path, const Limits& limits)
+      : path_(std::move(path)),
+        limits_(limits),
+        refusals_(limits.refusals_at_once, limits.refusals_per_second) {}
+
+  base::Result<> open_file();
+  bool write(std::string line);
+  void put_aside(base::Clock::Wall now);
+  void remove_oldest() const;
+  void tell(bool written, int error);
+
   const std::string path_;
-  const base::UniqueFd file_;
+  const Limits limits_;
+  Allowance refusals_;
   std::function<void()> lost_;
+
+  std::mutex mutex_;  // of all below
+  base::UniqueFd file_;
+  bool is_regular_ = false;
+  size_t bytes_ = 0;
+  bool is_torn_ = false;     // the last line has no end
+  bool is_failing_ = false;  // and has been told of
 };
 
 }  // namespace margay::apiserver

@@ -20,6 +20,8 @@ struct Arguments {
   std::string listen = "127.0.0.1:6443";
   std::string log_level = "info";
   std::string audit_log;
+  size_t audit_megabytes = 100;
+  size_t audit_files = 10;
   ApiServer::Options::Proxy front_proxy;
 };
 
@@ -37,13 +39,16 @@ base::Result<int> serve(const Arguments& arguments, const OpenStore& open_store)
   MARGAY_CHECK(base::set_up_log("apiserver", arguments.log_level));
   MARGAY_TRY(const auto listen, parse_listen_address(arguments.listen));
   raise_descriptor_limit();
-  MARGAY_TRY(const auto server, ApiServer::start({.data_dir = arguments.data_dir,
-                                                  .open_store = open_store,
-                                                  .audit_log = arguments.audit_log,
-                                                  .front_proxy = arguments.front_proxy,
-                                                  .address = listen.address,
-                                                  .port = listen.port,
-                                                  .sockets = std::move(sockets)}));
+  MARGAY_TRY(const auto server,
+             ApiServer::start({.data_dir = arguments.data_dir,
+                               .open_store = open_store,
+                               .audit_log = arguments.audit_log,
+                               .audit_limits = {.bytes = arguments.audit_megabytes << 20,
+                                                .kept = arguments.audit_files},
+                               .front_proxy = arguments.front_proxy,
+                               .address = listen.address,
+                               .port = listen.port,
+                               .sockets = std::move(sockets)}));
   // On standard output, for whoever started it: everything is in place now.
   fmt::print("serving {} kubeconfig {}\n", server->url(), server->kubeconfig().string());
   std::fflush(stdout);
@@ -68,6 +73,14 @@ void add_command(CLI::App& app, OpenStore open_store, int& status) {
       ->capture_default_str();
   command->add_option("--audit-log", arguments->audit_log,
                       "A file for a line about each request: who, what, and how it ended");
+  command
+      ->add_option("--audit-log-maxsize", arguments->audit_megabytes,
+                   "Megabytes of that file; then it is put aside. 0: it grows for ever")
+      ->capture_default_str();
+  command
+      ->add_option("--audit-log-maxbackup", arguments->audit_files,
+                   "How many files put aside are kept. 0: all")
+      ->capture_default_str();
   command->add_option("--requestheader-client-ca-file", arguments->front_proxy.authority,
                       "The authority of a front proxy, whose X-Remote- headers say who asks");
   command

@@ -89,6 +89,17 @@ class Counted {
   prometheus::Gauge& gauge_;
 };
 
+class InFlight {
+ public:
+  explicit InFlight(std::atomic<size_t>& count) : count_(count) { ++count_; }
+  InFlight(const InFlight&) = delete;
+  InFlight& operator=(const InFlight&) = delete;
+  ~InFlight() { --count_; }
+
+ private:
+  std::atomic<size_t>& count_;
+};
+
 }  // namespace
 
 Connection::Connection(asio::ip::tcp::socket socket, std::shared_ptr<asio::ssl::context> tls,
@@ -181,8 +192,10 @@ asio::awaitable<bool> Connection::wait_for_request() {
   between_requests_ = true;
   expire_after(known_ ? context_.limits.idle : context_.limits.unknown_idle);
   buffer_.shrink_to_fit();
+  if (known_) context_.open.set_idle(*this, true);
   const auto [error, size] = co_await stream_.async_read_some(buffer_.prepare(k_read), k_await);
   between_requests_ = false;
+  if (known_) context_.open.set_idle(*this, false);
   if (error || must_close_) co_return false;
   buffer_.commit(size);
   co_return true;
@@ -199,23 +212,26 @@ asio::awaitable<std::optional<Response>> Connection::read_and_answer(Parser& par
   }
   head_only_ = parser.get().method() == http::verb::head;
   chunked_ = parser.get().version() >= 11;
-  if (parser.get().version() >= 11 && parser.get().count(http::field::host) != 1)
-    co_return refusal(bad_request("an HTTP/1.1 request must have one Host header (RFC 9112, 3.2)"));
-  if (const auto refused = check_body_headers(parser.get())) {
-    must_close_ = true;
-    co_return refusal(*refused);
-  }
+  const auto unreadable = check_body_headers(parser.get());
+  if (unreadable) must_close_ = true;
   auto user = identify(parser.get());
   if (!user) co_return refuse_request(parser.get(), anonymous(), user.error());
+  if (unreadable) co_return refuse_request(parser.get(), *std::move(user), *unreadable);
+  if (chunked_ && parser.get().count(http::field::host) != 1)
+    co_return refuse_request(
+        parser.get(), *std::move(user),
+        bad_request("an HTTP/1.1 request must have one Host header (RFC 9112, 3.2)"));
   // What is public takes no body; one would use up the room of those who say who they are.
   if (!known_ && !parser.is_done())
-    co_return refusal(bad_request("a request of nobody known must not have a body"));
+    co_return refuse_request(parser.get(), *std::move(user),
+                             bad_request("a request of nobody known must not have a body"));
   const auto announced = std::min<uint64_t>(
       parser.content_length().value_or(context_.limits.body_bytes), context_.limits.body_bytes);
   const auto room = lease(context_.receiving, parser.is_done() ? 0 : announced);
   if (!room) co_return refuse_request(parser.get(), *std::move(user), too_many_requests(1));
   if (!parser.is_done() && !co_await read_body(parser)) co_return std::nullopt;
-  if (!parser.is_done()) co_return answer_read_error(http::error::body_limit);
+  if (!parser.is_done())
+    co_return refuse_request(parser.get(), *std::move(user), too_large(context_.limits.body_bytes));
   co_return co_await answer(parser.get(), *std::move(user));
 }
 
@@ -269,7 +285,6 @@ asio::awaitable<bool> Connection::read_body(Parser& parser) {
 }
 
 Response Connection::answer_read_error(const error_code& error) {
-  if (error == http::error::body_limit) return refusal(too_large(context_.limits.body_bytes));
   if (error == http::error::header_limit || error == http::error::buffer_overflow)
     return refusal({431, "RequestHeaderFieldsTooLarge", "the request's headers are too large"});
   return refusal(bad_request("malformed HTTP request: " + error.message()));
@@ -299,27 +314,34 @@ asio::awaitable<Response> Connection::answer(Parser::value_type& message, User u
   if (!room || context_.in_flight >= context_.limits.in_flight)
     co_return refuse_request(message, std::move(user), too_many_requests(1));
   const Request request = request_of(message, std::move(user));
-  ++context_.in_flight;
+  const InFlight one_more(context_.in_flight);
   const Counted counted(context_.services.metrics.in_flight());
-  auto work = handle(request);
-  auto response = co_await asio::co_spawn(context_.handlers, std::move(work), asio::use_awaitable);
-  --context_.in_flight;
-  co_return response;
-}
-
-// On a handler thread.
-asio::awaitable<Response> Connection::handle(const Request& request) {
+  const auto& router = context_.services.router;
   const auto begin = steady_clock::now();
   RequestLabels labels;
-  Response response;
-  try {
-    response = context_.services.router.handle(request, labels);
-  } catch (const std::exception& bug) {
-    spdlog::error("bug: {} {}: {}", labels.verb, request.target, bug.what());
-    response = refusal(internal("the server has a bug; its log says more"));
+  auto response = co_await handle([&] { return router.handle(request, labels); });
+  while (response.unfinished) {
+    const auto rest = std::move(response.unfinished);
+    const bool give_up = must_close_ || context_.stopping;
+    response = co_await handle(
+        [&] { return give_up ? router.give_up(request, *rest) : router.go_on(request, rest); });
   }
   context_.services.metrics.count_request(labels, response.code, steady_clock::now() - begin);
   co_return response;
+}
+
+// Runs `work` on a handler thread.
+template <typename Work>
+asio::awaitable<Response> Connection::handle(Work work) {
+  const auto guarded = [](Work& run) -> asio::awaitable<Response> {
+    try {
+      co_return run();
+    } catch (const std::exception& bug) {
+      spdlog::error("bug: {}", bug.what());
+    }
+    co_return refusal(internal("the server has a bug; its log says more"));
+  };
+  co_return co_await asio::co_spawn(context_.handlers, guarded(work), asio::use_awaitable);
 }
 
 asio::awaitable<bool> Connection::send(Response response, bool keep_alive) {
@@ -375,7 +397,7 @@ asio::awaitable<void> Connection::read_more(std::shared_ptr<Body> body) {
     reading->read();
     co_return;
   };
-  co_await asio::co_spawn(context_.handlers, read(std::move(body)), asio::use_awaitable);
+  co_await asio::co_spawn(context_.streams, read(std::move(body)), asio::use_awaitable);
 }
 
 asio::awaitable<void> Connection::send_stream(const Response& response) {

@@ -30,10 +30,12 @@ namespace margay::apiserver {
 // What all connections share.
 struct ConnectionContext {
   ConnectionContext(const ServerLimits& server_limits, const Server::Services& server_services,
-                    boost::asio::thread_pool& handler_threads)
+                    boost::asio::thread_pool& handler_threads,
+                    boost::asio::thread_pool& stream_threads)
       : limits(server_limits),
         services(server_services),
         handlers(handler_threads),
+        streams(stream_threads),
         open(server_limits.connections, server_limits.unknown_connections),
         receiving(server_limits.receiving_bytes),
         handling(server_limits.handling_bytes),
@@ -41,7 +43,8 @@ struct ConnectionContext {
 
   const ServerLimits limits;
   Server::Services services;
-  boost::asio::thread_pool& handlers;
+  boost::asio::thread_pool& handlers;  // requests
+  boost::asio::thread_pool& streams;   // the reading that lists and watches under way do
   OpenConnections open;
   ByteBudget receiving;
   ByteBudget handling;
@@ -87,7 +90,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // Answers a request that is not handled.
   Response refuse_request(Parser::value_type& message, User user, const Status& status);
   awaitable<Response> answer(Parser::value_type& message, User user);
-  awaitable<Response> handle(const Request& request);
+  template <typename Work>
+  awaitable<Response> handle(Work work);
   awaitable<bool> send(Response response, bool keep_alive);
   void set_known();
   awaitable<void> send_stream(const Response& response);
@@ -98,7 +102,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   awaitable<bool> send_chunk(std::string text, Unread unread = {});
   UnreadAnswers::Wait wait_for_client(Unread unread);
   awaitable<bool> send_last_chunk(std::string text);
-  // On a handler thread.
+  // On a stream thread.
   template <typename Body>
   awaitable<void> read_more(std::shared_ptr<Body> body);
   awaitable<void> watch_peer();

@@ -16,7 +16,8 @@ namespace {
 
 using api::Fields;
 
-constexpr int64_t k_default_pod_grace = 30;  // seconds
+constexpr int64_t k_default_pod_grace = 30;            // seconds
+constexpr int64_t k_longest_grace = int64_t{1} << 31;  // seconds: beyond any use, within any clock
 
 constexpr auto k_policies =
     std::to_array<std::string_view>({"", "Orphan", "Background", "Foreground"});
@@ -27,6 +28,9 @@ bool is_propagation(std::string_view policy) {
 
 Answer<> read_query(const Query& query, DeleteOptions& options) {
   MARGAY_TRY(options.grace_seconds, integer_in(query, "gracePeriodSeconds"));
+  if (options.grace_seconds.value_or(0) > k_longest_grace)
+    return refuse(bad_request(fmt::format("gracePeriodSeconds must be at most {}, not {}",
+                                          k_longest_grace, *options.grace_seconds)));
   if (const auto policy = text_in(query, "propagationPolicy"); !is_propagation(policy))
     return refuse(bad_request(fmt::format(
         "propagationPolicy \"{}\" must be one of Orphan, Background, Foreground", policy)));
@@ -58,7 +62,7 @@ Answer<> read_body(const json::object& body, DeleteOptions& options) {
   if (const auto kind = fields.text("kind"); kind && !kind->empty() && kind != "DeleteOptions")
     return refuse(
         bad_request(fmt::format("the body of a DELETE is a DeleteOptions, not a {}", *kind)));
-  if (const auto grace = fields.number("gracePeriodSeconds", INT64_MIN, INT64_MAX))
+  if (const auto grace = fields.number("gracePeriodSeconds", INT64_MIN, k_longest_grace))
     options.grace_seconds = *grace;
   if (!is_propagation(fields.text("propagationPolicy").value_or("")))
     fields.invalid("propagationPolicy", "must be one of Orphan, Background, Foreground");
@@ -110,7 +114,7 @@ int64_t grace_of(const api::Kind& kind, const json::object& object, const Delete
   const auto own = integer_at(object, {"spec", "terminationGracePeriodSeconds"});
   // A negative period stands for one second, as in Kubernetes.
   const auto grace = options.grace_seconds.value_or(own.value_or(k_default_pod_grace));
-  return grace < 0 ? 1 : grace;
+  return grace < 0 ? 1 : std::min(grace, k_longest_grace);
 }
 
 Deletion mark(json::object object, int64_t grace, base::Clock::Wall now) {

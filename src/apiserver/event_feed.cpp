@@ -164,10 +164,15 @@ EventFeed::Tail EventFeed::after(Subscription& subscription, store::Revision pos
 // ---- feeds -------------------------------------------------------------------------------------
 
 Answer<std::shared_ptr<EventFeed>> EventFeeds::of(const api::Kind& kind) {
-  const std::lock_guard lock(mutex_);
-  if (auto feed = feeds_[&kind].lock(); feed && !feed->ended()) return feed;
+  const auto slot_of = [&]() -> Slot& {
+    const std::lock_guard lock(mutex_);
+    return slots_[&kind];
+  };
+  Slot& slot = slot_of();
+  const std::lock_guard lock(slot.mutex);
+  if (auto feed = slot.feed.lock(); feed && !feed->ended()) return feed;
   MARGAY_TRY(auto feed, EventFeed::start(store_, kind, limits_));
-  feeds_[&kind] = feed;
+  slot.feed = feed;
   return feed;
 }
 

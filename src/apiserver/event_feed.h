@@ -128,8 +128,14 @@ class EventFeeds {
  private:
   store::Store& store_;
   const EventFeed::Limits limits_;
+  // Each kind's is started under a lock of its own: a slow store keeps only those waiting who need
+  // the same.
+  struct Slot {
+    std::mutex mutex;
+    std::weak_ptr<EventFeed> feed;
+  };
   std::mutex mutex_;
-  std::map<const api::Kind*, std::weak_ptr<EventFeed>> feeds_;
+  std::map<const api::Kind*, Slot> slots_;  // none is ever removed
 };
 
 }  // namespace margay::apiserver

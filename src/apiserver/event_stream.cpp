@@ -21,11 +21,13 @@ std::chrono::seconds default_timeout() {
 
 }  // namespace
 
-EventStream::EventStream(EventFeeds& feeds, SetAside& set_aside, const ListOptions& options,
-                         const Representation& representation, const Limits& limits)
+EventStream::EventStream(EventFeeds& feeds, SetAside& set_aside, ParsingRoom& room,
+                         const ListOptions& options, const Representation& representation,
+                         const Limits& limits)
     : store_(feeds.store()),
       feeds_(feeds),
       set_aside_(set_aside),
+      room_(room),
       options_(options),
       representation_(representation),
       timeout_(options.timeout.value_or(default_timeout())),
@@ -34,11 +36,12 @@ EventStream::EventStream(EventFeeds& feeds, SetAside& set_aside, const ListOptio
 // ---- start -------------------------------------------------------------------------------------
 
 Answer<std::shared_ptr<EventStream>> EventStream::open(EventFeeds& feeds, SetAside& set_aside,
+                                                       ParsingRoom& room,
                                                        const ListOptions& options,
                                                        const Representation& representation,
                                                        const Limits& limits) {
   std::shared_ptr<EventStream> stream(
-      new EventStream(feeds, set_aside, options, representation, limits));
+      new EventStream(feeds, set_aside, room, options, representation, limits));
   MARGAY_CHECK(stream->start());
   return stream;
 }
@@ -105,7 +108,9 @@ void EventStream::on_ready(std::function<void()> call) {
 // ---- from the store ----------------------------------------------------------------------------
 
 void EventStream::read() {
-  if (state_left_)
+  if (next_loaded_ < loaded_.size())
+    render_next();
+  else if (state_left_)
     read_state();
   else if (std::exchange(behind_, false))
     read_history();
@@ -159,7 +164,8 @@ Piece EventStream::take() {
 std::optional<Piece::Next> EventStream::load() {
   if (ended_) return Piece::Next::end;
   if (next_loaded_ < loaded_.size()) {
-    render(std::exchange(loaded_[next_loaded_++], nullptr));
+    if (loaded_[next_loaded_]->bytes() > limits_.large_bytes) return Piece::Next::read;
+    render_next();
     return std::nullopt;
   }
   loaded_.clear();
@@ -178,6 +184,14 @@ std::optional<Piece::Next> EventStream::load() {
   if (!tail.end) return Piece::Next::wait;
   end(*tail.end);
   return std::nullopt;
+}
+
+void EventStream::render_next() {
+  const auto change = std::exchange(loaded_[next_loaded_++], nullptr);
+  const bool parses = !options_.filter.empty() || representation_.parses();
+  const std::string_view parsed = parses ? change->event().entry.value : std::string_view();
+  const auto place = room_.wait(parsed);
+  render(change);
 }
 
 bool EventStream::matches(const Change& change) const {

@@ -19,6 +19,7 @@
 
 #include "apiserver/event_feed.h"
 #include "apiserver/list_options.h"
+#include "apiserver/parsing_room.h"
 #include "apiserver/representation.h"
 #include "apiserver/sendable.h"
 #include "apiserver/set_aside.h"
@@ -31,24 +32,25 @@ class EventStream {
   struct Limits {
     size_t piece_bytes = k_piece_bytes;
     size_t page_bytes = k_page_bytes;
+    size_t large_bytes = 16 << 10;  // what read() puts into the client's form, and not take()
   };
 
-  // Blocks on the store. `feeds` and `set_aside` must outlive the stream.
+  // Blocks on the store. `feeds`, `set_aside` and `room` must outlive the stream.
   static Answer<std::shared_ptr<EventStream>> open(EventFeeds& feeds, SetAside& set_aside,
-                                                   const ListOptions& options,
+                                                   ParsingRoom& room, const ListOptions& options,
                                                    const Representation& representation,
                                                    const Limits& limits);
   static Answer<std::shared_ptr<EventStream>> open(EventFeeds& feeds, SetAside& set_aside,
-                                                   const ListOptions& options,
+                                                   ParsingRoom& room, const ListOptions& options,
                                                    const Representation& representation) {
-    return open(feeds, set_aside, options, representation, Limits{});
+    return open(feeds, set_aside, room, options, representation, Limits{});
   }
 
   // `call` is called from any thread, and must neither block nor destroy the stream, when take()
   // has something new; and once now.
   void on_ready(std::function<void()> call);
 
-  // One thread at a time. take() never blocks.
+  // One thread at a time. take() neither blocks nor works for long; read() may do both.
   Piece take();
   void read();
   // A bookmark at the last revision seen, when the client wants bookmarks and it is news to it.
@@ -62,7 +64,7 @@ class EventStream {
   std::chrono::seconds timeout() const { return timeout_; }
 
  private:
-  EventStream(EventFeeds& feeds, SetAside& set_aside, const ListOptions& options,
+  EventStream(EventFeeds& feeds, SetAside& set_aside, ParsingRoom& room, const ListOptions& options,
               const Representation& representation, const Limits& limits);
 
   using Changes = std::vector<std::shared_ptr<const Change>>;
@@ -75,6 +77,7 @@ class EventStream {
 
   // What take() does next when nothing is left to send; nothing: go on.
   std::optional<Piece::Next> load();
+  void render_next();
   void render(const std::shared_ptr<const Change>& change);
   void render_text(const std::shared_ptr<const Change>& change, std::string_view type);
   void render_removal(const store::Key& key, store::Revision revision);
@@ -86,6 +89,7 @@ class EventStream {
   store::Store& store_;
   EventFeeds& feeds_;
   SetAside& set_aside_;
+  ParsingRoom& room_;
   const ListOptions options_;
   const Representation representation_;
   const std::chrono::seconds timeout_;

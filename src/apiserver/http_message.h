@@ -16,6 +16,7 @@ namespace margay::apiserver {
 
 class EventStream;  // apiserver/event_stream.h
 class ListStream;   // apiserver/list_stream.h
+class Unfinished;   // apiserver/router.h
 
 enum class Method { get, post, put, patch, remove, other };
 
@@ -42,6 +43,8 @@ struct Response {
   // One set: the body is that, made while it is sent.
   std::shared_ptr<EventStream> stream = {};
   std::shared_ptr<ListStream> list = {};
+  // Set: there is no answer yet; Router::go_on().
+  std::shared_ptr<Unfinished> unfinished = {};
 };
 
 }  // namespace margay::apiserver

@@ -9,10 +9,12 @@
 
 namespace margay::apiserver {
 
-ListStream::ListStream(store::Store& store, SetAside& set_aside, const ListOptions& options,
-                       const Representation& representation, size_t page_bytes)
+ListStream::ListStream(store::Store& store, SetAside& set_aside, ParsingRoom& room,
+                       const ListOptions& options, const Representation& representation,
+                       size_t page_bytes)
     : store_(store),
       set_aside_(set_aside),
+      room_(room),
       options_(options),
       representation_(representation),
       page_bytes_(page_bytes),
@@ -20,12 +22,13 @@ ListStream::ListStream(store::Store& store, SetAside& set_aside, const ListOptio
       left_(options.limit) {}
 
 Answer<std::shared_ptr<ListStream>> ListStream::open(store::Store& store, SetAside& set_aside,
-                                                     const ListOptions& options,
+                                                     ParsingRoom& room, const ListOptions& options,
                                                      const Representation& representation,
                                                      size_t page_bytes) {
   std::shared_ptr<ListStream> stream(
-      new ListStream(store, set_aside, options, representation, page_bytes));
+      new ListStream(store, set_aside, room, options, representation, page_bytes));
   MARGAY_CHECK(stream->read_page());
+  stream->opened_ = true;
   return stream;
 }
 
@@ -46,8 +49,16 @@ Answer<> ListStream::read_page() {
   return {};
 }
 
+Answer<ParsingRoom::Place> ListStream::place_for(const store::Entry& entry) {
+  const bool parses = !options_.filter.empty() || representation_.parses();
+  const std::string_view parsed = parses ? entry.value : std::string_view();
+  if (opened_) return room_.wait(parsed);
+  return room_.enter(parsed);
+}
+
 // One row that cannot be read takes nobody's list away.
 Answer<> ListStream::append(const store::Entry& entry) {
+  MARGAY_TRY(const auto place, place_for(entry));
   if (const auto readable = check_stored(entry); !readable) {
     set_aside_.add(entry, readable.error());
     return {};

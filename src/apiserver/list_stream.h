@@ -9,6 +9,7 @@
 #include <string>
 
 #include "apiserver/list_options.h"
+#include "apiserver/parsing_room.h"
 #include "apiserver/representation.h"
 #include "apiserver/sendable.h"
 #include "apiserver/set_aside.h"
@@ -18,9 +19,10 @@ namespace margay::apiserver {
 
 class ListStream {
  public:
-  // Reads the first page. Blocks on the store, which must outlive the stream, as `set_aside` must.
+  // Reads the first page. Blocks on the store, which must outlive the stream, as `set_aside` and
+  // `room` must.
   static Answer<std::shared_ptr<ListStream>> open(store::Store& store, SetAside& set_aside,
-                                                  const ListOptions& options,
+                                                  ParsingRoom& room, const ListOptions& options,
                                                   const Representation& representation,
                                                   size_t page_bytes = k_page_bytes);
 
@@ -34,13 +36,15 @@ class ListStream {
   std::string whole();
 
  private:
-  ListStream(store::Store& store, SetAside& set_aside, const ListOptions& options,
-             const Representation& representation, size_t page_bytes);
+  ListStream(store::Store& store, SetAside& set_aside, ParsingRoom& room,
+             const ListOptions& options, const Representation& representation, size_t page_bytes);
   Answer<> read_page();
   Answer<> append(const store::Entry& entry);
+  Answer<ParsingRoom::Place> place_for(const store::Entry& entry);
 
   store::Store& store_;
   SetAside& set_aside_;
+  ParsingRoom& room_;
   const ListOptions options_;
   const Representation representation_;
   const size_t page_bytes_;
@@ -48,6 +52,7 @@ class ListStream {
   std::string resume_;
   size_t left_;  // of the limit
   bool first_ = true;
+  bool opened_ = false;  // the answer has begun: it can be refused no more
   bool done_ = false;
   bool failed_ = false;
   Sendable sendable_;

@@ -56,7 +56,8 @@ class ListStreamTest : public RouterFixture {
 TEST_F(ListStreamTest, ReadsAPageAtATimeOfOneSnapshot) {
   for (const auto* name : {"a", "b", "c", "d"}) create(name);
   const auto revision = *store_->head();
-  auto stream = ListStream::open(*store_, router_->set_aside(), options(), representation(), 1);
+  auto stream =
+      ListStream::open(*store_, router_->set_aside(), room_, options(), representation(), 1);
   ASSERT_TRUE(stream);
   EXPECT_FALSE((*stream)->is_read());
   create("aa");  // comes too late
@@ -79,8 +80,8 @@ TEST_F(ListStreamTest, FormsAreWhatOnePieceWouldBe) {
       auto asked = options();
       asked.limit = limit;
       const auto form = representation(accept);
-      const auto whole = ListStream::open(*store_, router_->set_aside(), asked, form);
-      const auto pages = ListStream::open(*store_, router_->set_aside(), asked, form, 1);
+      const auto whole = ListStream::open(*store_, router_->set_aside(), room_, asked, form);
+      const auto pages = ListStream::open(*store_, router_->set_aside(), room_, asked, form, 1);
       ASSERT_TRUE(whole && pages) << accept;
       ASSERT_TRUE((*whole)->is_read());
       const auto text = take_all(**pages).text;
@@ -99,7 +100,7 @@ TEST_F(ListStreamTest, EmptyListsHaveAnEmptyList) {
   for (const auto* accept :
        {"application/json", "application/yaml", "application/json;as=Table;v=v1;g=meta.k8s.io"}) {
     auto stream =
-        ListStream::open(*store_, router_->set_aside(), options(), representation(accept));
+        ListStream::open(*store_, router_->set_aside(), room_, options(), representation(accept));
     ASSERT_TRUE(stream);
     const auto documents = api::parse_yaml((*stream)->whole());
     ASSERT_TRUE(documents) << accept;
@@ -112,13 +113,13 @@ TEST_F(ListStreamTest, AClientsPageSaysWhereItEndsAndHowMuchIsLeft) {
   for (const auto* name : {"a", "b", "c", "d", "e"}) create(name);
   auto asked = options();
   asked.limit = 3;
-  auto stream = ListStream::open(*store_, router_->set_aside(), asked, representation(), 1);
+  auto stream = ListStream::open(*store_, router_->set_aside(), room_, asked, representation(), 1);
   ASSERT_TRUE(stream);
   const auto first = json::parse(take_all(**stream).text);
   EXPECT_THAT(names(first), ElementsAre("a", "b", "c"));
   EXPECT_EQ(first.at("metadata").at("remainingItemCount"), 2);
   asked.resume = first.at("metadata").at("continue").as_string();
-  auto next = ListStream::open(*store_, router_->set_aside(), asked, representation(), 1);
+  auto next = ListStream::open(*store_, router_->set_aside(), room_, asked, representation(), 1);
   ASSERT_TRUE(next);
   const auto second = json::parse(take_all(**next).text);
   EXPECT_THAT(names(second), ElementsAre("d", "e"));
@@ -129,14 +130,15 @@ TEST_F(ListStreamTest, FiltersAcrossPages) {
   for (const auto* name : {"a", "b", "c", "d"}) create(name, std::string(name) < "c" ? "x" : "y");
   auto asked = options();
   asked.filter.labels = *LabelSelector::parse("tier=y");
-  auto stream = ListStream::open(*store_, router_->set_aside(), asked, representation(), 1);
+  auto stream = ListStream::open(*store_, router_->set_aside(), room_, asked, representation(), 1);
   ASSERT_TRUE(stream);
   EXPECT_THAT(names(json::parse(take_all(**stream).text)), ElementsAre("c", "d"));
 }
 
 TEST_F(ListStreamTest, IsCutWhenItsSnapshotIsGone) {
   for (const auto* name : {"a", "b", "c"}) create(name);
-  auto stream = ListStream::open(*store_, router_->set_aside(), options(), representation(), 1);
+  auto stream =
+      ListStream::open(*store_, router_->set_aside(), room_, options(), representation(), 1);
   ASSERT_TRUE(stream);
   create("d");
   create("e");
@@ -219,11 +221,11 @@ TEST_F(ListStreamTest, LongListsInProtobufGoOutAsJsonOrPageByPage) {
 
 TEST_F(ListStreamTest, OneBadNamespaceDoesNotKeepTheServerFromStarting) {
   ASSERT_TRUE(store_->create({"namespaces", "", "bad"}, "{\"metadata\":{\"name\":\"\xff\"}}"));
-  Writes writes(*store_, clock_);
-  NamespaceSweeper sweeper(*store_, writes);
+  Writes writes(*store_, clock_, room_);
+  NamespaceSweeper sweeper(*store_, writes, room_);
   const auto restored = restore_namespaces(*store_, writes);
   ASSERT_TRUE(restored) << restored.error().message;
-  EXPECT_EQ(read_namespace(*store_, "default")->state, Namespace::State::active);
+  EXPECT_EQ(read_namespace(*store_, room_, "default")->state, Namespace::State::active);
 }
 
 }  // namespace

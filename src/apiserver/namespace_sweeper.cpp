@@ -6,27 +6,16 @@
 
 #include "apiserver/namespaces.h"
 #include "apiserver/object.h"
+#include "apiserver/reads.h"
 
 namespace margay::apiserver {
 namespace {
 
 constexpr std::chrono::seconds k_retry{1};
-constexpr size_t k_page_bytes = 1 << 20;
 constexpr auto k_initial =
     std::to_array<std::string_view>({"default", "kube-system", "kube-public", "kube-node-lease"});
 
 const api::Kind& namespace_kind() { return *api::find_resource("namespaces"); }
-
-// Calls visit(const store::Entry&) -> Result<> for each object, page by page.
-base::Result<> each_entry(store::Store& store, const store::Scope& scope, const auto& visit) {
-  store::ListOptions options{.bytes = k_page_bytes};
-  while (true) {
-    MARGAY_TRY(auto page, store.list(scope, options));
-    for (const auto& entry : page.entries) MARGAY_CHECK(visit(entry));
-    if (page.resume.empty()) return {};
-    options.resume = std::move(page.resume);
-  }
-}
 
 base::Error to_error(const Status& status) {
   return {base::ErrorCode::internal, status.message, {}};
@@ -47,8 +36,8 @@ class NamespaceSweeper::Changes final : public store::SyncerSink {
   NamespaceSweeper& sweeper_;
 };
 
-NamespaceSweeper::NamespaceSweeper(store::Store& store, Writes& writes)
-    : store_(store), writes_(writes), thread_([this] { run(); }) {
+NamespaceSweeper::NamespaceSweeper(store::Store& store, Writes& writes, ParsingRoom& room)
+    : store_(store), writes_(writes), room_(room), thread_([this] { run(); }) {
   writes_.on_removed([this](const store::Key& key) { on_removed(key); });
   const auto executor = [this](std::function<void()> task) {
     {
@@ -117,7 +106,7 @@ void NamespaceSweeper::run() {
 }
 
 bool NamespaceSweeper::sweep(const std::string& ns) {
-  const auto now = read_namespace(store_, ns);
+  const auto now = read_namespace(store_, room_, ns);
   if (!now) {
     spdlog::warn("namespace {} cannot be read: {}", ns, now.error().message);
     return false;

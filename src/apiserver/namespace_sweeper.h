@@ -25,7 +25,7 @@ namespace margay::apiserver {
 class NamespaceSweeper {
  public:
   // Listens to `writes` from here on, which must not have removed anything before.
-  NamespaceSweeper(store::Store& store, Writes& writes);
+  NamespaceSweeper(store::Store& store, Writes& writes, ParsingRoom& room);
   ~NamespaceSweeper();
 
  private:
@@ -44,6 +44,7 @@ class NamespaceSweeper {
 
   store::Store& store_;
   Writes& writes_;
+  ParsingRoom& room_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<std::function<void()>> tasks_;  // of the syncer

@@ -12,9 +12,13 @@ Namespace to_namespace(const store::Entry& entry) {
           .uid = std::string(text_at(*object, {"metadata", "uid"}))};
 }
 
-base::Result<Namespace> read_namespace(store::Store& store, std::string_view name) {
+base::Result<Namespace> read_namespace(store::Store& store, ParsingRoom& room,
+                                       std::string_view name) {
   const auto entry = store.get({"namespaces", {}, std::string(name)});
-  if (entry) return to_namespace(*entry);
+  if (entry) {
+    const auto place = room.wait(entry->value);
+    return to_namespace(*entry);
+  }
   if (entry.error().code == base::ErrorCode::not_found) return Namespace{};
   return std::unexpected(entry.error());
 }

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "apiserver/parsing_room.h"
 #include "base/result.h"
 #include "store/store.h"
 
@@ -21,7 +22,8 @@ struct Namespace {
 
 // An object that cannot be read is a namespace all the same: active, so that one damaged row does
 // not lock everybody out of it.
-base::Result<Namespace> read_namespace(store::Store& store, std::string_view name);
+base::Result<Namespace> read_namespace(store::Store& store, ParsingRoom& room,
+                                       std::string_view name);
 Namespace to_namespace(const store::Entry& entry);
 
 }  // namespace margay::apiserver

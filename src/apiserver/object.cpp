@@ -42,8 +42,10 @@ Answer<std::string> to_stored(const api::Kind& kind, const json::object& object)
   for (const auto& [name, value] : object)
     if (!is_head(name)) append_member(out, name, value);
   out += '}';
-  if (out.size() > api::k_max_object_bytes) return refuse(too_large(api::k_max_object_bytes));
-  if (const auto readable = api::check_readable(out); !readable)
+  const bool is_being_deleted = !text_at(object, {"metadata", "deletionTimestamp"}).empty();
+  if (out.size() > api::k_max_object_bytes && !is_being_deleted)
+    return refuse(too_large(api::k_max_object_bytes));
+  if (const auto readable = api::check_readable(out, is_being_deleted); !readable)
     return refuse(bad_request("the object cannot be stored: " + readable.error().message));
   return out;
 }

@@ -1,41 +1,67 @@
 #include "apiserver/open_connections.h"
 
+#include <utility>
+
 #include "apiserver/connection.h"
 
 namespace margay::apiserver {
 
 bool OpenConnections::add(const std::shared_ptr<Connection>& connection) {
-  std::shared_ptr<Connection> oldest;
+  std::shared_ptr<Connection> idle;
+  std::shared_ptr<Connection> unknown;
   {
     const std::lock_guard lock(mutex_);
-    if (slots_.size() >= most_) return false;
-    if (unknown_.size() >= most_unknown_) {
-      // Its end may be under way: then there is nothing to cut.
-      auto& slot = slots_.at(unknown_.front());
-      oldest = slot.connection.lock();
-      slot.unknown = unknown_.end();
-      unknown_.pop_front();
-    }
-    const auto place = unknown_.insert(unknown_.end(), connection.get());
-    slots_.emplace(connection.get(), Slot{connection, place});
+    const bool is_full = slots_.size() - giving_way_ >= most_;
+    if (is_full && idle_.empty() && unknown_.empty()) return false;
+    if (is_full && !idle_.empty())
+      idle = take_first(idle_);
+    else if (is_full || unknown_.size() >= most_unknown_)
+      unknown = take_first(unknown_);
+    auto& slot = slots_.emplace(connection.get(), Slot{connection, nullptr, {}}).first->second;
+    enter(slot, unknown_, *connection);
   }
-  if (oldest) oldest->cut();
+  if (idle) idle->stop();  // its next request may have come just now
+  if (unknown) unknown->cut();
   return true;
+}
+
+std::shared_ptr<Connection> OpenConnections::take_first(Line& line) {
+  auto& slot = slots_.at(line.front());
+  leave(slot);
+  slot.gives_way = true;
+  ++giving_way_;
+  return slot.connection.lock();
+}
+
+void OpenConnections::enter(Slot& slot, Line& line, const Connection& connection) {
+  slot.line = &line;
+  slot.place = line.insert(line.end(), &connection);
+}
+
+void OpenConnections::leave(Slot& slot) {
+  if (slot.line != nullptr) std::exchange(slot.line, nullptr)->erase(slot.place);
 }
 
 void OpenConnections::set_known(const Connection& connection) {
   const std::lock_guard lock(mutex_);
   const auto found = slots_.find(&connection);
-  if (found == slots_.end() || found->second.unknown == unknown_.end()) return;
-  unknown_.erase(found->second.unknown);
-  found->second.unknown = unknown_.end();
+  if (found != slots_.end()) leave(found->second);
+}
+
+void OpenConnections::set_idle(const Connection& connection, bool idle) {
+  const std::lock_guard lock(mutex_);
+  const auto found = slots_.find(&connection);
+  if (found == slots_.end() || found->second.gives_way) return;
+  leave(found->second);
+  if (idle) enter(found->second, idle_, connection);
 }
 
 void OpenConnections::remove(const Connection& connection) {
   const std::lock_guard lock(mutex_);
   const auto found = slots_.find(&connection);
   if (found == slots_.end()) return;
-  if (found->second.unknown != unknown_.end()) unknown_.erase(found->second.unknown);
+  leave(found->second);
+  if (found->second.gives_way) --giving_way_;
   slots_.erase(found);
   if (slots_.empty()) emptied_.notify_all();
 }

@@ -1,9 +1,9 @@
 #pragma once
 
-// The connections a server has open, with a bound on those whose client is not known yet. Where
-// that bound is reached the oldest of the unknown gives way: a flood of connections that say
-// nothing cannot keep a client out that says who it is within milliseconds.
-// Safe from any thread.
+// The connections a server has open, with bounds on how many, and on how many of those whose client
+// is not known yet. Where a bound is reached the oldest of the unknown, or the known one that has
+// been idle for longest, gives way: neither a flood of connections that say nothing nor clients
+// that keep many for later lock out one that says who it is. Safe from any thread.
 
 #include <chrono>
 #include <condition_variable>
@@ -21,11 +21,13 @@ class OpenConnections {
  public:
   OpenConnections(size_t most, size_t most_unknown) : most_(most), most_unknown_(most_unknown) {}
 
-  // As unknown. False: there are too many, and it is to be closed at once. What was added must be
-  // removed before its memory is used again.
+  // As unknown. False: there are too many, all of them being served, and it is to be closed at
+  // once. What was added must be removed before its memory is used again.
   bool add(const std::shared_ptr<Connection>& connection);
   // Its client has said who it is.
   void set_known(const Connection& connection);
+  // Whether a known one waits for its next request.
+  void set_idle(const Connection& connection, bool idle);
   void remove(const Connection& connection);
 
   std::vector<std::shared_ptr<Connection>> all() const;
@@ -33,18 +35,26 @@ class OpenConnections {
   bool wait_until_empty(std::chrono::milliseconds patience);
 
  private:
-  using Unknown = std::list<const Connection*>;  // oldest first; each has its slot
+  using Line = std::list<const Connection*>;  // who came first is first; each has its slot
   struct Slot {
     std::weak_ptr<Connection> connection;
-    Unknown::iterator unknown;  // end(): known, or giving way
+    Line* line;  // null: it is served, or giving way
+    Line::iterator place;
+    bool gives_way = false;
   };
+  // The connection that gives way, unless its end is under way.
+  std::shared_ptr<Connection> take_first(Line& line);
+  static void enter(Slot& slot, Line& line, const Connection& connection);
+  static void leave(Slot& slot);
 
   const size_t most_;
   const size_t most_unknown_;
   mutable std::mutex mutex_;
   std::condition_variable emptied_;
   std::unordered_map<const Connection*, Slot> slots_;
-  Unknown unknown_;
+  size_t giving_way_ = 0;
+  Line unknown_;
+  Line idle_;
 };
 
 }  // namespace margay::apiserver

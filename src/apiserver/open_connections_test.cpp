@@ -40,5 +40,28 @@ TEST(OpenConnections, OneThatEndsWhileItGivesWayTakesNobodysPlace) {
   EXPECT_TRUE(open.wait_until_empty(std::chrono::milliseconds(0)));
 }
 
+TEST(OpenConnections, TheOneIdleForLongestGivesWayAndNoneThatIsServed) {
+  OpenConnections open(3, 3);
+  Ending served, first, second, third, fourth;
+  for (auto* one : {&served, &first, &second}) {
+    ASSERT_TRUE(open.add(one->begin()));
+    one->end();
+    open.set_known(one->identity());
+  }
+  EXPECT_FALSE(open.add(third.begin())) << "none is idle";
+  open.set_idle(second.identity(), true);
+  open.set_idle(first.identity(), true);
+  ASSERT_TRUE(open.add(third.begin())) << "the second has been idle for longest";
+  third.end();
+  open.set_known(third.identity());
+  open.set_idle(second.identity(), true);  // too late
+  open.set_idle(first.identity(), false);
+  EXPECT_FALSE(open.add(fourth.begin())) << "the first is served again";
+  open.remove(second.identity());
+  EXPECT_FALSE(open.add(fourth.begin())) << "its place was given away already";
+  open.remove(first.identity());
+  EXPECT_TRUE(open.add(fourth.begin()));
+}
+
 }  // namespace
 }  // namespace margay::apiserver

@@ -4,28 +4,37 @@
 
 #include "api/codec.h"
 #include "apiserver/object.h"
+#include "apiserver/reads.h"
 #include "base/address.h"
 
 namespace margay::apiserver {
+namespace {
 
-base::Result<> check_pool_overlap(store::Store& store, std::string_view name,
+// Nothing of a pool that cannot be read: nobody takes addresses from it.
+std::optional<base::Prefix> prefix_of(const store::Entry& entry) {
+  const auto value = api::parse_json(entry.value);
+  if (!value || !value->is_object()) return std::nullopt;
+  const auto prefix = base::Prefix::parse(text_at(value->as_object(), {"spec", "cidr"}));
+  return prefix ? std::optional(*prefix) : std::nullopt;
+}
+
+}  // namespace
+
+base::Result<> check_pool_overlap(store::Store& store, ParsingRoom& room, std::string_view name,
                                   const boost::json::object& pool) {
   const std::string text(text_at(pool, {"spec", "cidr"}));
   MARGAY_TRY(const auto cidr, base::Prefix::parse(text));
-  MARGAY_TRY(const auto existing, store.list({.resource = "ippools.projectcalico.org"}));
-  for (const auto& entry : existing.entries) {
-    if (entry.key.name == name) continue;
-    // Nobody takes addresses from a pool that cannot be read.
-    const auto value = api::parse_json(entry.value);
-    if (!value || !value->is_object()) continue;
-    const auto other = base::Prefix::parse(text_at(value->as_object(), {"spec", "cidr"}));
-    if (!other || !other->overlaps(cidr)) continue;
+  const auto check = [&](const store::Entry& entry) -> base::Result<> {
+    if (entry.key.name == name) return {};
+    const auto place = room.wait(entry.value);
+    const auto other = prefix_of(entry);
+    if (!other || !other->overlaps(cidr)) return {};
     return base::fail({base::FieldError{
         .path = "spec.cidr",
         .value = fmt::format("\"{}\"", text),
         .detail = fmt::format("overlaps {} of IPPool {}", other->to_string(), entry.key.name)}});
-  }
-  return {};
+  };
+  return each_entry(store, {.resource = "ippools.projectcalico.org"}, check);
 }
 
 }  // namespace margay::apiserver

@@ -6,6 +6,7 @@
 #include <boost/json/object.hpp>
 #include <string_view>
 
+#include "apiserver/parsing_room.h"
 #include "base/result.h"
 #include "store/store.h"
 
@@ -14,7 +15,7 @@ namespace margay::apiserver {
 // `invalid`, naming spec.cidr and the other pool, when the pool `name` (defaulted and valid)
 // overlaps a stored one of another name. A pool's CIDR never changes, so only creations need it:
 // before the write, and again after it, for what another server of the store wrote in between.
-base::Result<> check_pool_overlap(store::Store& store, std::string_view name,
+base::Result<> check_pool_overlap(store::Store& store, ParsingRoom& room, std::string_view name,
                                   const boost::json::object& pool);
 
 }  // namespace margay::apiserver

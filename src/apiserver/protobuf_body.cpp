@@ -6,6 +6,7 @@
 
 #include "apiserver/protobuf_message.h"
 #include "apiserver/protobuf_wire.h"
+#include "base/utf8.h"
 
 namespace margay::apiserver {
 namespace {
@@ -31,7 +32,7 @@ bool open_type(std::string_view bytes, Envelope& out) {
     if (field->number == 1) out.api_version = field->bytes;
     if (field->number == 2) out.kind = field->bytes;
   }
-  return is_utf8(out.api_version) && is_utf8(out.kind);
+  return base::is_utf8(out.api_version) && base::is_utf8(out.kind);
 }
 
 std::optional<Envelope> open_envelope(std::string_view bytes) {

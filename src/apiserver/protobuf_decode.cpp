@@ -8,6 +8,7 @@
 #include "apiserver/protobuf_message.h"
 #include "apiserver/protobuf_wire.h"
 #include "apiserver/timestamp.h"
+#include "base/utf8.h"
 
 namespace margay::apiserver {
 namespace {
@@ -38,7 +39,7 @@ struct Value {
 Result<> read_message(const Message& message, std::string_view bytes, json::object& out);
 
 Result<Value> read_text(std::string_view bytes) {
-  if (!is_utf8(bytes)) return malformed("the text is not UTF-8");
+  if (!base::is_utf8(bytes)) return malformed("the text is not UTF-8");
   return Value{json::string(bytes), bytes.empty()};
 }
 
@@ -151,7 +152,7 @@ Result<> read_entry(const MessageField& field, std::string_view bytes, json::obj
     if (part->number == 1) key = part->bytes;
     if (part->number == 2) value = *part;
   }
-  if (!is_utf8(key)) return malformed("a key is not UTF-8");
+  if (!base::is_utf8(key)) return malformed("a key is not UTF-8");
   if (field.shape == Shape::map_of_lists) {
     MARGAY_TRY(out[key], read_items(value.bytes));
     return {};

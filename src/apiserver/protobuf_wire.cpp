@@ -79,38 +79,4 @@ void WireWriter::bytes(uint32_t number, std::string_view value) {
   out_ += value;
 }
 
-namespace {
-
-// How many bytes a sequence has by its first; 0 for a byte that begins none.
-size_t sequence_size(unsigned char first) {
-  if (first < 0x80) return 1;
-  if (first >= 0xc2 && first < 0xe0) return 2;
-  if (first >= 0xe0 && first < 0xf0) return 3;
-  return first >= 0xf0 && first < 0xf5 ? 4 : 0;
-}
-
-// Three and four bytes have forms of their own for what fewer can say, for surrogates, and for what
-// is beyond U+10FFFF; all show in the second byte.
-bool second_byte_fits(unsigned char first, unsigned char second) {
-  if (first == 0xe0) return second >= 0xa0;
-  if (first == 0xed) return second < 0xa0;
-  if (first == 0xf0) return second >= 0x90;
-  return first != 0xf4 || second < 0x90;
-}
-
-}  // namespace
-
-bool is_utf8(std::string_view text) {
-  const auto at = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  for (size_t i = 0; i < text.size();) {
-    const auto size = sequence_size(at(i));
-    if (size == 0 || size > text.size() - i) return false;
-    if (size > 1 && !second_byte_fits(at(i), at(i + 1))) return false;
-    for (size_t j = 1; j < size; ++j)
-      if ((at(i + j) & 0xc0) != 0x80) return false;
-    i += size;
-  }
-  return true;
-}
-
 }  // namespace margay::apiserver

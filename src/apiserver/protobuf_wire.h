@@ -53,7 +53,4 @@ class WireWriter {
   std::string out_;
 };
 
-// Whether the text is UTF-8 (RFC 3629): no overlong forms, no surrogates.
-bool is_utf8(std::string_view text);
-
 }  // namespace margay::apiserver

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <boost/algorithm/string/predicate.hpp>
 #include <charconv>
 
 namespace margay::apiserver {
@@ -14,7 +15,7 @@ std::string_view text_in(const Query& query, std::string_view name) {
 bool flag_in(const Query& query, std::string_view name) {
   const auto found = query.find(name);
   if (found == query.end()) return false;
-  return found->second != "0" && found->second != "false";
+  return found->second != "0" && !boost::algorithm::iequals(found->second, "false");
 }
 
 Answer<std::optional<int64_t>> integer_in(const Query& query, std::string_view name,

@@ -14,7 +14,7 @@ namespace margay::apiserver {
 
 // Empty when it is not there.
 std::string_view text_in(const Query& query, std::string_view name);
-// As Go reads booleans in queries: "?watch" and "?watch=1" are true.
+// As Kubernetes reads booleans in queries: all but "0" and "false", in any case, is true.
 bool flag_in(const Query& query, std::string_view name);
 // Nothing when it is not there, or empty.
 Answer<std::optional<int64_t>> integer_in(const Query& query, std::string_view name,

@@ -16,4 +16,15 @@ Answer<store::List> read_list_page(store::Store& store, const api::Kind& kind,
 
 bool matches(const Filter& filter, const store::Entry& entry);
 
+// Calls visit(const store::Entry&) -> Result<> for each object, page by page.
+base::Result<> each_entry(store::Store& store, const store::Scope& scope, const auto& visit) {
+  store::ListOptions options{.bytes = 256 << 10};
+  while (true) {
+    MARGAY_TRY(auto page, store.list(scope, options));
+    for (const auto& entry : page.entries) MARGAY_CHECK(visit(entry));
+    if (page.resume.empty()) return {};
+    options.resume = std::move(page.resume);
+  }
+}
+
 }  // namespace margay::apiserver

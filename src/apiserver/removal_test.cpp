@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "api/codec.h"
 #include "apiserver/router_fixture.h"
 
 namespace margay::apiserver {
@@ -35,6 +36,34 @@ TEST_F(RemoveTest, WithPreconditions) {
   EXPECT_EQ(removed.text({"status"}), "Success");
   EXPECT_EQ(removed.text({"details", "uid"}), created.text({"metadata", "uid"}));
   EXPECT_EQ(remove(object).code(), 404);
+}
+
+TEST_F(RemoveTest, ALongCollectionGoesInSteps) {
+  for (int i = 0; i < 100; ++i) post(k_config_maps, config_map("c" + std::to_string(i)));
+  const Request request{.method = Method::remove, .target = k_config_maps};
+  RequestLabels labels;
+  auto response = router_->handle(request, labels);
+  ASSERT_TRUE(response.unfinished);
+  EXPECT_EQ(get(k_config_maps).body.at("items").as_array().size(), 100u);
+  response = router_->go_on(request, std::move(response.unfinished));
+  ASSERT_TRUE(response.unfinished) << "others have their turn";
+  const auto left = get(k_config_maps).body.at("items").as_array().size();
+  EXPECT_TRUE(left > 0 && left < 100) << left;
+  EXPECT_EQ(router_->give_up(request, *response.unfinished).code, 503) << "the server stops";
+  EXPECT_EQ(get(k_config_maps).body.at("items").as_array().size(), left);
+  EXPECT_EQ(remove(std::string(k_config_maps) + "?limit=2").body.at("items").as_array().size(), 2u);
+  EXPECT_EQ(remove(k_config_maps).body.at("items").as_array().size(), left - 2);
+  EXPECT_TRUE(get(k_config_maps).body.at("items").as_array().empty());
+}
+
+TEST_F(RemoveTest, WhatCannotBeReadGoesWithItsCollectionAndUnnamed) {
+  ASSERT_TRUE(store_->create({"configmaps", "default", "bad"}, "}{"));
+  post(k_config_maps, config_map("good"));
+  const auto reply = remove(k_config_maps);
+  EXPECT_EQ(reply.code(), 200);
+  ASSERT_TRUE(reply.body.contains("items")) << reply.response.body;
+  EXPECT_EQ(reply.body.at("items").as_array().size(), 1u);
+  EXPECT_FALSE(store_->get({"configmaps", "default", "bad"}));
 }
 
 // Passed over, each of these would delete what the client wanted to keep.
@@ -97,6 +126,36 @@ TEST_F(RemoveTest, PodOnANodeGetsItsGracePeriod) {
   EXPECT_EQ(integer_at(shorter.body, {"metadata", "deletionGracePeriodSeconds"}), 5);
   EXPECT_EQ(remove(pod, R"({"gracePeriodSeconds":0})").text({"status"}), "Success");
   EXPECT_EQ(get(pod).code(), 404);
+}
+
+TEST_F(RemoveTest, AGraceBeyondAllClocksIsRefused) {
+  post(k_pods, k_pod);
+  const auto pod = std::string(k_pods) + "/p";
+  for (const auto* grace : {"10000000000", "9223372036854775807"}) {
+    EXPECT_EQ(remove(pod + "?gracePeriodSeconds=" + grace).code(), 400) << grace;
+    EXPECT_EQ(remove(pod, std::string(R"({"gracePeriodSeconds":)") + grace + "}").code(), 400);
+  }
+  post(k_pods, R"({"metadata":{"name":"own"},"spec":{"nodeName":"node1",
+    "terminationGracePeriodSeconds":4611686018427387904,
+    "containers":[{"name":"c","image":"i"}]}})");
+  const auto marked = remove(std::string(k_pods) + "/own");
+  EXPECT_GT(marked.text({"metadata", "deletionTimestamp"}), "2030") << marked.response.body;
+}
+
+// What a deletion writes to an object must not be what makes it too large.
+TEST_F(RemoveTest, AnObjectAsLargeAsMayBeCanGo) {
+  std::string data(api::k_max_object_bytes - 400, 'x');
+  const auto body = [&] {
+    return R"({"metadata":{"name":"large","finalizers":["example.com/hold"]},"data":{"a":")" +
+           data + "\"}}";
+  };
+  while (post(k_config_maps, body()).code() == 413) data.resize(data.size() - 10);
+  const auto object = std::string(k_config_maps) + "/large";
+  const auto marked = remove(object);
+  EXPECT_EQ(marked.code(), 200);
+  EXPECT_NE(marked.text({"metadata", "deletionTimestamp"}), "");
+  EXPECT_EQ(patch(object, "merge-patch+json", R"({"metadata":{"finalizers":null}})").code(), 200);
+  EXPECT_EQ(get(object).code(), 404);
 }
 
 TEST_F(RemoveTest, PodThatRunsNowhereGoesAtOnce) {

@@ -199,7 +199,7 @@ json::object Representation::partial(const json::object& object) const {
 
 Answer<std::string> Representation::finish(std::string json_text) const {
   if (media.format == Format::json) return json_text;
-  const auto value = api::parse_json(json_text, api::k_max_envelope_depth);
+  const auto value = api::parse_json(json_text, api::k_envelope_limits);
   if (!value) return refuse(internal("an answer cannot be read back: " + value.error().message));
   return api::to_yaml(*value);
 }

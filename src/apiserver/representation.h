@@ -26,6 +26,9 @@ struct Representation {
   RowObject row_object = RowObject::metadata;
   const base::Clock* clock = nullptr;  // for ages in tables
 
+  // Whether objects are parsed for it; their text is enough where they are sent as they are.
+  bool parses() const { return media.shape != Shape::object || media.format != Format::json; }
+
   Answer<std::string> object(const store::Entry& entry) const;
 
   struct ListMeta {

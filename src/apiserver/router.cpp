@@ -19,6 +19,7 @@
 #include "apiserver/query.h"
 #include "apiserver/reads.h"
 #include "apiserver/reviews.h"
+#include "base/utf8.h"
 
 namespace margay::apiserver {
 namespace {
@@ -74,6 +75,23 @@ std::string warning_header(std::string_view text) {
   return out + '"';
 }
 
+// As many as clients take: Kubernetes sends 4 KiB, and Python's client refuses the 101st header.
+void add_warnings(const std::vector<std::string>& warnings, Response& response) {
+  constexpr size_t k_most_bytes = 4 << 10;
+  constexpr size_t k_most = 64;
+  size_t bytes = 0;
+  for (size_t i = 0; i < warnings.size(); ++i) {
+    auto header = warning_header(base::to_utf8(warnings[i]));
+    bytes += header.size();
+    if (i == k_most || bytes > k_most_bytes) {
+      const auto rest = fmt::format("and {} warnings more", warnings.size() - i);
+      response.headers.emplace_back("Warning", warning_header(rest));
+      return;
+    }
+    response.headers.emplace_back("Warning", std::move(header));
+  }
+}
+
 // What kubectl asks pods for that needs a node's kubelet.
 bool is_pod_session(const api::Kind& kind, std::string_view subresource) {
   return kind.resource() == "pods" &&
@@ -108,7 +126,7 @@ Router::~Router() = default;
 Response Router::handle(const Request& request, RequestLabels& labels) const {
   const auto received = services_.clock.wall_time();
   const auto target = parse_target(request.target);
-  if (!target) return refusal(target.error());
+  if (!target) return reject(request, target.error(), labels);
   auto attributes = attributes_of(request.method, *target);
   labels.verb = attributes.verb;
   if (is_public(target->path)) return to_response(serve_path(request, *target));
@@ -116,12 +134,22 @@ Response Router::handle(const Request& request, RequestLabels& labels) const {
   const auto decision = services_.authorizer.authorize(request.user, attributes);
   auto answer = decision.allowed ? route(request, *target, attributes, labels)
                                  : refuse(denied(request.user, attributes, decision.reason));
+  if (answer && answer->unfinished) {
+    answer->unfinished->attributes_ = std::move(attributes);
+    answer->unfinished->decision_ = decision;
+    answer->unfinished->received_ = received;
+    return std::move(*answer);
+  }
+  return conclude({request, attributes, decision, received}, std::move(answer));
+}
+
+Response Router::conclude(const Outcome& outcome, Answer<Response> answer) const {
   AuditEvent event{.id = new_uid(),
-                   .request = request,
-                   .attributes = attributes,
-                   .decision = decision,
+                   .request = outcome.request,
+                   .attributes = outcome.attributes,
+                   .decision = outcome.decision,
                    .code = answer ? answer->code : answer.error().code,
-                   .received = received,
+                   .received = outcome.received,
                    .answered = services_.clock.wall_time()};
   if (answer && answer->stream) event.stage = AuditEvent::Stage::response_started;
   if (!answer) {
@@ -130,6 +158,20 @@ Response Router::handle(const Request& request, RequestLabels& labels) const {
   }
   services_.audit.record(event);
   return to_response(std::move(answer));
+}
+
+Response Router::go_on(const Request& request, std::shared_ptr<Unfinished> unfinished) const {
+  const Outcome outcome{request, unfinished->attributes_, unfinished->decision_,
+                        unfinished->received_};
+  auto& removal = unfinished->removal_;
+  if (const auto step = removal.step(); !step) return conclude(outcome, refuse(step.error()));
+  if (removal.is_done()) return conclude(outcome, removal.answer());
+  return {.unfinished = std::move(unfinished)};
+}
+
+Response Router::give_up(const Request& request, const Unfinished& unfinished) const {
+  return conclude({request, unfinished.attributes_, unfinished.decision_, unfinished.received_},
+                  refuse(stopping()));
 }
 
 Response Router::reject(const Request& request, const Status& status, RequestLabels& labels) const {
@@ -263,7 +305,8 @@ Answer<Response> Router::list(const Call& call) const {
   if (options.watch) {
     if (call.representation.media.format == Format::yaml)
       return refuse(not_acceptable("application/json for watches"));
-    MARGAY_TRY(auto stream, EventStream::open(*feeds_, *set_aside_, options, call.representation));
+    MARGAY_TRY(auto stream, EventStream::open(*feeds_, *set_aside_, services_.room, options,
+                                              call.representation));
     return Response{.content_type = call.representation.stream_content_type(),
                     .stream = std::move(stream)};
   }
@@ -273,7 +316,8 @@ Answer<Response> Router::list(const Call& call) const {
 
 Answer<Response> Router::list_in(const Representation& representation,
                                  const ListOptions& options) const {
-  MARGAY_TRY(auto stream, ListStream::open(services_.store, *set_aside_, options, representation));
+  MARGAY_TRY(auto stream, ListStream::open(services_.store, *set_aside_, services_.room, options,
+                                           representation));
   Response response{.content_type = std::string(representation.media.content_type())};
   if (stream->is_read())
     response.body = stream->whole();
@@ -287,8 +331,8 @@ Answer<Response> Router::list_in(const Representation& representation,
 Answer<Response> Router::list_in_protobuf(const Call& call, const ListOptions& options) const {
   constexpr size_t k_most = 4 << 20;  // of the objects' JSON
   auto representation = call.representation;
-  MARGAY_TRY(auto stream,
-             ListStream::open(services_.store, *set_aside_, options, representation, k_most));
+  MARGAY_TRY(auto stream, ListStream::open(services_.store, *set_aside_, services_.room, options,
+                                           representation, k_most));
   if (stream->is_read())
     return Response{.content_type = std::string(representation.media.content_type()),
                     .body = stream->whole()};
@@ -306,6 +350,8 @@ Answer<Response> Router::get(const Call& call) const {
   const auto entry = services_.store.get(key_of(call.ref));
   if (!entry) return refuse(from_error(*call.ref.kind, call.ref.name, entry.error()));
   MARGAY_CHECK(check_stored(*entry));
+  const std::string_view parsed = call.representation.parses() ? entry->value : std::string_view();
+  MARGAY_TRY(const auto place, services_.room.enter(parsed));
   MARGAY_TRY(auto body, call.representation.object(*entry));
   return Response{.content_type = std::string(call.representation.media.content_type()),
                   .body = std::move(body)};
@@ -314,12 +360,13 @@ Answer<Response> Router::get(const Call& call) const {
 // ---- writing -----------------------------------------------------------------------------------
 
 Answer<Response> Router::written(const Call& call, const Written& written, int code) const {
+  const auto place =
+      services_.room.wait(call.representation.parses() ? written.entry.value : std::string_view());
   MARGAY_TRY(auto body, call.representation.object(written.entry));
   Response response{.code = code,
                     .content_type = std::string(call.representation.media.content_type()),
                     .body = std::move(body)};
-  for (const auto& warning : written.warnings)
-    response.headers.emplace_back("Warning", warning_header(warning));
+  add_warnings(written.warnings, response);
   return response;
 }
 
@@ -351,6 +398,7 @@ Answer<Response> Router::remove(const Call& call) const {
   MARGAY_TRY(const auto options, parse_delete_options(call.request, call.target.query));
   MARGAY_TRY(const auto removed, services_.writes.remove(call.ref, options));
   if (removed.gone) {
+    const auto place = services_.room.wait(removed.entry.value);
     const auto object = parse_stored(removed.entry);  // what cannot be read can be deleted
     const auto uid = object ? text_at(*object, {"metadata", "uid"}) : std::string_view();
     return Response{.body = deleted_json(*call.ref.kind, call.ref.name, uid)};
@@ -360,44 +408,11 @@ Answer<Response> Router::remove(const Call& call) const {
 
 Answer<Response> Router::remove_collection(const Call& call) const {
   if (call.ref.kind->namespaced && call.ref.ns.empty()) return refuse(method_not_allowed());
-  MARGAY_TRY(const auto options, parse_delete_options(call.request, call.target.query));
-  MARGAY_TRY(const auto selection,
-             parse_list_options(*call.ref.kind, call.path, call.target.query));
-  // What went is the answer, as in Kubernetes, while it is of a size to hold; else only that it
-  // went.
-  constexpr size_t k_most_told = 4 << 20;
-  std::string items;
-  Representation::ListMeta meta{.resume = selection.resume};
-  size_t left = selection.limit;
-  do {
-    MARGAY_TRY(const auto page,
-               read_list_page(services_.store, *call.ref.kind, selection, meta.resume,
-                              {.limit = left, .bytes = k_page_bytes}));
-    for (const auto& entry : page.entries) {
-      if (!selection.filter.empty() && !matches(selection.filter, entry)) continue;
-      MARGAY_CHECK(remove_listed(call, entry.key, options));
-      if (items.size() >= k_most_told) continue;
-      if (const auto item = call.representation.list_item(entry, items.empty())) items += *item;
-    }
-    left -= std::min(left, page.entries.size());
-    meta = {.revision = page.revision, .resume = page.resume};
-  } while (!meta.resume.empty() && (selection.limit == 0 || left > 0));
-  if (items.size() >= k_most_told) return Response{.body = deleted_json(*call.ref.kind, {}, {})};
-  const auto& representation = call.representation;
-  return Response{
-      .content_type = std::string(representation.media.content_type()),
-      .body = representation.finish_list(representation.list_head() + items +
-                                         representation.list_tail(meta, items.empty()))};
-}
-
-Answer<> Router::remove_listed(const Call& call, const store::Key& key,
-                               const DeleteOptions& options) const {
-  auto ref = call.ref;
-  ref.ns = key.ns;
-  ref.name = key.name;
-  const auto removed = services_.writes.remove(ref, options);
-  if (!removed && removed.error().reason != "NotFound") return refuse(removed.error());
-  return {};
+  MARGAY_TRY(auto options, parse_delete_options(call.request, call.target.query));
+  MARGAY_TRY(auto selection, parse_list_options(*call.ref.kind, call.path, call.target.query));
+  return Response{.unfinished = std::make_shared<Unfinished>(CollectionRemoval(
+                      {services_.store, services_.writes, services_.room},
+                      {call.ref, std::move(selection), std::move(options), call.representation}))};
 }
 
 }  // namespace margay::apiserver

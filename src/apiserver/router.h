@@ -7,10 +7,12 @@
 
 #include "apiserver/audit.h"
 #include "apiserver/authorizer.h"
+#include "apiserver/collection_removal.h"
 #include "apiserver/documents.h"
 #include "apiserver/event_feed.h"
 #include "apiserver/http_message.h"
 #include "apiserver/list_options.h"
+#include "apiserver/parsing_room.h"
 #include "apiserver/path.h"
 #include "apiserver/set_aside.h"
 #include "apiserver/writes.h"
@@ -28,6 +30,19 @@ struct RequestLabels {
   std::string resource;
 };
 
+// A request that takes long, between two steps. Its answer leaves the record that all do.
+class Unfinished {
+ public:
+  explicit Unfinished(CollectionRemoval removal) : removal_(std::move(removal)) {}
+
+ private:
+  friend class Router;
+  CollectionRemoval removal_;
+  Attributes attributes_;
+  Decision decision_;
+  base::Clock::Wall received_;
+};
+
 class Router {
  public:
   struct Services {
@@ -37,6 +52,7 @@ class Router {
     const Documents& documents;
     const Authorizer& authorizer;
     AuditSink& audit;
+    ParsingRoom& room;
     std::function<bool()> is_ready;
     std::function<std::string()> metrics_text;
   };
@@ -45,6 +61,11 @@ class Router {
 
   // Never fails: a refusal is an answer too. Sets `labels`.
   Response handle(const Request& request, RequestLabels& labels) const;
+  // The next step of a request that handle() has not finished: its answer, or one that is
+  // unfinished again.
+  Response go_on(const Request& request, std::shared_ptr<Unfinished> unfinished) const;
+  // The answer when it is not gone on with: the server stops.
+  Response give_up(const Request& request, const Unfinished& unfinished) const;
   // The answer to a request that is not handled, for this reason: nobody known asks, or there is no
   // room. It leaves a record as others do.
   Response reject(const Request& request, const Status& status, RequestLabels& labels) const;
@@ -73,9 +94,16 @@ class Router {
   Answer<Response> patch(const Call& call) const;
   Answer<Response> remove(const Call& call) const;
   Answer<Response> remove_collection(const Call& call) const;
-  Answer<> remove_listed(const Call& call, const store::Key& key,
-                         const DeleteOptions& options) const;
   Answer<Response> written(const Call& call, const Written& written, int code) const;
+
+  struct Outcome {
+    const Request& request;
+    const Attributes& attributes;
+    const Decision& decision;
+    base::Clock::Wall received;
+  };
+  // Leaves the record, but of what is not finished.
+  Response conclude(const Outcome& outcome, Answer<Response> answer) const;
 
   Services services_;
   const std::unique_ptr<EventFeeds> feeds_;

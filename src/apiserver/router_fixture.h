@@ -54,8 +54,8 @@ class RouterFixture : public testing::Test {
                                           .durability = store::sqlite::Durability::process_crash});
     if (!opened) throw std::runtime_error(opened.error().message);
     store_ = std::move(*opened);
-    writes_ = std::make_unique<Writes>(*store_, clock_);
-    sweeper_ = std::make_unique<NamespaceSweeper>(*store_, *writes_);
+    writes_ = std::make_unique<Writes>(*store_, clock_, room_);
+    sweeper_ = std::make_unique<NamespaceSweeper>(*store_, *writes_, room_);
     const auto restored = restore_namespaces(*store_, *writes_);
     if (!restored) throw std::runtime_error(restored.error().message);
     router_ = std::make_unique<Router>(Router::Services{.store = *store_,
@@ -64,6 +64,7 @@ class RouterFixture : public testing::Test {
                                                         .documents = documents(),
                                                         .authorizer = authorizer_,
                                                         .audit = audit_,
+                                                        .room = room_,
                                                         .is_ready = [] { return true; },
                                                         .metrics_text = [] { return "metrics"; }});
   }
@@ -77,6 +78,8 @@ class RouterFixture : public testing::Test {
   Reply call(const Request& request) {
     RequestLabels labels;
     Reply reply{router_->handle(request, labels)};
+    while (reply.response.unfinished)
+      reply.response = router_->go_on(request, std::move(reply.response.unfinished));
     while (reply.response.list) {
       const auto piece = reply.response.list->take();
       reply.response.body += piece.text;
@@ -110,6 +113,7 @@ class RouterFixture : public testing::Test {
 
   TemporaryFolder folder_;
   base::FakeClock clock_;
+  ParsingRoom room_;
   std::unique_ptr<store::sqlite::SqliteStore> store_;
   std::unique_ptr<Writes> writes_;
   std::unique_ptr<NamespaceSweeper> sweeper_;

@@ -385,5 +385,18 @@ TEST_F(PathTest, Documents) {
   EXPECT_TRUE(get("/openapi/v3/apis/projectcalico.org/v3").body.contains("components"));
 }
 
+TEST_F(RouterFixture, WarningsFitIntoHeaders) {
+  std::string unknown;
+  for (int i = 0; i < 20'000; ++i) unknown += ",\"u" + std::to_string(i) + "\":1";
+  const auto reply =
+      post("/api/v1/namespaces/default/configmaps", R"({"metadata":{"name":"a"})" + unknown + "}");
+  EXPECT_EQ(reply.code(), 201);
+  size_t bytes = 0;
+  for (const auto& [name, value] : reply.response.headers) bytes += value.size();
+  EXPECT_LT(bytes, 5'000u);
+  EXPECT_LT(reply.response.headers.size(), 90u) << "some clients take a hundred at most";
+  EXPECT_THAT(reply.response.headers.back().second, testing::HasSubstr("warnings more"));
+}
+
 }  // namespace
 }  // namespace margay::apiserver

@@ -1,5 +1,6 @@
 #include "apiserver/server.h"
 
+#include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <spdlog/spdlog.h>
 #include <sys/socket.h>
@@ -58,9 +59,20 @@ std::shared_ptr<asio::ssl::context> make_tls(const KeyPair& certificate,
 
 }  // namespace
 
+ServerLimits ServerLimits::fitting(size_t memory_bytes) const {
+  constexpr size_t k_connection = 96 << 10;  // the buffers of its TLS, nearly all of it
+  constexpr size_t k_least = 64;
+  auto fitted = *this;
+  fitted.connections = std::min(connections, std::max(k_least, memory_bytes / 2 / k_connection));
+  fitted.unknown_connections = std::min(unknown_connections, fitted.connections / 2);
+  return fitted;
+}
+
 struct Server::Engine {
   explicit Engine(const Options& options)
-      : limits(options.limits), handlers(options.limits.handler_threads) {}
+      : limits(options.limits),
+        handlers(options.limits.handler_threads),
+        streams(options.limits.stream_threads) {}
 
   void open(const Options& options);
   void adopt(base::UniqueFd socket);
@@ -78,6 +90,7 @@ struct Server::Engine {
   std::mutex tls_mutex;
   std::shared_ptr<asio::ssl::context> tls;  // of the next connection
   asio::thread_pool handlers;
+  asio::thread_pool streams;
   asio::io_context io;
   asio::executor_work_guard<asio::io_context::executor_type> work = asio::make_work_guard(io);
   std::vector<tcp::acceptor> acceptors;  // each on a strand of its own
@@ -130,7 +143,8 @@ base::Result<> Server::set_certificates(const KeyPair& certificate,
 }
 
 void Server::start(const Services& services) {
-  engine_->context.reset(new ConnectionContext(engine_->limits, services, engine_->handlers));
+  engine_->context.reset(
+      new ConnectionContext(engine_->limits, services, engine_->handlers, engine_->streams));
   for (auto& acceptor : engine_->acceptors)
     asio::co_spawn(acceptor.get_executor(), engine_->accept(acceptor), asio::detached);
   for (unsigned i = 0; i < engine_->limits.io_threads; ++i)
@@ -139,12 +153,16 @@ void Server::start(const Services& services) {
 
 asio::awaitable<void> Server::Engine::accept(tcp::acceptor& acceptor) {
   while (true) {
-    auto [error, socket] = co_await acceptor.async_accept(asio::make_strand(io), k_await);
-    if (error == asio::error::operation_aborted || error == asio::error::bad_descriptor) co_return;
     // Out of descriptors or memory, most likely: what is open goes on, and some will close.
-    std::string reason = error ? error.message() : "";
+    std::string reason;
     try {
-      if (!error) serve(std::move(socket));
+      auto [error, socket] = co_await acceptor.async_accept(asio::make_strand(io), k_await);
+      if (error == asio::error::operation_aborted || error == asio::error::bad_descriptor)
+        co_return;
+      if (error)
+        reason = error.message();
+      else
+        serve(std::move(socket));
     } catch (const std::exception& failure) {
       reason = failure.what();
     }
@@ -158,6 +176,14 @@ asio::awaitable<void> Server::Engine::accept(tcp::acceptor& acceptor) {
 void Server::Engine::serve(tcp::socket socket) {
   error_code ignored;
   socket.set_option(tcp::no_delay(true), ignored);
+  // A client that has lost its power says nothing any more.
+  socket.set_option(tcp::socket::keep_alive(true), ignored);
+  const auto set = [&](int option, int seconds) {
+    ::setsockopt(socket.native_handle(), IPPROTO_TCP, option, &seconds, sizeof seconds);
+  };
+  set(TCP_KEEPIDLE, 60);
+  set(TCP_KEEPINTVL, 15);
+  set(TCP_KEEPCNT, 4);
   const auto connection = std::make_shared<Connection>(std::move(socket), present_tls(), *context);
   if (!context->open.add(connection)) return;
   // Asked once it is among those that stop() ends, so that none is missed.
@@ -191,6 +217,7 @@ void Server::stop(std::chrono::milliseconds patience) {
   for (auto& thread : engine.threads) thread.join();
   engine.threads.clear();
   engine.handlers.join();
+  engine.streams.join();
 }
 
 }  // namespace margay::apiserver

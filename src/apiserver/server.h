@@ -31,7 +31,7 @@ struct ServerLimits {
   std::chrono::seconds unknown_idle{10};  // the same, before the client is known
   std::chrono::seconds write{60};         // one answer, or one piece of a watch
   std::chrono::seconds bookmark{60};      // between bookmarks of a quiet watch
-  size_t connections = 16'384;            // beyond: closed at once
+  size_t connections = 16'384;            // beyond: the one idle for longest is closed
   size_t unknown_connections = 1'024;     // beyond: the oldest of them is closed
   // Bodies of requests from this on are counted, all connections' together, while they are received
   // and while they are worked on (which takes some forty times as much). Where there is no room a
@@ -45,6 +45,10 @@ struct ServerLimits {
   size_t in_flight = 400;  // requests being handled; beyond: 429
   unsigned io_threads = 2;
   unsigned handler_threads = 8;
+  unsigned stream_threads = 2;
+
+  // With no more connections than take half of that memory.
+  ServerLimits fitting(size_t memory_bytes) const;
 };
 
 class Server {

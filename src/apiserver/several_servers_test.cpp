@@ -82,7 +82,7 @@ class SeveralServersTest : public RouterFixture {
   }
 
   InterruptedStore late_store_{*store_};
-  Writes late_{late_store_, clock_};
+  Writes late_{late_store_, clock_, room_};
 };
 
 TEST_F(SeveralServersTest, NamespaceMarkedByAnotherServerIsEmptied) {
@@ -142,7 +142,7 @@ TEST_F(SeveralServersTest, OfPoolsThatOverlapTheFirstStays) {
 }
 
 TEST_F(SeveralServersTest, StartingTogetherIsNoError) {
-  NamespaceSweeper sweeper(late_store_, late_);
+  NamespaceSweeper sweeper(late_store_, late_, room_);
   store_->remove({"namespaces", {}, "kube-public"}, {});
   late_store_.before_creation([&] { EXPECT_TRUE(restore_namespaces(*store_, *writes_)); });
   EXPECT_TRUE(restore_namespaces(late_store_, late_));

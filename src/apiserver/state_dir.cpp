@@ -71,6 +71,15 @@ current-context: margay
                      url, base64(authority), user, credentials, user);
 }
 
+// Nothing when there is no such file. One that is there and cannot be read is no reason to make
+// another in its place.
+base::Result<std::optional<std::string>> read_if_there(const fs::path& path) {
+  auto text = read_file(path);
+  if (text) return std::move(*text);
+  if (text.error().code == base::ErrorCode::not_found) return std::nullopt;
+  return std::unexpected(text.error());
+}
+
 bool file_has(const fs::path& path, std::initializer_list<std::string_view> parts) {
   const auto content = read_file(path);
   return content && std::ranges::all_of(parts, [&](std::string_view part) {
@@ -102,8 +111,14 @@ base::Result<StateDir> StateDir::open(const fs::path& directory) {
 base::Result<> StateDir::ensure_authority(base::Clock::Wall now) {
   const auto certificate_file = directory_ / "pki/ca.crt";
   const auto key_file = directory_ / "pki/ca.key";
-  const auto certificate = read_file(certificate_file);
-  const auto key = read_file(key_file);
+  MARGAY_TRY(const auto certificate, read_if_there(certificate_file));
+  MARGAY_TRY(const auto key, read_if_there(key_file));
+  if (certificate && !key)
+    return base::fail(
+        base::ErrorCode::invalid,
+        fmt::format("{} is there, but its key {} is not: put it back, or remove the certificate to "
+                    "have a new authority made, which no client knows yet",
+                    certificate_file.string(), key_file.string()));
   if (certificate && key) authority_ = {*certificate, *key};
   if (is_usable(authority_, authority_.certificate, {}, now)) return {};
   if (certificate && key)
@@ -114,9 +129,9 @@ base::Result<> StateDir::ensure_authority(base::Clock::Wall now) {
   return write_file(certificate_file, authority_.certificate, k_public);
 }
 
-std::optional<KeyPair> StateDir::read_pair(const std::string& name) const {
-  const auto certificate = read_file(directory_ / "pki" / (name + ".crt"));
-  const auto key = read_file(directory_ / "pki" / (name + ".key"));
+base::Result<std::optional<KeyPair>> StateDir::read_pair(const std::string& name) const {
+  MARGAY_TRY(const auto certificate, read_if_there(directory_ / "pki" / (name + ".crt")));
+  MARGAY_TRY(const auto key, read_if_there(directory_ / "pki" / (name + ".key")));
   if (!certificate || !key) return std::nullopt;
   return KeyPair{*certificate, *key};
 }
@@ -126,7 +141,8 @@ base::Result<bool> StateDir::renew_pair(KeyPair& held, const std::string& name,
   const auto usable = [&](const KeyPair& pair) {
     return is_usable(pair, authority_.certificate, request.names, now);
   };
-  if (auto replaced = read_pair(name); replaced && *replaced != held && usable(*replaced)) {
+  MARGAY_TRY(auto replaced, read_pair(name));
+  if (replaced && *replaced != held && usable(*replaced)) {
     held = std::move(*replaced);
     return true;
   }
@@ -140,10 +156,9 @@ base::Result<KeyPair> StateDir::ensure_pair(const std::string& name,
                                             base::Clock::Wall now) {
   const auto certificate_file = directory_ / "pki" / (name + ".crt");
   const auto key_file = directory_ / "pki" / (name + ".key");
-  if (auto existing = read_pair(name)) {
-    if (is_usable(*existing, authority_.certificate, request.names, now))
-      return std::move(*existing);
-  }
+  MARGAY_TRY(auto existing, read_pair(name));
+  if (existing && is_usable(*existing, authority_.certificate, request.names, now))
+    return std::move(*existing);
   MARGAY_TRY(auto made, sign_certificate(authority_, request, now));
   MARGAY_CHECK(write_file(key_file, made.key, k_private));
   MARGAY_CHECK(write_file(certificate_file, made.certificate, k_public));

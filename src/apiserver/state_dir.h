@@ -10,7 +10,9 @@
 //
 // Each file is written whole or not at all, and whatever is missing, broken or close to its end is
 // made at start, and certificates while running too; so a first start that is killed at any point
-// is finished by the next one. Everything but certificates is readable by its owner only.
+// is finished by the next one. But an authority's certificate whose key is missing, or a file that
+// cannot be read, is an error: what clients trust is not replaced. Everything but certificates is
+// readable by its owner only.
 
 #include <filesystem>
 #include <optional>
@@ -49,7 +51,7 @@ class StateDir {
   base::Result<KeyPair> ensure_pair(const std::string& name, const CertificateRequest& request,
                                     base::Clock::Wall now);
   base::Result<> ensure_authority(base::Clock::Wall now);
-  std::optional<KeyPair> read_pair(const std::string& name) const;
+  base::Result<std::optional<KeyPair>> read_pair(const std::string& name) const;
   base::Result<bool> renew_pair(KeyPair& held, const std::string& name,
                                 const CertificateRequest& request, base::Clock::Wall now);
 

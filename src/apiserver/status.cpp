@@ -127,6 +127,12 @@ Status too_many_requests(int retry_after_seconds) {
   return status;
 }
 
+Status stopping() {
+  Status status{503, "ServiceUnavailable", "the server is stopping, try again later"};
+  status.retry_after_seconds = 1;
+  return status;
+}
+
 Status expired(std::string message) { return {410, "Expired", std::move(message)}; }
 
 Status revision_too_large(int64_t asked, int64_t current) {

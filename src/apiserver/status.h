@@ -44,6 +44,7 @@ Status not_acceptable(std::string_view offered);
 Status unsupported_media_type(std::string_view got, std::string_view accepted);
 Status too_large(size_t limit_bytes);
 Status too_many_requests(int retry_after_seconds);
+Status stopping();  // 503
 Status expired(std::string message);
 Status revision_too_large(int64_t asked, int64_t current);
 Status not_implemented(std::string message);

@@ -90,24 +90,35 @@ TokenFile::Version TokenFile::version_on_disk() const {
           .inode = status.st_ino};
 }
 
+// Whoever edits the file in place empties it first: until it has been left alone for a moment, what
+// it had counts too. One that is put in its place is whole.
+bool TokenFile::Version::is_being_written() const {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const auto age = std::chrono::nanoseconds(now) - std::chrono::nanoseconds(modified_ns);
+  return age >= std::chrono::seconds(0) && age < std::chrono::seconds(1);
+}
+
 base::Result<> TokenFile::reload() {
-  version_ = version_on_disk();
+  const auto before = std::exchange(version_, version_on_disk());
+  is_unsettled_ = version_.inode == before.inode && version_.is_being_written();
   const auto text = base::read_file(path_);
   if (!text) {
     users_.clear();  // no file, no tokens
     return base::fail(text.error());
   }
   MARGAY_TRY(const auto tokens, parse_tokens(*text));
-  users_.clear();
-  for (const auto& token : tokens) users_[digest(token.secret)] = token.user;
+  std::unordered_map<std::string, User> users;
+  for (const auto& token : tokens) users[digest(token.secret)] = token.user;
+  if (is_unsettled_) users.merge(users_);
+  users_ = std::move(users);
   return {};
 }
 
 std::optional<User> TokenFile::find(std::string_view secret) {
   const std::lock_guard lock(mutex_);
-  if (version_on_disk() != version_) {
-    // A malformed file keeps the tokens read before: an edit in progress must not lock every agent
-    // out. A missing one has no tokens.
+  if (is_unsettled_ || version_on_disk() != version_) {
+    // A malformed file keeps the tokens read before, as one that is being written does: an edit
+    // must not lock every agent out. A missing one has no tokens.
     if (const auto read = reload(); !read)
       spdlog::error("{}: {}", path_.string(), read.error().message);
   }

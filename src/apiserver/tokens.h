@@ -25,7 +25,9 @@ struct Token {
 // A malformed line is an error that says which line, not a token less.
 base::Result<std::vector<Token>> parse_tokens(std::string_view csv);
 
-// The users of a token file, read again when the file changes. Safe from any thread.
+// The users of a token file, read again when the file changes; a token that is taken out of it
+// stops being one at once, or within a second when the file is edited in place. Safe from any
+// thread.
 class TokenFile {
  public:
   static base::Result<std::unique_ptr<TokenFile>> open(std::filesystem::path path);
@@ -38,6 +40,7 @@ class TokenFile {
     int64_t size = 0;
     uint64_t inode = 0;
     bool operator==(const Version&) const = default;
+    bool is_being_written() const;
   };
   explicit TokenFile(std::filesystem::path path) : path_(std::move(path)) {}
   Version version_on_disk() const;
@@ -46,6 +49,7 @@ class TokenFile {
   const std::filesystem::path path_;
   std::mutex mutex_;
   Version version_;
+  bool is_unsettled_ = false;  // to be read again
   // By SHA-256, so that looking up takes no time that depends on the secret.
   std::unordered_map<std::string, User> users_;
 };

@@ -196,7 +196,7 @@ Answer<Written> Writes::create(const ObjectRef& ref, json::object object,
 
 Answer<Namespace> Writes::enter(const ObjectRef& ref, const std::string& name) {
   const auto& namespaces = *api::find_resource("namespaces");
-  auto found = read_namespace(store_, ref.ns);
+  auto found = read_namespace(store_, room_, ref.ns);
   if (!found) return refuse(from_error(namespaces, ref.ns, found.error()));
   if (found->state == Namespace::State::absent) return refuse(not_found(namespaces, ref.ns));
   if (found->state == Namespace::State::active) return std::move(*found);
@@ -217,7 +217,7 @@ Answer<> Writes::confirm(const ObjectRef& ref, const store::Entry& created,
     return now ? refuse(not_found(*api::find_resource("namespaces"), ref.ns)) : refuse(now.error());
   }
   if (!is_pool(*ref.kind)) return {};
-  const auto free = check_pool_overlap(store_, created.key.name, object);
+  const auto free = check_pool_overlap(store_, room_, created.key.name, object);
   if (free) return {};
   take_back(created, object);
   return refuse(from_error(*ref.kind, created.key.name, free.error()));
@@ -229,6 +229,7 @@ void Writes::take_back(const store::Entry& created, const json::object& object) 
   while (!gone && gone.error().code == base::ErrorCode::conflict) {
     const auto now = store_.get(created.key);
     if (!now) break;
+    const auto place = room_.wait(now->value);
     const auto found = parse_stored(*now);
     if (found && text_at(*found, {"metadata", "uid"}) != text_at(object, {"metadata", "uid"}))
       break;
@@ -259,8 +260,8 @@ Answer<Written> Writes::create_named(const ObjectRef& ref, json::object object,
   std::unique_lock one_pool_at_a_time(pool_creation_, std::defer_lock);
   if (is_pool(kind)) {
     one_pool_at_a_time.lock();
-    const auto free =
-        store_.get(key) ? base::Result<>() : check_pool_overlap(store_, name, prepared->object);
+    const auto free = store_.get(key) ? base::Result<>()
+                                      : check_pool_overlap(store_, room_, name, prepared->object);
     if (!free) return refuse(from_error(kind, name, free.error()));
   }
   MARGAY_TRY(auto text, to_stored(kind, prepared->object));
@@ -320,6 +321,7 @@ Answer<std::optional<Written>> Writes::try_change(const ObjectRef& ref, const Ch
   const auto key = key_of(ref);
   auto entry = store_.get(key);
   if (!entry) return refuse(from_error(kind, ref.name, entry.error()));
+  MARGAY_TRY(const auto place, room_.enter(entry->value));
   MARGAY_TRY(const auto current, parse_stored(*entry));
   MARGAY_TRY(auto object, make(current));
   MARGAY_CHECK(complete_identity(ref, object));
@@ -367,6 +369,7 @@ Answer<std::optional<Writes::Removed>> Writes::try_remove(const ObjectRef& ref,
   const auto key = key_of(ref);
   auto entry = store_.get(key);
   if (!entry) return refuse(from_error(kind, ref.name, entry.error()));
+  MARGAY_TRY(const auto place, room_.enter(entry->value));
   const auto object = parse_stored(*entry);
   // What cannot be read can be deleted: there is no other way to be rid of it. But not against a
   // condition that nobody can check, and not a namespace, whose objects would stay behind.

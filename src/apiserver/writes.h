@@ -14,6 +14,7 @@
 #include "apiserver/deletion.h"
 #include "apiserver/namespaces.h"
 #include "apiserver/negotiate.h"
+#include "apiserver/parsing_room.h"
 #include "apiserver/status.h"
 #include "base/clock.h"
 #include "store/store.h"
@@ -40,7 +41,9 @@ struct Written {
 
 class Writes {
  public:
-  Writes(store::Store& store, const base::Clock& clock) : store_(store), clock_(clock) {}
+  // All of them outlive this.
+  Writes(store::Store& store, const base::Clock& clock, ParsingRoom& room)
+      : store_(store), clock_(clock), room_(room) {}
 
   Answer<Written> create(const ObjectRef& ref, json::object object, const WriteOptions& options);
   Answer<Written> update(const ObjectRef& ref, const json::object& object,
@@ -84,6 +87,7 @@ class Writes {
 
   store::Store& store_;
   const base::Clock& clock_;
+  ParsingRoom& room_;
   // So that of the pools created through this server none is seen that is then taken back.
   std::mutex pool_creation_;
   std::function<void(const store::Key&)> on_removed_;

@@ -60,9 +60,10 @@ void check_keys(const json::value& map, const Report& report) {
 Schema::UpdateCheck frozen_when_immutable(std::vector<std::string> fields) {
   return [fields = std::move(fields)](const json::value& before, const json::value& after,
                                       const Report& report) {
-    const auto at = [](const json::value& object, std::string_view name) {
+    static const json::value unset;
+    const auto at = [](const json::value& object, std::string_view name) -> const json::value& {
       const json::value* value = object.get_object().if_contains(name);
-      return value == nullptr ? json::value() : *value;
+      return value == nullptr ? unset : *value;
     };
     if (at(before, "immutable") != json::value(true)) return;
     for (const auto& name : fields)

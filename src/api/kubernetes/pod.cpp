@@ -1,7 +1,11 @@
 // Pod.
 
+#include <algorithm>
+#include <array>
 #include <set>
+#include <span>
 
+#include "api/json_path.h"
 #include "api/kubernetes/common.h"
 #include "api/kubernetes/container.h"
 #include "api/kubernetes/kinds.h"
@@ -318,29 +322,51 @@ Described<PodStatus> pod_status() {
 
 // ---- updates ----------------------------------------------------------------------------------
 
-// What of a pod's spec may change: images, deadline, tolerations, and the node once.
-json::object unchangeable(const json::value& pod) {
-  json::object spec = pod.at("spec").get_object();
-  for (const char* name : {"activeDeadlineSeconds", "tolerations", "ephemeralContainers",
-                           "terminationGracePeriodSeconds", "schedulingGates"})
-    spec.erase(name);
-  for (const char* list : {"containers", "initContainers"}) {
-    auto* containers = spec.if_contains(list);
-    if (containers == nullptr) continue;
-    for (auto& container : containers->get_array()) {
-      container.get_object().erase("image");
-      container.get_object().erase("imagePullPolicy");
-      container.get_object().erase("resources");
-    }
-  }
-  return spec;
+// What of a pod's spec may change: these, of its containers the others, and the node once. Compared
+// where it stands: a spec may be of any size.
+constexpr auto k_changeable =
+    std::to_array<std::string_view>({"activeDeadlineSeconds", "tolerations", "ephemeralContainers",
+                                     "terminationGracePeriodSeconds", "schedulingGates"});
+constexpr auto k_changeable_of_container =
+    std::to_array<std::string_view>({"image", "imagePullPolicy", "resources"});
+
+// Whether each member of `a` that is not in `passed_over` is `same` in `b`.
+template <typename Same>
+bool is_covered(const json::object& a, const json::object& b,
+                std::span<const std::string_view> passed_over, const Same& same) {
+  return std::ranges::all_of(a, [&](const auto& member) {
+    const std::string_view name = member.key();
+    if (std::ranges::find(passed_over, name) != passed_over.end()) return true;
+    const auto* other = b.if_contains(name);
+    return other != nullptr && same(name, member.value(), *other);
+  });
+}
+
+bool same_container(const json::value& a, const json::value& b) {
+  const auto same = [](std::string_view, const json::value& x, const json::value& y) {
+    return x == y;
+  };
+  const auto* x = a.if_object();
+  const auto* y = b.if_object();
+  if (x == nullptr || y == nullptr) return a == b;
+  return is_covered(*x, *y, k_changeable_of_container, same) &&
+         is_covered(*y, *x, k_changeable_of_container, same);
+}
+
+bool same_member(std::string_view name, const json::value& a, const json::value& b) {
+  const bool are_containers =
+      (name == "containers" || name == "initContainers") && a.is_array() && b.is_array();
+  if (!are_containers) return a == b;
+  return std::ranges::equal(a.get_array(), b.get_array(), same_container);
 }
 
 void check_pod_update(const json::value& before, const json::value& after, const Report& report) {
-  json::object old_spec = unchangeable(before);
-  json::object new_spec = unchangeable(after);
-  if (!old_spec.contains("nodeName")) new_spec.erase("nodeName");
-  if (old_spec != new_spec)
+  const auto& old_spec = object_at(before.get_object(), {"spec"});
+  const auto& new_spec = object_at(after.get_object(), {"spec"});
+  std::vector<std::string_view> changeable(k_changeable.begin(), k_changeable.end());
+  const bool kept = is_covered(old_spec, new_spec, changeable, same_member);
+  if (!old_spec.contains("nodeName")) changeable.push_back("nodeName");
+  if (!kept || !is_covered(new_spec, old_spec, changeable, same_member))
     report.field("spec").forbidden(
         "pod updates may not change fields other than the containers' images and resources, "
         "activeDeadlineSeconds, terminationGracePeriodSeconds and tolerations");

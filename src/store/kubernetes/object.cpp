@@ -52,7 +52,7 @@ Result<std::string> object_path(const api::Kind& kind, const Key& key) {
 
 Result<json::object> parse_object(std::string_view text) {
   // Lists and events hold objects of every depth that the API accepts.
-  auto value = api::parse_json(text, api::k_max_envelope_depth);
+  auto value = api::parse_json(text, api::k_envelope_limits);
   if (!value) return fail(ErrorCode::invalid, "not JSON: " + value.error().message);
   if (!value->is_object()) return fail(ErrorCode::invalid, "not a JSON object");
   return std::move(value->get_object());

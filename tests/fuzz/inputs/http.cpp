@@ -30,8 +30,8 @@ class Server {
         {.path = folder_ / "store.db", .durability = store::sqlite::Durability::process_crash});
     require(opened.has_value(), "the store opens");
     store_ = std::move(*opened);
-    writes_ = std::make_unique<Writes>(*store_, clock_);
-    sweeper_ = std::make_unique<NamespaceSweeper>(*store_, *writes_);
+    writes_ = std::make_unique<Writes>(*store_, clock_, room_);
+    sweeper_ = std::make_unique<NamespaceSweeper>(*store_, *writes_, room_);
     require(restore_namespaces(*store_, *writes_).has_value(), "the namespaces are there");
     router_ = std::make_unique<Router>(Router::Services{.store = *store_,
                                                         .writes = *writes_,
@@ -39,6 +39,7 @@ class Server {
                                                         .documents = documents(),
                                                         .authorizer = authorizer_,
                                                         .audit = audit_,
+                                                        .room = room_,
                                                         .is_ready = [] { return true; },
                                                         .metrics_text = [] { return ""; }});
   }
@@ -52,7 +53,8 @@ class Server {
   void handle(const Request& request) {
     ++handled_;
     RequestLabels labels;
-    const Response response = router_->handle(request, labels);
+    Response response = router_->handle(request, labels);
+    while (response.unfinished) response = router_->go_on(request, std::move(response.unfinished));
     require(response.code >= 200 && response.code < 600, "an answer has a status");
     require(response.code != 500, "no request is answered by an internal error");
     while (response.list) {
@@ -71,6 +73,7 @@ class Server {
 
   std::filesystem::path folder_;
   base::FakeClock clock_;
+  ParsingRoom room_;
   AllowAll authorizer_;
   NoAudit audit_;
   std::unique_ptr<store::sqlite::SqliteStore> store_;

@@ -47,7 +47,8 @@ base::Result<std::vector<json::value>> Oracle::ask(
   std::vector<json::value> answers;
   for (size_t start = 0; start < out.size();) {
     const size_t end = out.find('\n', start);
-    MARGAY_TRY(auto answer, api::parse_json(std::string_view(out).substr(start, end - start)));
+    MARGAY_TRY(auto answer, api::parse_json(std::string_view(out).substr(start, end - start),
+                                            api::k_envelope_limits));
     answers.push_back(std::move(answer));
     start = end + 1;
   }

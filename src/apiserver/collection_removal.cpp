@@ -1,0 +1,70 @@
+#include "apiserver/collection_removal.h"
+
+#include <algorithm>
+
+#include "apiserver/object.h"
+#include "apiserver/reads.h"
+
+namespace margay::apiserver {
+namespace {
+
+constexpr size_t k_step = 32;               // objects
+constexpr size_t k_most_told = 4 << 20;     // bytes of them
+constexpr size_t k_large_bytes = 64 << 10;  // a page is one object when they are so large
+
+}  // namespace
+
+CollectionRemoval::CollectionRemoval(const Services& services, Asked asked)
+    : services_(services),
+      asked_(std::move(asked)),
+      left_(asked_.selection.limit),
+      meta_{.revision = 0, .resume = asked_.selection.resume, .remaining = {}} {}
+
+Answer<> CollectionRemoval::step() {
+  const auto most = left_ == 0 ? k_step : std::min(left_, k_step);
+  MARGAY_TRY(const auto page,
+             read_list_page(services_.store, *asked_.collection.kind, asked_.selection,
+                            meta_.resume, {.limit = most, .bytes = k_large_bytes}));
+  for (const auto& entry : page.entries) MARGAY_CHECK(remove(entry));
+  meta_ = {.revision = page.revision, .resume = page.resume, .remaining = {}};
+  const bool at_limit = left_ != 0 && page.entries.size() == left_;
+  if (left_ != 0) left_ -= page.entries.size();
+  done_ = at_limit || meta_.resume.empty();
+  return {};
+}
+
+Answer<> CollectionRemoval::remove(const store::Entry& entry) {
+  const auto& filter = asked_.selection.filter;
+  if (!filter.empty()) {
+    const auto place = services_.room.wait(entry.value);
+    if (!matches(filter, entry)) return {};
+  }
+  auto ref = asked_.collection;
+  ref.ns = entry.key.ns;
+  ref.name = entry.key.name;
+  const auto removed = services_.writes.remove(ref, asked_.options);
+  if (removed)
+    tell(entry);
+  else if (removed.error().reason != "NotFound")
+    return refuse(removed.error());
+  return {};
+}
+
+// One that cannot be read goes unnamed.
+void CollectionRemoval::tell(const store::Entry& entry) {
+  if (items_.size() >= k_most_told || !check_stored(entry)) return;
+  const auto& representation = asked_.representation;
+  const auto place =
+      services_.room.wait(representation.parses() ? entry.value : std::string_view());
+  if (const auto item = representation.list_item(entry, items_.empty())) items_ += *item;
+}
+
+Response CollectionRemoval::answer() const {
+  const auto& representation = asked_.representation;
+  if (items_.size() >= k_most_told) return {.body = deleted_json(*asked_.collection.kind, {}, {})};
+  return {.content_type = std::string(representation.media.content_type()),
+          .body = representation.finish_list(representation.list_head() + items_ +
+                                             representation.list_tail(meta_, items_.empty()))};
+}
+
+}  // namespace margay::apiserver

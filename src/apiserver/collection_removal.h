@@ -1,0 +1,51 @@
+#pragma once
+
+// A `deletecollection`, done in steps so that one of half a million objects keeps nobody from being
+// answered, and the server from stopping, for longer than a step.
+
+#include <string>
+
+#include "apiserver/list_options.h"
+#include "apiserver/parsing_room.h"
+#include "apiserver/representation.h"
+#include "apiserver/writes.h"
+#include "store/store.h"
+
+namespace margay::apiserver {
+
+class CollectionRemoval {
+ public:
+  // What it works with, which outlives it.
+  struct Services {
+    store::Store& store;
+    Writes& writes;
+    ParsingRoom& room;
+  };
+  struct Asked {
+    ObjectRef collection;
+    ListOptions selection;
+    DeleteOptions options;
+    Representation representation;
+  };
+  CollectionRemoval(const Services& services, Asked asked);
+
+  // Removes some more. Blocks on the store; one thread at a time. After a refusal what went before
+  // it is gone.
+  Answer<> step();
+  bool is_done() const { return done_; }
+  // What went, as in Kubernetes, while it is of a size to hold; else only that it went.
+  Response answer() const;
+
+ private:
+  Answer<> remove(const store::Entry& entry);
+  void tell(const store::Entry& entry);
+
+  const Services services_;
+  const Asked asked_;
+  size_t left_;  // of the limit; 0: no limit
+  Representation::ListMeta meta_;
+  std::string items_;
+  bool done_ = false;
+};
+
+}  // namespace margay::apiserver
