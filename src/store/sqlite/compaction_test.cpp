@@ -30,5 +30,16 @@ TEST(CompactionSchedule, KeepsNoMoreRevisionsThanTheLimit) {
   EXPECT_EQ(schedule.observe(k_start, 200), 150);
 }
 
+TEST(CompactionSchedule, KeepsNoMoreBytesThanTheLimit) {
+  CompactionSchedule schedule({.max_age = 5min, .max_revisions = 1'000'000, .max_bytes = 1'600});
+  EXPECT_FALSE(schedule.is_due(99));
+  EXPECT_TRUE(schedule.is_due(100));
+  EXPECT_LE(schedule.observe(k_start, 10, 100), 0);
+  EXPECT_FALSE(schedule.is_due(199));
+  EXPECT_LE(schedule.observe(k_start, 20, 1'000), 0);
+  EXPECT_EQ(schedule.observe(k_start, 30, 1'700), 10);
+  EXPECT_EQ(schedule.observe(k_start, 40, 2'600), 20);
+}
+
 }  // namespace
 }  // namespace margay::store::sqlite

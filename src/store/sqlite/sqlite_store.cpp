@@ -4,6 +4,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <filesystem>
+
 #include "base/file.h"
 #include "base/file_lock.h"
 #include "store/sqlite/dispatcher.h"
@@ -42,12 +45,22 @@ Result<Database> open_connection(const Options& options, int cache_kib) {
   MARGAY_CHECK(database.execute(R"(
     PRAGMA journal_mode = WAL;
     PRAGMA journal_size_limit = 67108864;
+    PRAGMA secure_delete = FAST;
     PRAGMA temp_store = MEMORY;)"));
   MARGAY_CHECK(database.execute(fmt::format("PRAGMA cache_size = -{}", cache_kib).c_str()));
   MARGAY_CHECK(database.execute(options.durability == Durability::power_loss
                                     ? "PRAGMA synchronous = FULL"
                                     : "PRAGMA synchronous = NORMAL"));
   return database;
+}
+
+// As much as the write-ahead log takes when its pages move into the file. Of a small disk, a part.
+size_t reserve_bytes(const std::string& path) {
+  constexpr uintmax_t k_least = 128 << 10;
+  constexpr uintmax_t k_most = 16 << 20;
+  std::error_code error;
+  const auto disk = std::filesystem::space(path, error);
+  return error ? k_most : std::clamp(disk.capacity / 4, k_least, k_most);
 }
 
 // Whether history reaches from `from` on.
@@ -77,7 +90,9 @@ struct SqliteStore::Engine {
         writer(std::move(writing), extent,
                {.compaction = options.compaction,
                 .on_commit = [this](Revision head) { dispatcher.committed(head); },
-                .dispatched = [this] { return dispatcher.dispatched(); }}) {}
+                .dispatched = [this] { return dispatcher.dispatched(); },
+                .reserve = options.path + ".reserve",
+                .reserve_bytes = reserve_bytes(options.path)}) {}
 
   base::FileLock lock;
   ReaderPool readers;

@@ -7,7 +7,8 @@
 // write survives kill -9, and with Durability::power_loss the machine's end too.
 //
 // A full disk or a failing one refuses writes with `unavailable`, keeps what was acknowledged and
-// goes on when it has recovered.
+// goes on when it has recovered. A reserve of the disk is kept for that: when it is full history is
+// dropped, and objects can still be changed and removed.
 
 #include <memory>
 #include <string>
@@ -23,7 +24,7 @@ enum class Durability {
 };
 
 struct Options {
-  std::string path;  // the file; its folder exists. Beside it: -wal, -shm, .lock
+  std::string path;  // the file; its folder exists. Beside it: -wal, -shm, .lock, .reserve
   Durability durability = Durability::power_loss;
   CompactionOptions compaction = {};
   // How often a watch that has nothing to deliver tells its progress.

@@ -393,5 +393,50 @@ TEST_F(SqliteStoreTest, AFullDiskRefusesWritesKeepsTheRestAndRecovers) {
   EXPECT_EQ(status, 0);
 }
 
+// Changes of one object are history, which goes when the disk is full.
+TEST_F(SqliteStoreTest, ADiskThatHistoryFilledIsWrittenAgain) {
+  const int status = on_small_disk(folder_.file(""), "size=64m", [this] {
+    const auto store = open();
+    if (!store->create(thing("one"), "small")) return 1;
+    int refused = 0;
+    for (int i = 0; i < 600; ++i) {  // 120 MB
+      const auto written = store->update(thing("one"), std::string(200'000, 'v'), std::nullopt);
+      if (!written && written.error().code != ErrorCode::unavailable) return 2;
+      refused += written ? 0 : 1;
+    }
+    if (refused > 30) return 3;
+    if (!store->create(thing("another"), std::string(200'000, 'v'))) return 4;
+    return store->remove(thing("one"), std::nullopt) ? 0 : 5;
+  });
+  if (status == k_no_permission) GTEST_SKIP() << "mounting a file system needs CAP_SYS_ADMIN";
+  EXPECT_EQ(status, 0);
+}
+
+// What fills the disk are objects: none can be created, but all removed, and then there is room.
+TEST_F(SqliteStoreTest, OnADiskFullOfObjectsTheyCanBeRemoved) {
+  const int status = on_small_disk(folder_.file(""), "size=64m", [this] {
+    const auto store = open();
+    int written = 0;
+    int refused = 0;
+    for (int i = 0; i < 2'000 && refused < 20; ++i) {
+      const auto made = store->create(thing(std::to_string(written)), std::string(100'000, 'v'));
+      written += made ? 1 : 0;
+      refused += made ? 0 : 1;
+    }
+    if (refused < 20 || written < 20) return 1;
+    int removed = 0;
+    for (int i = 0; i < written; ++i)
+      for (int attempt = 0; attempt < 20; ++attempt)
+        if (store->remove(thing(std::to_string(i)), std::nullopt)) {
+          ++removed;
+          break;
+        }
+    if (removed != written) return 2;
+    return store->create(thing("after"), std::string(100'000, 'v')) ? 0 : 3;
+  });
+  if (status == k_no_permission) GTEST_SKIP() << "mounting a file system needs CAP_SYS_ADMIN";
+  EXPECT_EQ(status, 0);
+}
+
 }  // namespace
 }  // namespace margay::store::sqlite

@@ -41,6 +41,7 @@ Writer::Writer(Database database, Extent extent, Options options)
       options_(std::move(options)),
       schedule_(options_.compaction),
       extent_(extent),
+      reserve_(options_.reserve, options_.reserve_bytes),
       thread_([this] { run(); }) {}
 
 Writer::~Writer() {
@@ -77,8 +78,10 @@ void Writer::run() {
   for (;;) {
     const auto batch = take_requests(next_look);
     if (!batch.empty()) commit(batch);
-    if (const auto now = std::chrono::steady_clock::now(); now >= next_look) {
-      target_ = std::max(target_, schedule_.observe(now, extent_.head));
+    const auto now = std::chrono::steady_clock::now();
+    if (now >= next_look || schedule_.is_due(written_)) {
+      target_ = std::max(target_, schedule_.observe(now, extent_.head, written_));
+      look_at_the_disk();
       next_look = now + options_.compaction.interval;
     }
     compact_on_schedule();
@@ -95,10 +98,12 @@ std::vector<Writer::Request*> Writer::take_requests(CompactionSchedule::Time dea
 }
 
 void Writer::commit(const std::vector<Request*>& batch) {
+  if (is_full_) look_at_the_disk();
   const Extent before = extent_;
   if (auto committed = commit_transaction(batch); !committed) {
     extent_ = before;
     for (auto* request : batch) request->result = fail(committed.error());
+    if (committed.error().code == ErrorCode::unavailable) make_room();
   }
   // Watches first: whoever is answered and asks may find its change already delivered.
   if (extent_.head != before.head) options_.on_commit(extent_.head);
@@ -145,6 +150,11 @@ Result<> Writer::apply_all(Request& request) {
 }
 
 Result<std::optional<base::Error>> Writer::apply(Write& write, Entry& entry) {
+  if (is_full_ && write.type == Write::Type::create)
+    return base::Error{ErrorCode::unavailable,
+                       "the store's disk is full: until there is room, objects can be changed and "
+                       "removed, but not created",
+                       {}};
   MARGAY_TRY(const Last last, last_of(write.key));
   if (auto refused = refusal(write, last.removed ? 0 : last.revision)) return refused;
   MARGAY_TRY(entry, append(write, last.revision));
@@ -170,6 +180,7 @@ Result<Entry> Writer::append(Write& write, Revision previous) {
   query.bind(5, static_cast<int64_t>(row_type(write.type))).bind(6, previous);
   if (!removal) query.bind(7, write.value);
   MARGAY_CHECK(query.run());
+  if (!removal) written_ += write.value.size();
   MARGAY_CHECK(point_object_at(write, revision));
   MARGAY_CHECK(count_objects(write));
   return Entry{std::move(write.key), std::move(write.value), revision};
@@ -227,7 +238,43 @@ void Writer::compact_on_schedule() {
     spdlog::warn("compaction is put off: {}", done.error().message);
     extent_ = before;
   }
-  if (extent_.compacted == before.compacted) target_ = 0;  // until the next look
+  const bool is_stuck = extent_.compacted == before.compacted;
+  if (is_full_ && (is_stuck || extent_.compacted >= target_)) look_at_the_disk();
+  if (is_stuck) target_ = 0;  // until the next look
+}
+
+// After a failed commit: most likely the disk is full, and if not, history is all that is lost.
+void Writer::make_room() {
+  reserve_.release();
+  move_log();
+  if (!std::exchange(is_full_, true))
+    spdlog::error("the store's disk is full: history is dropped, and nothing can be created");
+  target_ = extent_.head;
+}
+
+// What stands in the write-ahead log takes room twice. The log keeps its own: it needs that again.
+void Writer::move_log() {
+  if (const auto moved = database_.execute("PRAGMA wal_checkpoint(RESTART)"); !moved)
+    spdlog::warn("the write-ahead log stays: {}", moved.error().message);
+}
+
+// Room that the file itself has is as good as the disk's: no file is made smaller.
+void Writer::look_at_the_disk() {
+  const bool was_full = is_full_;
+  if (was_full) move_log();
+  is_full_ = !reserve_.hold();
+  if (is_full_) {
+    const auto free = database_.query_integer("PRAGMA freelist_count");
+    const auto page = database_.query_integer("PRAGMA page_size");
+    const auto room = free && page ? static_cast<size_t>(*free * *page) : 0;
+    is_full_ = room < options_.reserve_bytes;
+  }
+  if (is_full_ && target_ <= extent_.compacted) target_ = extent_.head;
+  if (was_full == is_full_) return;
+  if (is_full_)
+    spdlog::error("the store's disk is full: history is dropped, and nothing can be created");
+  else
+    spdlog::info("the store's disk has room again");
 }
 
 }  // namespace margay::store::sqlite

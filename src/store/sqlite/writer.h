@@ -7,11 +7,13 @@
 #include <condition_variable>
 #include <functional>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
 #include "store/sqlite/compaction.h"
 #include "store/sqlite/database.h"
+#include "store/sqlite/disk_reserve.h"
 #include "store/sqlite/schema.h"
 
 namespace margay::store::sqlite {
@@ -24,6 +26,8 @@ class Writer {
     std::function<void(Revision head)> on_commit;
     // Compaction never passes this: changes after it are still to be handed to watches.
     std::function<Revision()> dispatched;
+    std::string reserve = {};  // the file of the disk's reserve
+    size_t reserve_bytes = 16 << 20;
   };
 
   Writer(Database database, Extent extent, Options options);
@@ -32,6 +36,7 @@ class Writer {
 
   // Any thread; blocks until the writes are durable, all in one commit, or one of them is refused:
   // then nothing of them is kept. An IO error fails everything in its transaction as `unavailable`.
+  // So are creations while the disk is full; removals and changes are taken as long as can be.
   base::Result<std::vector<Entry>> submit(std::vector<Write> writes);
   base::Result<> compact_to(Revision revision);
 
@@ -67,12 +72,20 @@ class Writer {
   base::Result<> count_objects(const Write& write);
   base::Result<> compact(Revision up_to);
   void compact_on_schedule();
+  void look_at_the_disk();
+  void make_room();
+  void move_log();
 
   Database database_;
   Options options_;
   CompactionSchedule schedule_;
   Extent extent_;        // of the transaction under way; the writer's thread only
   Revision target_ = 0;  // where the schedule wants compaction to get to
+  size_t written_ = 0;   // bytes of values, all in all
+  DiskReserve reserve_;
+  // The disk is full: the reserve is used for what makes room, all history goes, and nothing is
+  // created.
+  bool is_full_ = false;
 
   std::mutex mutex_;
   std::condition_variable work_;
