@@ -205,7 +205,8 @@ asio::awaitable<std::optional<Response>> Connection::read_and_answer(Parser& par
   expire_after(context_.limits.header);
   const auto [error, size] = co_await http::async_read_header(stream_, buffer_, parser, k_await);
   static_cast<void>(size);
-  if (error) {
+  const bool is_too_large = error == http::error::body_limit;  // by its announced length
+  if (error && !is_too_large) {
     if (error.category() != http::make_error_code(http::error::bad_target).category())
       co_return std::nullopt;
     co_return answer_read_error(error);
@@ -217,6 +218,8 @@ asio::awaitable<std::optional<Response>> Connection::read_and_answer(Parser& par
   auto user = identify(parser.get());
   if (!user) co_return refuse_request(parser.get(), anonymous(), user.error());
   if (unreadable) co_return refuse_request(parser.get(), *std::move(user), *unreadable);
+  if (is_too_large)
+    co_return refuse_request(parser.get(), *std::move(user), too_large(context_.limits.body_bytes));
   if (chunked_ && parser.get().count(http::field::host) != 1)
     co_return refuse_request(
         parser.get(), *std::move(user),
