@@ -69,6 +69,10 @@ void read_all(const json::object& document, NetworkConfig& config,
   config.include_default_routes = fields.flag("include_default_routes");
   config.log_level = fields.text("log_level").value_or("");
   config.log_file_path = fields.text("log_file_path").value_or("");
+  if (const auto size = fields.number("log_file_max_size", 1, 1 << 20))
+    config.log_file_bytes = static_cast<size_t>(*size) << 20;
+  if (const auto count = fields.number("log_file_max_count", 1, 1'000))
+    config.log_files = static_cast<size_t>(*count);
   if (config.datastore_type != k_kubernetes)
     fields.invalid("datastore_type", "must be \"kubernetes\"");
   config.kubernetes_policy = fields.object("policy").text("type") == "k8s";

@@ -41,6 +41,8 @@ struct NetworkConfig {
   bool feature_floating_ips = false;
   std::string log_level;
   std::string log_file_path;
+  size_t log_file_bytes = 100 << 20;  // log_file_max_size, which is in megabytes
+  size_t log_files = 10;              // log_file_max_count: of those that were put aside
   IpamConfig ipam;
   json::object document;  // as it came, for plugins it is passed on to; prevResult is in there
 };

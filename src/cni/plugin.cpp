@@ -1,7 +1,7 @@
 #include "cni/plugin.h"
 
 #include <fmt/format.h>
-#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/rotating_file_sink.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
@@ -257,7 +257,8 @@ void log_as_told(const NetworkConfig& config) {
   if (config.log_file_path.empty()) return;
   try {
     spdlog::default_logger()->sinks().push_back(
-        std::make_shared<spdlog::sinks::basic_file_sink_mt>(config.log_file_path));
+        std::make_shared<spdlog::sinks::rotating_file_sink_mt>(
+            config.log_file_path, config.log_file_bytes, config.log_files));
     spdlog::default_logger()->sinks().back()->set_formatter(
         base::line_formatter("%Y-%m-%dT%H:%M:%S.%eZ %l %P %v"));
     spdlog::flush_on(spdlog::level::trace);

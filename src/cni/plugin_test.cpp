@@ -354,5 +354,25 @@ TEST_F(PluginTest, IpamAloneAssignsAndReleases) {
   EXPECT_EQ(call("CHECK", {}, previous, store_.get(), answer_ipam_plugin).status, 1);
 }
 
+// The kubelet knows it by its own UID, the API server by that of the pod that mirrors it.
+TEST_F(PluginTest, AStaticPodIsKnownByItsMirror) {
+  const auto put = [&](const std::string& mirror_of) {
+    store_.put("pods", "shop", "web",
+               R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"web","namespace":"shop",
+                   "uid":"5c582d4d","annotations":{"kubernetes.io/config.mirror":")" +
+                   mirror_of + R"("}},"spec":{"nodeName":"node1"}})");
+  };
+  const Container container{.uid = "1fa419d8"};
+  put("other");
+  EXPECT_NE(call("ADD", container).status, 0) << "the mirror of another";
+  put("1fa419d8");
+  const auto added = call("ADD", container);
+  EXPECT_EQ(added.status, 0) << added.output;
+  EXPECT_NE(store_.get().get({"pods", "shop", "web"})->value.find("cni.projectcalico.org/podIP"),
+            std::string::npos);
+  const auto removed = call("DEL", container);
+  EXPECT_EQ(removed.status, 0) << removed.output;
+}
+
 }  // namespace
 }  // namespace margay::cni

@@ -54,13 +54,21 @@ base::Result<Object> get(store::Store& store, const store::Key& key) {
   return Object{std::move(value.get_object()), entry.revision};
 }
 
+// A static pod's kubelet knows it by the UID of its own, the API server by the mirror's, which
+// names the other (https://kubernetes.io/docs/tasks/configure-pod-container/static-pod/).
+bool is_mirror_of(const Object& object, const std::string& uid) {
+  return api::text_at(object.content, {"metadata", "annotations", "kubernetes.io/config.mirror"}) ==
+         uid;
+}
+
 CniResult<Object> get_pod(store::Store& store, const PodIdentity& pod) {
   auto object = get(store, key_of(pod));
   if (!object && object.error().code == ErrorCode::not_found) {
     return fail(Code::pod_unknown, fmt::format("there is no pod {}/{}", pod.ns, pod.name));
   }
   if (!object) return fail(object.error(), Code::datastore);
-  if (!pod.uid.empty() && !object->uid().empty() && object->uid() != pod.uid) {
+  if (!pod.uid.empty() && !object->uid().empty() && object->uid() != pod.uid &&
+      !is_mirror_of(*object, pod.uid)) {
     return fail(Code::pod_unknown, fmt::format("pod {}/{} is another by now: its UID is {}, not {}",
                                                pod.ns, pod.name, object->uid(), pod.uid));
   }

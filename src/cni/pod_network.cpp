@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "net/conntrack.h"
 #include "net/interface_address.h"
 #include "net/link.h"
 #include "net/neighbour.h"
@@ -131,6 +132,13 @@ Result<> fill_container(const PodNetwork& pod) {
   return {};
 }
 
+// Those that the pod before with such an address had: what they were allowed is not this one's. By
+// now no route leads to that one; and to this one none leads before.
+Result<> forget_flows(const PodNetwork& pod) {
+  MARGAY_TRY(NetlinkSocket socket, NetlinkSocket::open(NETLINK_NETFILTER));
+  return net::delete_conntrack_flows(socket, pod.addresses);
+}
+
 Result<> fill_host(NetlinkSocket& socket, const PodNetwork& pod) {
   MARGAY_CHECK(write_all(host_sysctls(pod)));
   MARGAY_TRY(const auto link, net::get_link(socket, pod.host_interface));
@@ -142,6 +150,7 @@ Result<> fill_host(NetlinkSocket& socket, const PodNetwork& pod) {
                                            .no_duplicate_detection = true}));
   }
   MARGAY_CHECK(net::change_link(socket, pod.host_interface, {.up = true}));
+  MARGAY_CHECK(forget_flows(pod));
   for (const auto& route : host_routes(pod, link.index)) {
     MARGAY_CHECK(net::replace_route(socket, route));
   }

@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 
+#include "base/process.h"
 #include "net/interface_address.h"
 #include "net/link.h"
 #include "net/route.h"
@@ -105,6 +107,35 @@ TEST_F(PodNetworkTest, ConnectWorksFromWhateverIsThere) {
     ASSERT_TRUE(disconnect(container_->path(), "eth0")) << name;
     EXPECT_FALSE(net::get_link(host, "cali1")) << name;
   }
+}
+
+// The pod before with this address was allowed what this one is not, whether an agent runs or not.
+TEST_F(PodNetworkTest, FlowsOfThePodBeforeAreForgottenAndOnesOwnAreKept) {
+  const auto run = [&](std::vector<std::string> argv) {
+    auto done =
+        base::run_checked({.argv = std::move(argv), .network_namespace = host_->get().fd()});
+    EXPECT_TRUE(done) << done.error().message;
+    return done.value_or("");
+  };
+  const auto flows = [&] {
+    const auto listed =
+        run({"conntrack", "-L", "-f", "ipv4"}) + run({"conntrack", "-L", "-f", "ipv6"});
+    return std::ranges::count(listed, '\n');
+  };
+  const auto establish = [&](const std::string& from, const std::string& to) {
+    run({"conntrack", "-I", "-p", "tcp", "-t", "600", "--state", "ESTABLISHED", "-u", "ASSURED",
+         "-s", from, "-d", to, "--sport", "40000", "--dport", "443"});
+  };
+  establish("192.0.2.9", "10.0.0.1");
+  establish("10.0.0.1", "192.0.2.9");
+  establish("fd00::1", "2001:db8::9");
+  establish("192.0.2.9", "10.0.0.2");
+  ASSERT_EQ(flows(), 4);
+  ASSERT_TRUE(connect_pod(pod()));
+  EXPECT_EQ(flows(), 1) << "of the other address";
+  establish("10.0.0.1", "192.0.2.9");
+  ASSERT_TRUE(connect_pod(pod()));
+  EXPECT_EQ(flows(), 2) << "a second ADD of the same container finds it connected";
 }
 
 TEST_F(PodNetworkTest, DisconnectNeedsNothingToBeThere) {

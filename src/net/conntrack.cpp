@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -77,32 +79,47 @@ bool names_any(const Attributes& flow, IPFamily family, const Addresses& address
   });
 }
 
-// What the kernel needs to find the entry again: its tuple, zone, and id against reuse.
-Message deletion_of(const nlmsghdr& entry, IPFamily family) {
-  const Attributes attributes(entry, sizeof(nfgenmsg));
-  Message request(message_type(IPCTNL_MSG_CT_DELETE), 0);
-  request.put_header(header_for(family));
-  if (const auto tuple = attributes.bytes(CTA_TUPLE_ORIG)) {
-    request.put(CTA_TUPLE_ORIG | NLA_F_NESTED, *tuple);
-  }
-  for (const uint16_t type : {uint16_t{CTA_ID}, uint16_t{CTA_ZONE}}) {
-    if (const auto value = attributes.bytes(type)) request.put(type, *value);
-  }
-  return request;
+// What the kernel needs to find an entry again: its tuple, zone, and id against reuse.
+struct Flow {
+  std::vector<uint8_t> tuple;
+  std::optional<uint32_t> id;    // as it came: in network byte order
+  std::optional<uint16_t> zone;  // the same
+};
+
+Flow flow_of(const Attributes& entry) {
+  Flow flow{.tuple = {}, .id = entry.u32(CTA_ID), .zone = entry.u16(CTA_ZONE)};
+  if (const auto tuple = entry.bytes(CTA_TUPLE_ORIG))
+    flow.tuple.assign(tuple->begin(), tuple->end());
+  return flow;
 }
 
-// Of those that the request lists. A kernel that knows no filters lists every flow there is.
-Result<> delete_listed(NetlinkSocket& socket, Message& request, IPFamily family,
-                       const Addresses& addresses) {
-  std::vector<Message> deletions;
-  MARGAY_CHECK(socket.dump(request, "list tracked flows", [&](const nlmsghdr& entry) {
-    if (names_any(Attributes(entry, sizeof(nfgenmsg)), family, addresses))
-      deletions.push_back(deletion_of(entry, family));
-  }));
-  for (Message& deletion : deletions) {
-    const auto done = socket.execute(deletion, "forget tracked flow");
-    if (!done && done.error().code != ErrorCode::not_found) return base::fail(done.error());
-  }
+Result<> delete_flow(NetlinkSocket& socket, IPFamily family, const Flow& flow) {
+  Message request(message_type(IPCTNL_MSG_CT_DELETE), 0);
+  request.put_header(header_for(family));
+  request.put(CTA_TUPLE_ORIG | NLA_F_NESTED, flow.tuple);
+  if (flow.id) request.put_u32(CTA_ID, *flow.id);
+  if (flow.zone) request.put_u16(CTA_ZONE, *flow.zone);
+  const auto done = socket.execute(request, "forget tracked flow");
+  if (!done && done.error().code != ErrorCode::not_found) return base::fail(done.error());
+  return {};
+}
+
+// Of those that the request lists. A kernel that knows no filters lists every flow there is. A pod
+// may have as many as the table holds: of so many only some are kept at a time.
+Result<> delete_listed(NetlinkSocket& socket, const std::function<Message()>& request,
+                       IPFamily family, const Addresses& addresses) {
+  constexpr size_t k_most = 16'384;
+  std::vector<Flow> flows;
+  do {
+    flows.clear();
+    Message list = request();
+    MARGAY_CHECK(socket.stream(list, "list tracked flows", [&](const nlmsghdr& entry) {
+      const Attributes attributes(entry, sizeof(nfgenmsg));
+      if (flows.size() < k_most && names_any(attributes, family, addresses))
+        flows.push_back(flow_of(attributes));
+    }));
+    for (const Flow& flow : flows) MARGAY_CHECK(delete_flow(socket, family, flow));
+  } while (flows.size() == k_most);
   return {};
 }
 
@@ -115,11 +132,11 @@ Result<> delete_conntrack_flows(NetlinkSocket& socket, std::span<const IPAddress
     // Kernels up to at least 6.18 answer a filter by IPv6 address with the flows of all the others.
     if (family == IPFamily::v4 && wanted.size() == 1) {
       for (const Place& place : k_places) {
-        Message request = request_for(place, *wanted.begin());
+        const auto request = [&] { return request_for(place, *wanted.begin()); };
         MARGAY_CHECK(delete_listed(socket, request, family, wanted));
       }
     } else {
-      Message request = request_for(family);
+      const auto request = [&] { return request_for(family); };
       MARGAY_CHECK(delete_listed(socket, request, family, wanted));
     }
   }

@@ -131,6 +131,19 @@ INSTANTIATE_TEST_SUITE_P(
         TranslatedFlow{"IPv6", {"2001:db8::1", "2001:db8::2"}, {"fd00::2", "2001:db8::1"}}),
     [](const auto& given) { return given.param.name; });
 
+// More than are held in memory at a time.
+TEST_F(ConntrackTest, ForgetsAnyNumberOfFlows) {
+  const auto first = ip("127.0.0.2");
+  ASSERT_TRUE(scratch_->get().run([&]() -> Result<> {
+    for (uint16_t port = 1; port <= 20'000; ++port) MARGAY_CHECK(send_datagram(port, first));
+    return send_datagram(1, ip("127.0.0.3"));
+  }));
+  ASSERT_EQ(flows_of(first), 20'000U);
+  forget({first});
+  EXPECT_EQ(flows_of(first), 0U);
+  EXPECT_EQ(flows(), 1U);
+}
+
 TEST_F(ConntrackTest, FindsNothingInTheOtherFamily) { forget({ip("fd00::1")}); }
 
 }  // namespace

@@ -74,7 +74,9 @@ Result<Link> query(NetlinkSocket& socket, Message& request, const std::string& c
 
 std::optional<Link> parse_link(const nlmsghdr& message) {
   const auto* header = header_of<ifinfomsg>(message);
-  if (header == nullptr) return std::nullopt;
+  // A bridge tells of its ports with messages of the same types (AF_BRIDGE): RTM_DELLINK is there a
+  // port that left, not a link that is gone.
+  if (header == nullptr || header->ifi_family != AF_UNSPEC) return std::nullopt;
   const Attributes attributes(message, sizeof *header);
   Link link;
   link.index = header->ifi_index;

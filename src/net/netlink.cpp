@@ -216,4 +216,11 @@ Result<> NetlinkSocket::dump(Message& request, std::string_view what, const OnMe
   return fail(ErrorCode::unavailable, fmt::format("{}: changes faster than it can be read", what));
 }
 
+Result<> NetlinkSocket::stream(Message& request, std::string_view what, const OnMessage& each) {
+  request.start().nlmsg_flags |= NLM_F_DUMP;
+  MARGAY_CHECK(send(request, what));
+  MARGAY_CHECK(receive(what, true, each));
+  return {};
+}
+
 }  // namespace margay::net

@@ -115,6 +115,10 @@ class NetlinkSocket {
   // is asked for again before anything is delivered (`unavailable` when that never ends).
   base::Result<> dump(Message& request, std::string_view what,
                       const std::function<void(const nlmsghdr&)>& each);
+  // The same for each message as it comes, and none of them is kept: what changes meanwhile may be
+  // missing or come twice. `each` must not use the socket.
+  base::Result<> stream(Message& request, std::string_view what,
+                        const std::function<void(const nlmsghdr&)>& each);
 
  private:
   struct Close {

@@ -1,5 +1,7 @@
 #include "node/data_plane_reports.h"
 
+#include <limits.h>
+
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
@@ -77,6 +79,7 @@ void DataPlaneReports::keep_file(const EndpointReport& report) {
   const auto* workload = std::get_if<policy::WorkloadKey>(&report.key);
   if (workload == nullptr || options_.status_directory.empty()) return;
   const std::string name = status_file_name(*workload);
+  if (name.size() > NAME_MAX) return;  // it can have no file, and whoever waits for one knows
   const auto path = options_.status_directory / name;
   base::Result<> kept;
   if (is_up(report)) {
@@ -95,10 +98,11 @@ void DataPlaneReports::keep_file(const EndpointReport& report) {
 void DataPlaneReports::on_all_reported() {
   const std::scoped_lock lock(mutex_);
   if (options_.status_directory.empty()) return;
-  std::error_code ignored;  // no directory: no files
-  for (const auto& file : std::filesystem::directory_iterator(options_.status_directory, ignored)) {
-    if (written_.contains(file.path().filename())) continue;
-    if (const auto removed = base::remove_file(file.path()); !removed)
+  std::error_code error;  // no directory: no files
+  std::filesystem::directory_iterator file(options_.status_directory, error);
+  for (; !error && file != std::filesystem::directory_iterator(); file.increment(error)) {
+    if (written_.contains(file->path().filename())) continue;
+    if (const auto removed = base::remove_file(file->path()); !removed)
       spdlog::error("endpoint status: {}", removed.error().message);
   }
 }
