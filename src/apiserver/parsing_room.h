@@ -37,8 +37,9 @@ class ParsingRoom {
     Place(Place&& other) noexcept
         : room_(std::exchange(other.room_, nullptr)), bytes_(other.bytes_) {}
     Place& operator=(Place&&) = delete;
-    ~Place() {
-      if (room_ != nullptr) room_->leave(bytes_);
+    ~Place() { leave(); }
+    void leave() {
+      if (auto* room = std::exchange(room_, nullptr)) room->leave(bytes_);
     }
 
    private:

@@ -158,6 +158,26 @@ TEST_F(RemoveTest, AnObjectAsLargeAsMayBeCanGo) {
   EXPECT_EQ(get(object).code(), 404);
 }
 
+// What is done for a removal needs room of its own: here more than is left beside what was removed.
+TEST_F(RemoveTest, OfALargeObjectLeavesRoomForWhatItEntails) {
+  const auto labels = [](size_t count) {
+    std::string out = "{";
+    for (size_t i = 0; i < count; ++i)
+      out += std::string(i == 0 ? "" : ",") + "\"l" + std::to_string(i) + "\":\"v\"";
+    return out + "}";
+  };
+  ASSERT_EQ(post("/api/v1/namespaces",
+                 R"({"metadata":{"name":"large","labels":)" + labels(100'000) + "}}")
+                .code(),
+            201);
+  const auto account = std::string("/api/v1/namespaces/large/serviceaccounts/default");
+  ASSERT_EQ(patch(account, "merge-patch+json", R"({"metadata":{"labels":)" + labels(100'000) + "}}")
+                .code(),
+            200);
+  ASSERT_EQ(remove(account).code(), 200);
+  EXPECT_EQ(get(account).code(), 200) << "a namespace has one";
+}
+
 TEST_F(RemoveTest, PodThatRunsNowhereGoesAtOnce) {
   post(k_pods, R"({"metadata":{"name":"p"},"spec":{"containers":[{"name":"c","image":"i"}]}})");
   EXPECT_EQ(remove(std::string(k_pods) + "/p").text({"status"}), "Success");

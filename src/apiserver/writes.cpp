@@ -321,7 +321,7 @@ Answer<std::optional<Written>> Writes::try_change(const ObjectRef& ref, const Ch
   const auto key = key_of(ref);
   auto entry = store_.get(key);
   if (!entry) return refuse(from_error(kind, ref.name, entry.error()));
-  MARGAY_TRY(const auto place, room_.enter(entry->value));
+  MARGAY_TRY(auto place, room_.enter(entry->value));
   MARGAY_TRY(const auto current, parse_stored(*entry));
   MARGAY_TRY(auto object, make(current));
   MARGAY_CHECK(complete_identity(ref, object));
@@ -344,6 +344,7 @@ Answer<std::optional<Written>> Writes::try_change(const ObjectRef& ref, const Ch
   if (options.dry_run)
     return Written{{key, std::move(text), entry->revision}, std::move(prepared->warnings)};
 
+  place.leave();  // whoever hears of a removal may want one
   auto done = is_finished(kind, prepared->object)
                   ? remove_entry(key, entry->revision)
                   : store_.update(key, std::move(text), entry->revision);
@@ -369,7 +370,7 @@ Answer<std::optional<Writes::Removed>> Writes::try_remove(const ObjectRef& ref,
   const auto key = key_of(ref);
   auto entry = store_.get(key);
   if (!entry) return refuse(from_error(kind, ref.name, entry.error()));
-  MARGAY_TRY(const auto place, room_.enter(entry->value));
+  MARGAY_TRY(auto place, room_.enter(entry->value));
   const auto object = parse_stored(*entry);
   // What cannot be read can be deleted: there is no other way to be rid of it. But not against a
   // condition that nobody can check, and not a namespace, whose objects would stay behind.
@@ -387,6 +388,7 @@ Answer<std::optional<Writes::Removed>> Writes::try_remove(const ObjectRef& ref,
     return std::move(*marked);
   }
   if (options.dry_run) return Removed{std::move(*entry), true};
+  place.leave();  // whoever hears of the removal may want one
   auto gone = remove_entry(key, entry->revision);
   if (!gone && gone.error().code == base::ErrorCode::conflict) return std::nullopt;
   if (!gone) return refuse(from_error(kind, ref.name, gone.error()));

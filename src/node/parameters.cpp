@@ -136,8 +136,10 @@ Result<std::chrono::milliseconds> to_duration(std::string_view text) {
   static const std::vector<std::pair<std::string_view, double>> k_units{
       {"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}};
   const auto bad = [] {
-    return fail(ErrorCode::invalid, "must be seconds (\"90\") or a duration (\"1m30s\")");
+    return fail(ErrorCode::invalid,
+                "must be seconds (\"90\") or a duration (\"1m30s\"), of 30 years at most");
   };
+  constexpr double k_longest_ms = 30.0 * 365 * 24 * 3'600'000;  // which clocks can be set ahead
   double total = 0;
   if (text.empty()) return bad();
   while (!text.empty()) {
@@ -147,12 +149,12 @@ Result<std::chrono::milliseconds> to_duration(std::string_view text) {
     text.remove_prefix(static_cast<size_t>(end - text.data()));
     const auto unit = std::ranges::find_if(
         k_units, [&](const auto& candidate) { return text.starts_with(candidate.first); });
-    if (text.empty() && total == 0) return std::chrono::milliseconds(std::llround(number * 1000));
-    if (unit == k_units.end()) return bad();
-    total += number * unit->second;
-    text.remove_prefix(unit->first.size());
+    const bool is_plain = text.empty() && total == 0;
+    if (!is_plain && unit == k_units.end()) return bad();
+    total += number * (is_plain ? 1'000 : unit->second);
+    if (!(total <= k_longest_ms)) return bad();
+    if (!is_plain) text.remove_prefix(unit->first.size());
   }
-  if (total > 1e15) return bad();
   return std::chrono::milliseconds(std::llround(total));
 }
 

@@ -74,6 +74,18 @@ TEST(Parameters, ABadValueFallsBackWithAWarningThatNamesIt) {
   }
 }
 
+TEST(Parameters, ATimeBeyondAllClocksIsABadValue) {
+  for (const auto* value : {"inf", "infh", "1e300", "10000000000000", "9e12h", "nan", "300000h"}) {
+    const auto resolved = resolve({{{"RouteRefreshInterval", value}}});
+    ASSERT_TRUE(resolved) << value;
+    EXPECT_EQ(resolved->parameters, Parameters{}) << value;
+    EXPECT_EQ(resolved->warnings.size(), 1U) << value;
+  }
+  const auto years = resolve({{{"RouteRefreshInterval", "262800h"}}});
+  ASSERT_TRUE(years);
+  EXPECT_EQ(years->warnings.size(), 0U) << "30 of them";
+}
+
 TEST(Parameters, WhatMustNotBeGuessedIsAnError) {
   for (const auto& [name, value] : Settings{{"InterfacePrefix", "cali,,tap"},
                                             {"IptablesMarkMask", "0x4"},
