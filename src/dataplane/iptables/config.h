@@ -26,7 +26,8 @@ struct Config {
   Backend backend = Backend::automatic;
   uint32_t mark_mask = 0xffff0000;        // iptablesMarkMask: at least two bits
   std::chrono::seconds lock_timeout{10};  // iptablesLockTimeout: 0 does not wait
-  bool ipv6 = true;                       // ipv6Support
+  bool ipv6 = true;                       // ipv6Support: false closes workloads to IPv6
+  bool kernel_has_ipv6 = true;            // not where it was booted with ipv6.disable=1
 
   EndpointToHostAction endpoint_to_host =
       EndpointToHostAction::drop;                  // defaultEndpointToHostAction

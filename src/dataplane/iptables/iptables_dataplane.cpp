@@ -1,6 +1,7 @@
 #include "dataplane/iptables/iptables_dataplane.h"
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include <optional>
 
@@ -8,6 +9,7 @@
 #include "dataplane/iptables/family_rules.h"
 #include "dataplane/iptables/node_routes.h"
 #include "dataplane/iptables/setting_text.h"
+#include "net/sysctl.h"
 
 namespace margay::dataplane::iptables {
 
@@ -41,12 +43,16 @@ Result<> validate(const Config& config) {
 
 Result<std::unique_ptr<IptablesDataPlane>> IptablesDataPlane::create(Config config) {
   MARGAY_TRY(auto commands, system_commands(config.backend, config.lock_timeout));
+  config.kernel_has_ipv6 = net::read_sysctl("net/ipv6/conf/all/forwarding").has_value();
+  if (config.ipv6 && !config.kernel_has_ipv6)
+    spdlog::warn("ipv6Support: the kernel has no IPv6, so there is none");
   return create(std::move(config), std::move(commands), true);
 }
 
 Result<std::unique_ptr<IptablesDataPlane>> IptablesDataPlane::create(
     Config config, std::unique_ptr<Commands> commands, bool routes) {
   MARGAY_CHECK(validate(config));
+  config.ipv6 = config.ipv6 && config.kernel_has_ipv6;
   std::unique_ptr<IptablesDataPlane> made(
       new IptablesDataPlane(std::move(config), std::move(commands)));
   if (routes) {
@@ -59,7 +65,7 @@ IptablesDataPlane::IptablesDataPlane(Config config, std::unique_ptr<Commands> co
     : config_(std::move(config)), commands_(std::move(commands)) {
   const Marks marks = *Marks::from_mask(config_.mark_mask);
   families_.push_back(std::make_unique<FamilyRules>(config_, IPFamily::v4, marks, *commands_));
-  if (config_.ipv6)
+  if (config_.kernel_has_ipv6)
     families_.push_back(std::make_unique<FamilyRules>(config_, IPFamily::v6, marks, *commands_));
 }
 
@@ -79,7 +85,10 @@ void IptablesDataPlane::on_delta(const policy::Delta& delta) {
     unprogrammed_.erase(gone->key);
     statuses_.remove(gone->key);
   }
-  for (auto& family : families_) family->on_delta(delta);
+  // Without IPv6 support that family knows of no endpoint, and so closes all: kernels give each
+  // interface a link-local address, by which its pod would reach the node and the node it.
+  for (auto& family : families_)
+    if (family->family() == IPFamily::v4 || config_.ipv6) family->on_delta(delta);
   if (routes_) routes_->on_delta(delta);
 }
 
@@ -95,7 +104,8 @@ Result<> IptablesDataPlane::program() {
   Result<> result;
   std::set<IPFamily> programmed;
   for (auto& family : families_) {
-    auto done = in_sync_ ? family->apply() : family->apply_closed_start();
+    const bool stays_closed = family->family() == IPFamily::v6 && !config_.ipv6;
+    auto done = in_sync_ || stays_closed ? family->apply() : family->apply_closed_start();
     if (done) programmed.insert(family->family());
     keep_first(result, std::move(done));
   }

@@ -9,6 +9,8 @@
 #include "dataplane/iptables/kernel_fixture.h"
 #include "dataplane/iptables/names.h"
 #include "dataplane/iptables/recording_commands.h"
+#include "net/sysctl.h"
+#include "net/testing/scratch_namespace.h"
 
 namespace margay::dataplane::iptables {
 namespace {
@@ -440,6 +442,56 @@ TEST_P(IptablesDataPlaneTest, AFamilyThatFailsKeepsTheOtherFromNothing) {
   EXPECT_EQ(report.endpoints[0].status->state, EndpointState::error);
   EXPECT_THAT(output({"ip", "-4", "route"}), HasSubstr("10.65.0.2 dev cali1"));
   EXPECT_THAT(output({"ip", "-6", "route"}), Not(HasSubstr("fd00::2")));
+}
+
+// By the link-local address that the kernel gives each interface.
+TEST_P(IptablesDataPlaneTest, WithoutIpv6SupportAPodReachesItsNodeByNoIpv6) {
+  const net::testing::ScratchNamespace pod("mt-v6");
+  ASSERT_TRUE(net::write_sysctl("net/ipv6/conf/default/accept_dad", "0"));
+  ASSERT_TRUE(net::create_veth(
+      *socket_, {.near = {.name = "cali1", .mac = *net::MacAddress::parse("ee:ee:ee:ee:ee:ee")},
+                 .far = {.name = "eth0"},
+                 .far_namespace = pod.get().fd()}));
+  ASSERT_TRUE(net::change_link(*socket_, "cali1", {.up = true}));
+  const auto in_pod = [&](std::vector<std::string> argv) {
+    return base::run({.argv = std::move(argv), .network_namespace = pod.get().fd()});
+  };
+  ASSERT_EQ(in_pod({"sysctl", "-qw", "net.ipv6.conf.eth0.accept_dad=0"})->status, 0);
+  ASSERT_EQ(in_pod({"ip", "link", "set", "eth0", "up"})->status, 0);
+  // Refused: the packet reached the node, and the answer came back.
+  const auto connect = [&] {
+    return in_pod({"python3", "-c", R"(
+import socket, time
+for _ in range(100):
+    s = socket.socket(socket.AF_INET6)
+    s.settimeout(1)
+    try:
+        s.connect(("fe80::ecee:eeff:feee:eeee", 10250, 0, socket.if_nametoindex("eth0")))
+    except (ConnectionRefusedError, TimeoutError) as error:
+        print(type(error).__name__)
+        break
+    except OSError:
+        time.sleep(0.1)  # the address is not ready
+)"})
+        ->out;
+  };
+  EXPECT_EQ(connect(), "ConnectionRefusedError\n") << "nothing is in the way yet";
+  const auto plane = make({.ipv6 = false});
+  ASSERT_TRUE(plane->apply().outcome);  // the closed start
+  EXPECT_EQ(connect(), "TimeoutError\n");
+  plane->on_delta(policy::InSync{});
+  ASSERT_TRUE(plane->apply().outcome);
+  EXPECT_EQ(connect(), "TimeoutError\n");
+  EXPECT_FALSE(plane->capabilities().ipv6);
+}
+
+TEST_P(IptablesDataPlaneTest, AKernelWithoutIpv6IsAskedForNone) {
+  const auto plane = make({.ipv6 = true, .kernel_has_ipv6 = false});
+  ASSERT_TRUE(plane->apply().outcome);
+  plane->on_delta(policy::InSync{});
+  ASSERT_TRUE(plane->apply().outcome);
+  EXPECT_FALSE(plane->capabilities().ipv6);
+  EXPECT_THAT(output({"ip6tables-save"}), Not(HasSubstr("cali-")));
 }
 
 }  // namespace

@@ -1,12 +1,15 @@
 #include "dataplane/iptables/node_routes.h"
 
 #include <fmt/format.h>
+#include <linux/rtnetlink.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/result_steps.h"
 #include "net/conntrack.h"
+#include "net/link.h"
 #include "net/sysctl.h"
 
 namespace margay::dataplane::iptables {
@@ -23,6 +26,18 @@ using policy::ProgramRoute;
 bool carries_as(const Route& kernel, const Route& wanted) {
   return kernel.type == wanted.type && kernel.via == wanted.via &&
          (wanted.link == 0 || kernel.link == wanted.link);
+}
+
+// Whether others than agents make routes of that protocol (linux/rtnetlink.h, iproute2's
+// rt_protos).
+bool is_shared(uint8_t protocol) {
+  constexpr uint8_t k_last_of_system = RTPROT_STATIC;
+  constexpr uint8_t k_daemons[] = {
+      RTPROT_GATED, RTPROT_RA,   RTPROT_MRT,  RTPROT_ZEBRA,   RTPROT_BIRD,       RTPROT_DNROUTED,
+      RTPROT_XORP,  RTPROT_NTK,  RTPROT_DHCP, RTPROT_MROUTED, RTPROT_KEEPALIVED, RTPROT_BABEL,
+      RTPROT_BGP,   RTPROT_ISIS, RTPROT_OSPF, RTPROT_RIP,     RTPROT_EIGRP};
+  return protocol <= k_last_of_system ||
+         std::ranges::find(k_daemons, protocol) != std::end(k_daemons);
 }
 
 bool leads_to_workload(const Route& route) {
@@ -139,9 +154,10 @@ Result<> NodeRoutes::load() {
   if (config_.ipv6) MARGAY_CHECK(net::write_sysctl("net/ipv6/conf/all/forwarding", "1"));
   MARGAY_TRY(const auto routes, net::list_routes(socket_, {}));
   MARGAY_TRY(const auto neighbours, net::list_neighbours(socket_));
+  MARGAY_TRY(const auto tunnels, tunnel_links());
   Kernel kernel;
   for (const auto& route : routes) {
-    const bool ours = route.protocol == config_.route_protocol;
+    const bool ours = is_ours(route, tunnels);
     if (ours) kernel.routes.emplace(route.destination, route);
     // Another agent's before us may have led there.
     if (!adopted_ && leads_to_workload(route) && (ours || routes_.contains(route.destination)))
@@ -154,6 +170,24 @@ Result<> NodeRoutes::load() {
   for (const auto& [destination, route] : routes_) pending_.insert(destination);
   kernel_ = std::move(kernel);
   return {};
+}
+
+Result<std::set<int>> NodeRoutes::tunnel_links() {
+  std::set<int> indices;
+  for (const auto* device : {&vxlan_v4_, &vxlan_v6_}) {
+    const auto link = net::get_link(socket_, device->name());
+    if (link)
+      indices.insert(link->index);
+    else if (link.error().code != base::ErrorCode::not_found)
+      return base::fail(link.error());
+  }
+  return indices;
+}
+
+bool NodeRoutes::is_ours(const Route& route, const std::set<int>& tunnels) const {
+  if (route.protocol != config_.route_protocol) return false;
+  if (!is_shared(config_.route_protocol)) return true;
+  return routes_.contains(route.destination) || (route.via && tunnels.contains(route.link));
 }
 
 Result<> NodeRoutes::apply(const std::set<IPFamily>& families) {
@@ -333,7 +367,9 @@ NodeRoutes::Target NodeRoutes::remote_target(const ProgramRoute& route) const {
 
 Result<> NodeRoutes::clean_up() {
   MARGAY_TRY(const auto listed, net::list_routes(socket_, {.protocol = config_.route_protocol}));
-  for (const auto& route : listed) MARGAY_CHECK(unless_missing(net::delete_route(socket_, route)));
+  MARGAY_TRY(const auto tunnels, tunnel_links());
+  for (const auto& route : listed)
+    if (is_ours(route, tunnels)) MARGAY_CHECK(unless_missing(net::delete_route(socket_, route)));
   for (auto* device : {&vxlan_v4_, &vxlan_v6_}) MARGAY_CHECK(device->remove(socket_));
   resync();
   return {};

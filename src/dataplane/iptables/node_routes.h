@@ -3,9 +3,11 @@
 // What carries the packets that policy lets through: the workload interfaces' settings, routes,
 // permanent neighbours and the VXLAN devices of this node.
 //
-// Owns the routes of the configured protocol in the main table, and the devices "vxlan.calico" and
-// "vxlan-v6.calico". What needs an interface that is not there or not up waits for
-// on_interface_change(). One thread; the namespace in which create() was called.
+// Owns the devices "vxlan.calico" and "vxlan-v6.calico", and in the main table the routes of the
+// configured protocol. Where that is one that others use too (the kernel's, `ip route`'s, a routing
+// daemon's), of those only the ones to destinations that it has routes to, and through its devices.
+// What needs an interface that is not there or not up waits for on_interface_change(). One thread;
+// the namespace in which create() was called.
 
 #include <map>
 #include <memory>
@@ -75,6 +77,8 @@ class NodeRoutes {
   void on(const Other&) {}
 
   base::Result<> load();
+  base::Result<std::set<int>> tunnel_links();
+  bool is_ours(const net::Route& route, const std::set<int>& tunnels) const;
   base::Result<> apply_interfaces();
   base::Result<> apply_tunnels();
   // Takes away what stands where something else or nothing belongs.

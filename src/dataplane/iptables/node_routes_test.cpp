@@ -1,5 +1,7 @@
 #include "dataplane/iptables/node_routes.h"
 
+#include <fmt/format.h>
+
 #include <gmock/gmock.h>
 
 #include "dataplane/iptables/kernel_fixture.h"
@@ -300,6 +302,35 @@ TEST_F(NodeRoutesTest, AllGoAtCleanUp) {
 
 // What conntrack holds of a workload's address when the workload is gone, in the orders in which an
 // agent may hear of that.
+// The kernel's, `ip route`'s (which is what Calico's agent uses by default) and a routing daemon's.
+TEST_F(NodeRoutesTest, RoutesOfOthersStayWhateverTheProtocol) {
+  const auto all = [&] { return output({"ip", "-4", "route"}); };
+  for (const int protocol : {2, 3, 4, 12}) {
+    const auto up = fmt::format("up{}", protocol);
+    const auto net = fmt::format("192.0.{}", protocol);
+    add_interface(up);
+    output({"ip", "addr", "add", net + ".1/24", "dev", up});
+    const auto number = std::to_string(protocol);
+    output({"ip", "route", "add", "198.51.100.0/24", "via", net + ".254", "proto", number});
+    output({"ip", "route", "add", "blackhole", "203.0.113.0/24", "proto", number});
+    add_interface("cali1");
+    const std::string before = all();
+    const Config config{.node = "node", .route_protocol = static_cast<uint8_t>(protocol)};
+    auto routes = std::move(*NodeRoutes::create(config));
+    EXPECT_TRUE(routes->apply(k_both));
+    EXPECT_EQ(all(), before) << "protocol " << protocol;
+    routes->on_delta(workload("cali1"));
+    routes->on_delta(local_route("10.65.0.2", "cali1"));
+    EXPECT_TRUE(routes->apply(k_both));
+    EXPECT_THAT(all(), HasSubstr("10.65.0.2 dev cali1"));
+    EXPECT_TRUE(routes->clean_up());
+    EXPECT_EQ(all(), before) << "and its own goes";
+    output({"ip", "link", "del", up});
+    output({"ip", "link", "del", "cali1"});
+    output({"ip", "route", "del", "blackhole", "203.0.113.0/24"});
+  }
+}
+
 class FlowsOfAWorkloadTest : public NodeRoutesTest {
  protected:
   void SetUp() override {
