@@ -78,14 +78,15 @@ Result<std::string> detect_backend() {
 
 }  // namespace
 
-Result<std::unique_ptr<Commands>> system_commands(Backend backend,
-                                                  std::chrono::seconds lock_timeout) {
+Result<SystemPrograms> system_commands(Backend backend, std::chrono::seconds lock_timeout) {
   std::string name = backend == Backend::nft ? "nft" : "legacy";
   if (backend == Backend::automatic) {
     MARGAY_TRY(name, detect_backend());
     spdlog::info("iptables backend: {} (detected)", name);
   }
-  return std::make_unique<SystemCommands>(std::move(name), lock_timeout);
+  const char* other = name == "nft" ? "legacy" : "nft";
+  return SystemPrograms{std::make_unique<SystemCommands>(std::move(name), lock_timeout),
+                        std::make_unique<SystemCommands>(other, lock_timeout)};
 }
 
 }  // namespace margay::dataplane::iptables

@@ -28,7 +28,10 @@ class Commands {
 // The installed programs, in the calling thread's network namespace. `backend` decides between
 // iptables-nft-* and iptables-legacy-*; `automatic` takes the one whose tables Kubernetes or other
 // programs already use, and the system's default when neither has rules.
-base::Result<std::unique_ptr<Commands>> system_commands(Backend backend,
-                                                        std::chrono::seconds lock_timeout);
+struct SystemPrograms {
+  std::unique_ptr<Commands> chosen;
+  std::unique_ptr<Commands> other;  // of the other backend, where a run before may have left rules
+};
+base::Result<SystemPrograms> system_commands(Backend backend, std::chrono::seconds lock_timeout);
 
 }  // namespace margay::dataplane::iptables

@@ -32,6 +32,7 @@ class FakeCommands final : public Commands {
   std::optional<base::Error> fail_restore;  // the next restore fails so, changing nothing
   std::set<std::string> refused_rules;      // restores with such text in them fail
   bool ignore_restore = false;              // restores are accepted and forgotten
+  std::string forgotten = {};               // and those with such text in them
   size_t saves = 0;
 
   base::Result<std::string> save(policy::IPFamily family) override {
@@ -56,7 +57,7 @@ class FakeCommands final : public Commands {
     for (const auto& text : refused_rules)
       if (input.contains(text))
         return base::fail(base::ErrorCode::internal, "iptables-restore: COMMIT failed");
-    if (ignore_restore) return {};
+    if (ignore_restore || (!forgotten.empty() && input.contains(forgotten))) return {};
     std::istringstream lines(input);
     std::string table_name;
     Table table;

@@ -328,7 +328,7 @@ bool FamilyRules::close_endpoints() {
 // Whether packets reach the chains that an agent before us has left: another program may have
 // flushed the kernel's own.
 bool FamilyRules::is_wired() const {
-  return filter_.has_chain("cali-FORWARD") && raw_.leads_to_ours("PREROUTING") &&
+  return filter_.has_rules("cali-FORWARD") && raw_.leads_to_ours("PREROUTING") &&
          std::ranges::all_of(k_filter_hooks,
                              [&](const char* hook) { return filter_.leads_to_ours(hook); });
 }

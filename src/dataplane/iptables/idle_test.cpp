@@ -85,8 +85,8 @@ class IdleTest : public KernelTest, public testing::WithParamInterface<PoolCase>
     auto commands = system_commands(Backend::nft, std::chrono::seconds(10));
     ASSERT_TRUE(commands);
     plane_ = std::move(*IptablesDataPlane::create(
-        {.node = "node"}, std::make_unique<RecordingCommands>(std::move(*commands), written_),
-        true));
+        {.node = "node"},
+        std::make_unique<RecordingCommands>(std::move(commands->chosen), written_), true));
     for (const auto& delta : program()) plane_->on_delta(delta);
   }
 
@@ -180,7 +180,8 @@ TEST_P(IdleTest, WritesNothingAfterARestartOverItsOwnState) {
   written_.clear();
   auto commands = system_commands(Backend::nft, std::chrono::seconds(10));
   plane_ = std::move(*IptablesDataPlane::create(
-      {.node = "node"}, std::make_unique<RecordingCommands>(std::move(*commands), written_), true));
+      {.node = "node"}, std::make_unique<RecordingCommands>(std::move(commands->chosen), written_),
+      true));
   for (const auto& delta : program()) plane_->on_delta(delta);
   ASSERT_TRUE(plane_->apply().outcome);
   EXPECT_EQ(events_->take().all, 0U);

@@ -151,6 +151,7 @@ Result<> IPSets::load() {
   MARGAY_TRY(const std::string saved, commands_.save_sets());
   std::map<std::string, Header> kernel;
   std::map<std::string, Members> members;
+  std::set<std::string> unreadable;  // with members that we never write
   const std::string owned = set_prefix(family_), temporary = temporary_set_prefix(family_);
   for (size_t at = 0; at < saved.size();) {
     const size_t end = std::min(saved.find('\n', at), saved.size());
@@ -165,15 +166,18 @@ Result<> IPSets::load() {
       const std::string key(name);
       const auto type = kernel[key].type;
       if (!type) continue;
-      MARGAY_TRY(const auto member, parse_member(*type, word(line, 2)));
-      members[key].insert(member);
+      if (const auto member = parse_member(*type, word(line, 2)))
+        members[key].insert(*member);
+      else
+        unreadable.insert(key);
     }
   }
   pending_.clear();
   for (const auto& [name, set] : desired_) {
     const auto header = kernel.find(name);
     auto& pending = pending_[name];
-    pending.rewrite = header == kernel.end() || header->second.type != set.type;
+    pending.rewrite =
+        header == kernel.end() || header->second.type != set.type || unreadable.contains(name);
     if (pending.rewrite) continue;
     auto& there = members[name];
     std::ranges::set_difference(set.members, there,

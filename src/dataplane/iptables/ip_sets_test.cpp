@@ -61,6 +61,16 @@ TEST_F(IPSetsTest, OfATypeThatIsNeverMadeStandInNobodysWay) {
   EXPECT_FALSE(commands_.sets.contains("cali40this-host"));
 }
 
+TEST_F(IPSetsTest, WithAMemberThatNobodyCanReadAreWrittenAnew) {
+  commands_.sets["cali40s:a"] = {"hash:net family inet maxelem 1048576",
+                                 {"10.0.0.1/32", "10.0.0.0-10.0.0.9"}};
+  auto sets = make();
+  sets.set("s:a", SetType::nets, {net("10.0.0.1")});
+  const auto applied = sets.apply_updates();
+  ASSERT_TRUE(applied) << applied.error().message;
+  EXPECT_THAT(members("cali40s:a"), ElementsAre("10.0.0.1/32"));
+}
+
 TEST_F(IPSetsTest, ChangeByChangeOnlyWhatChangedIsTold) {
   auto sets = make();
   sets.set("s:a", SetType::nets, {net("10.0.0.1"), net("10.0.0.2")});

@@ -9,6 +9,8 @@
 #include "dataplane/iptables/family_rules.h"
 #include "dataplane/iptables/node_routes.h"
 #include "dataplane/iptables/setting_text.h"
+#include "dataplane/iptables/table.h"
+#include "dataplane/iptables/table_group.h"
 #include "net/sysctl.h"
 
 namespace margay::dataplane::iptables {
@@ -46,7 +48,9 @@ Result<std::unique_ptr<IptablesDataPlane>> IptablesDataPlane::create(Config conf
   config.kernel_has_ipv6 = net::read_sysctl("net/ipv6/conf/all/forwarding").has_value();
   if (config.ipv6 && !config.kernel_has_ipv6)
     spdlog::warn("ipv6Support: the kernel has no IPv6, so there is none");
-  return create(std::move(config), std::move(commands), true);
+  MARGAY_TRY(auto made, create(std::move(config), std::move(commands.chosen), true));
+  made->other_backend_ = std::move(commands.other);
+  return made;
 }
 
 Result<std::unique_ptr<IptablesDataPlane>> IptablesDataPlane::create(
@@ -113,7 +117,22 @@ Result<> IptablesDataPlane::program() {
   if (result) unprogrammed_.clear();
   if (routes_) keep_first(result, routes_->apply(programmed));
   for (const auto& family : families_) keep_first(result, family->unfinished());
+  if (result && other_backend_) sweep_other_backend();
   return result;
+}
+
+// A run before may have used it (the kubelet's mark, by which it is chosen, can come later): what
+// it left there drops every workload that is newer. By now ours are in force.
+void IptablesDataPlane::sweep_other_backend() {
+  for (const auto& family : families_) {
+    const auto saved = other_backend_->save(family->family());
+    if (!saved || !saved->contains("\n:cali-")) continue;  // not installed, or nothing there
+    spdlog::info("iptables: removing what another run left under the other backend");
+    Table raw("raw"), filter("filter"), nat("nat");
+    const auto swept = TableGroup(family->family(), {&raw, &filter, &nat}, *other_backend_).apply();
+    if (!swept) return spdlog::warn("the other iptables backend: {}", swept.error().message);
+  }
+  other_backend_.reset();
 }
 
 // What of its policy the kernel refuses, what keeps rules from being written at all, what its
@@ -142,6 +161,7 @@ Result<> IptablesDataPlane::clean_up() {
   Result<> result;
   if (routes_) keep_first(result, routes_->clean_up());
   for (auto& family : families_) keep_first(result, family->clean_up());
+  if (other_backend_) sweep_other_backend();
   return result;
 }
 

@@ -46,10 +46,13 @@ class IptablesDataPlane final : public DataPlane {
  private:
   IptablesDataPlane(Config config, std::unique_ptr<Commands> commands);
   base::Result<> program();
+  void sweep_other_backend();
   EndpointStatus status_of(const policy::WorkloadKey& key, const base::Result<>& outcome) const;
 
   const Config config_;
   std::unique_ptr<Commands> commands_;
+  std::unique_ptr<Commands>
+      other_backend_;  // null: there is nothing of ours, or it is not asked for
   std::vector<std::unique_ptr<FamilyRules>> families_;
   std::unique_ptr<NodeRoutes> routes_;  // null: not asked for
   bool in_sync_ = false;

@@ -73,7 +73,7 @@ void one_changed_policy(benchmark::State& state, const std::string& backend) {
   auto commands =
       system_commands(backend == "nft" ? Backend::nft : Backend::legacy, std::chrono::seconds(10));
   if (!commands) return state.SkipWithError(commands.error().message.c_str());
-  auto plane = IptablesDataPlane::create({.node = "node"}, std::move(*commands), false);
+  auto plane = IptablesDataPlane::create({.node = "node"}, std::move(commands->chosen), false);
   if (!plane) return state.SkipWithError(plane.error().message.c_str());
   for (const auto& delta : program(state.range(0))) (*plane)->on_delta(delta);
   const auto first = Clock::now();

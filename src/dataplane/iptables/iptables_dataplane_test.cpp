@@ -62,7 +62,8 @@ class IptablesDataPlaneTest : public KernelTest, public testing::WithParamInterf
     EXPECT_TRUE(real);
     config.node = "node";
     auto made = IptablesDataPlane::create(
-        std::move(config), std::make_unique<RecordingCommands>(std::move(*real), written_), routes);
+        std::move(config), std::make_unique<RecordingCommands>(std::move(real->chosen), written_),
+        routes);
     EXPECT_TRUE(made);
     return std::move(*made);
   }
@@ -428,7 +429,7 @@ TEST_P(IptablesDataPlaneTest, AFamilyThatFailsKeepsTheOtherFromNothing) {
   auto real = system_commands(GetParam(), std::chrono::seconds(10));
   ASSERT_TRUE(real);
   const auto plane = *IptablesDataPlane::create(
-      {.node = "node"}, std::make_unique<CommandsWithoutIPv6>(std::move(*real)), true);
+      {.node = "node"}, std::make_unique<CommandsWithoutIPv6>(std::move(real->chosen)), true);
   add_interface("cali1");
   for (const auto& delta : program()) plane->on_delta(delta);
   for (const char* destination : {"10.65.0.2", "fd00::2"})
@@ -492,6 +493,26 @@ TEST_P(IptablesDataPlaneTest, AKernelWithoutIpv6IsAskedForNone) {
   ASSERT_TRUE(plane->apply().outcome);
   EXPECT_FALSE(plane->capabilities().ipv6);
   EXPECT_THAT(output({"ip6tables-save"}), Not(HasSubstr("cali-")));
+}
+
+// Chosen by the tables in use, the backend may be another one after a restart.
+TEST_P(IptablesDataPlaneTest, WhatARunLeftUnderTheOtherBackendIsRemoved) {
+  const bool is_nft = GetParam() == Backend::nft;
+  const auto saved = [&](bool nft) {
+    return output({nft ? "iptables-nft-save" : "iptables-legacy-save"}) +
+           output({nft ? "ip6tables-nft-save" : "ip6tables-legacy-save"});
+  };
+  const auto run = [&](Backend backend) {
+    auto plane = IptablesDataPlane::create(Config{.node = "node", .backend = backend}).value();
+    ASSERT_TRUE(plane->apply().outcome);
+    EXPECT_THAT(saved(backend == Backend::nft), HasSubstr(":cali-FORWARD"));
+    plane->on_delta(policy::InSync{});
+    ASSERT_TRUE(plane->apply().outcome);
+  };
+  run(is_nft ? Backend::legacy : Backend::nft);
+  run(GetParam());
+  EXPECT_THAT(saved(is_nft), HasSubstr(":cali-FORWARD"));
+  EXPECT_THAT(saved(!is_nft), Not(HasSubstr("cali")));
 }
 
 }  // namespace

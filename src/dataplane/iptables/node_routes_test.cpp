@@ -300,8 +300,6 @@ TEST_F(NodeRoutesTest, AllGoAtCleanUp) {
   EXPECT_THAT(v4() + v6(), IsEmpty());
 }
 
-// What conntrack holds of a workload's address when the workload is gone, in the orders in which an
-// agent may hear of that.
 // The kernel's, `ip route`'s (which is what Calico's agent uses by default) and a routing daemon's.
 TEST_F(NodeRoutesTest, RoutesOfOthersStayWhateverTheProtocol) {
   const auto all = [&] { return output({"ip", "-4", "route"}); };
@@ -331,6 +329,8 @@ TEST_F(NodeRoutesTest, RoutesOfOthersStayWhateverTheProtocol) {
   }
 }
 
+// What conntrack holds of a workload's address when the workload is gone, in the orders in which an
+// agent may hear of that.
 class FlowsOfAWorkloadTest : public NodeRoutesTest {
  protected:
   void SetUp() override {

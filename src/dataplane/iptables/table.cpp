@@ -70,8 +70,10 @@ void Table::learn(SavedTable saved) {
   actual_ = std::move(actual);
 }
 
-bool Table::has_chain(const std::string& name) const {
-  return actual_ && actual_->chains.contains(name);
+bool Table::has_rules(const std::string& name) const {
+  if (!actual_) return false;
+  const auto found = actual_->chains.find(name);
+  return found != actual_->chains.end() && !found->second.empty();
 }
 
 bool Table::leads_to_ours(const std::string& kernel_chain) const {

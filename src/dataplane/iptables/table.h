@@ -38,8 +38,8 @@ class Table {
   // The kernel has this chain too, and it is empty.
   void learn_empty_chain(const std::string& name);
   bool is_known() const { return actual_.has_value(); }
-  // Whether the kernel has the chain, as far as is known.
-  bool has_chain(const std::string& name) const;
+  // Whether the kernel has the chain, with rules in it, as far as is known.
+  bool has_rules(const std::string& name) const;
   // Whether a chain that the kernel made has a rule of ours, as far as is known.
   bool leads_to_ours(const std::string& kernel_chain) const;
   // What is there must be read again.

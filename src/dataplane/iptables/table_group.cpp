@@ -34,16 +34,15 @@ Result<> TableGroup::apply_together() {
     }
   }
   for (auto* table : tables_) table->assume_written();
-  if (input.empty() || !verify_) {
-    verify_ = false;
-    return {};
-  }
+  if (!input.empty() && verify_) MARGAY_CHECK(verify());
+  verify_ = false;
+  return {};
+}
+
+Result<> TableGroup::verify() {
   unlearn();
   MARGAY_CHECK(load());
-  if (difference().empty()) {
-    verify_ = false;
-    return {};
-  }
+  if (difference().empty()) return {};
   return base::fail(base::ErrorCode::conflict,
                     "the iptables tables do not hold what was written to them; another program may "
                     "be changing them");
@@ -53,6 +52,8 @@ Result<> TableGroup::apply_one_by_one() {
   MARGAY_CHECK(load());
   Result<> result;
   for (auto* table : tables_) base::keep_first(result, apply_alone(*table));
+  if (result && verify_) MARGAY_CHECK(verify());
+  verify_ = false;
   return result;
 }
 

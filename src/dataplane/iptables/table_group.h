@@ -35,6 +35,8 @@ class TableGroup {
   base::Result<> apply_together();
   base::Result<> apply_one_by_one();
   base::Result<> apply_alone(Table& table);
+  // Whether the kernel has what was written to it.
+  base::Result<> verify();
   std::string difference() const;
   void unlearn();
 

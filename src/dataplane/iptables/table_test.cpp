@@ -202,6 +202,18 @@ TEST_F(RefusedChainsTest, AreNamedWithTheRule) {
   EXPECT_THAT(refused.reason, HasSubstr("COMMIT failed"));
 }
 
+TEST_F(RefusedChainsTest, WhatIsWrittenBesideThemIsReadBack) {
+  OneTable table(commands_);
+  fill_hundred(table, {42});
+  commands_.forgotten = "FORWARD";  // which no trial names
+  const auto applied = table.apply();
+  ASSERT_FALSE(applied);
+  EXPECT_EQ(applied.error().code, base::ErrorCode::conflict);
+  commands_.forgotten.clear();
+  ASSERT_TRUE(table.apply());
+  EXPECT_THAT(kernel()["cali-pi-41"], SizeIs(5));
+}
+
 TEST_F(RefusedChainsTest, AreFoundInFewTrials) {
   OneTable table(commands_);
   fill_hundred(table, {42});

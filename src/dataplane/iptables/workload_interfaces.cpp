@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/interface_name.h"
 #include "net/link.h"
@@ -100,16 +101,20 @@ Result<> WorkloadInterfaces::apply(net::NetlinkSocket& socket,
 
 Result<> WorkloadInterfaces::look_at(net::NetlinkSocket& socket, const std::string& name,
                                      State& state) const {
-  state.link = 0;
-  state.waits_for.clear();
-  if (!state_of(name)) return {};
-  const auto link = net::get_link(socket, name);
+  const bool is_usable = state_of(name) != nullptr;
+  const auto link = is_usable ? net::get_link(socket, name)
+                              : base::fail(base::ErrorCode::not_found, "not looked for");
+  // What cannot be told changes nothing: a route that carries packets stays.
   if (!link && link.error().code != base::ErrorCode::not_found) return base::fail(link.error());
+  const int before = std::exchange(state.link, 0);
+  state.waits_for.clear();
+  if (!is_usable) return {};
   if (!link) {
     state.waits_for = "interface " + name + " is not there";
   } else if (!link->up) {
     state.waits_for = "interface " + name + " is down";
   } else {
+    if (link->index == before) state.link = before;
     MARGAY_CHECK(set_parameters(name));
     state.link = link->index;
   }
