@@ -5,7 +5,9 @@
 #include <utility>
 
 #include "api/codec.h"
+#include "k8s/names.h"
 #include "k8s/resources.h"
+#include "selector/selector.h"
 
 namespace margay::k8s {
 namespace {
@@ -150,6 +152,23 @@ Result<Reading> read_object(const store::Key& key, std::string_view text) {
 
 std::vector<ModelChange> built_in() {
   return {change_to(*policy::built_in_profile(policy::k_default_allow_profile))};
+}
+
+std::optional<Reading> isolating(const store::Key& key) {
+  policy::Policy policy;
+  policy.applies_ingress = policy.applies_egress = true;
+  if (key.resource == k_global_policies) {
+    policy.key = {.name = std::string(without_tier(key.name))};
+  } else if (key.resource == k_policies) {
+    policy.key = {.ns = key.ns, .name = std::string(without_tier(key.name))};
+  } else if (key.resource == k_kubernetes_policies) {
+    policy.key = {.ns = key.ns, .name = kubernetes_policy(key.name)};
+  } else {
+    return std::nullopt;
+  }
+  if (!key.ns.empty())
+    policy.selector = selector::Selector::equals(std::string(k_namespace_label), key.ns);
+  return Reading{.change = change_to(std::move(policy))};
 }
 
 }  // namespace margay::k8s

@@ -39,4 +39,10 @@ struct Reading {
 base::Result<Reading> read_object(const store::Key& key, const boost::json::value& object);
 base::Result<Reading> read_object(const store::Key& key, std::string_view text);
 
+// What stands for a policy of which nothing is known but that it is there: one that isolates all it
+// may be for (its namespace's endpoints, or all) in both directions and allows nothing, so that
+// what it isolated does not become open. None for other objects.
+// (docs/decisions/0062-what-an-unreadable-policy-means.md)
+std::optional<Reading> isolating(const store::Key& key);
+
 }  // namespace margay::k8s

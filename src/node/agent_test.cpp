@@ -159,5 +159,45 @@ TEST_F(AgentTest, WorkloadsInterfacesAreNotTheHosts) {
   EXPECT_THAT(recorded.read([&] { return governed_by("by-address"); }), ElementsAre("-"));
 }
 
+// What it isolated must not be open after a restart, when nothing is known of it.
+TEST_F(AgentTest, APolicyThatCouldNeverBeReadIsolatesWhatItMayBeFor) {
+  const auto put = [&](const std::string& resource, const std::string& ns, const std::string& kind,
+                       const std::string& selector) {
+    const std::string of_ns = ns.empty() ? "" : R"(,"namespace":")" + ns + "\"";
+    const store::Key key{resource, ns, "bad"};
+    const auto value = R"({"apiVersion":"projectcalico.org/v3","kind":")" + kind +
+                       R"(","metadata":{"name":"bad")" + of_ns + R"(},"spec":{"selector":")" +
+                       selector + R"(","types":["Egress"],"egress":[{"action":"Allow"}]}})";
+    if (const auto there = store->get(key))
+      ASSERT_TRUE(store->update(key, value, there->revision));
+    else
+      ASSERT_TRUE(store->create(key, value));
+  };
+  const auto tiers_of = [&](const std::string& workload) {
+    const auto& workloads = recorded.programmed.workloads;
+    const auto found = workloads.find({"node-a", "k8s", workload, "eth0"});
+    return found == workloads.end() ? size_t{0} : found->second.tiers.size();
+  };
+  for (const auto* ns : {"shop", "other"})
+    ASSERT_TRUE(store->create(
+        {"pods", ns, "web"},
+        std::string(R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"web","namespace":")") +
+            ns + R"("},"spec":{"nodeName":"node-a"},"status":{"podIP":"10.65.0.2"}})"));
+  put("networkpolicies.projectcalico.org", "shop", "NetworkPolicy", "a ==");
+  start();
+  recorded.read([&] {
+    EXPECT_EQ(tiers_of("shop/web"), 1U);
+    EXPECT_EQ(tiers_of("other/web"), 0U);
+    return true;
+  });
+  put("networkpolicies.projectcalico.org", "shop", "NetworkPolicy", "a == 'b'");
+  EXPECT_TRUE(recorded.eventually([&] { return tiers_of("shop/web") == 0; })) << "mended";
+  put("networkpolicies.projectcalico.org", "other", "NetworkPolicy", "a ==");
+  put("networkpolicies.projectcalico.org", "shop", "NetworkPolicy", "all()");
+  EXPECT_TRUE(recorded.eventually([&] { return tiers_of("shop/web") == 1; }));
+  EXPECT_EQ(recorded.read([&] { return tiers_of("other/web"); }), 0U)
+      << "what was never in effect takes nothing away";
+}
+
 }  // namespace
 }  // namespace margay::node

@@ -142,9 +142,10 @@ class Enforcer::Impl {
                           unprogrammed.reason));
   }
 
+  // What the data plane says of an endpoint is its own to take back.
   void forget_refused(const EndpointKey& key) {
     refused_.erase(key);
-    reports_.on_endpoint_status({key, std::nullopt});
+    if (told_refused_.erase(key) > 0) reports_.on_endpoint_status({key, std::nullopt});
   }
 
   void say(const std::string& message) {
@@ -166,10 +167,15 @@ class Enforcer::Impl {
     const auto report = data_plane_->apply();
     metrics_.data_plane_apply_seconds.Observe(
         std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count());
-    for (const auto& endpoint : report.endpoints) reports_.on_endpoint_status(endpoint);
-    for (auto& [key, reason] : std::exchange(refused_, {}))
+    for (const auto& endpoint : report.endpoints) {
+      told_refused_.erase(endpoint.key);
+      reports_.on_endpoint_status(endpoint);
+    }
+    for (auto& [key, reason] : std::exchange(refused_, {})) {
+      told_refused_.insert(key);
       reports_.on_endpoint_status(
           {key, dataplane::EndpointStatus{dataplane::EndpointState::error, std::move(reason)}});
+    }
     if (in_sync_ && !std::exchange(all_reported_, true) && options_.on_all_reported)
       options_.on_all_reported();
     report.outcome ? note_success() : note_failure(report.outcome.error());
@@ -239,6 +245,7 @@ class Enforcer::Impl {
   std::set<std::string> interfaces_;            // names the data plane knows
   std::set<std::string> said_;                  // warnings already logged
   std::map<EndpointKey, std::string> refused_;  // why, and not reported yet
+  std::set<EndpointKey> told_refused_;          // reported, and nothing else since
   bool closed_start_ = false;
   bool all_reported_ = false;
   bool in_sync_ = false;

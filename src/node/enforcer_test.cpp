@@ -196,6 +196,26 @@ TEST_F(EnforcerTest, AnEndpointThatIsProgrammedInPartIsUp) {
   EXPECT_EQ(endpoints(EndpointState::error), 0);
 }
 
+// The data plane has said that it is up, and says nothing more.
+TEST_F(EnforcerTest, AnEndpointThatChangesBetweenPartAndWholeStaysUp) {
+  const auto enforcer = start();
+  enforcer->on_interface({.name = "cali1", .up = true});
+  const auto deliver = [&](policy::Delta delta) {
+    std::atomic<bool> taken = false;
+    enforcer->deliver({std::move(delta)}, [&] { taken = true; });
+    ASSERT_TRUE(soon([&] { return taken.load(); }));
+    taken = false;
+    enforcer->deliver({policy::InSync{}}, [&] { taken = true; });  // after the apply
+    ASSERT_TRUE(soon([&] { return taken.load(); }));
+  };
+  deliver(workload("web", "cali1"));
+  ASSERT_TRUE(soon([&] { return endpoints(EndpointState::up) == 1; }));
+  deliver(policy::UnprogrammedUpdate{left_out("web", true)});
+  EXPECT_EQ(endpoints(EndpointState::up), 1);
+  deliver(policy::UnprogrammedRemove{key_of("web")});
+  EXPECT_EQ(endpoints(EndpointState::up), 1);
+}
+
 TEST_F(EnforcerTest, AListOfAllInterfacesReplacesWhatWasKnown) {
   FakeInterfaceSource interfaces({{.name = "cali1", .up = true}, {.name = "cali2", .up = true}});
   const auto enforcer = start();

@@ -7,14 +7,19 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include <atomic>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
+#include <chrono>
+#include <string>
 #include <vector>
 
+#include "base/process.h"
 #include "base/unique_fd.h"
+#include "node/served_endpoint.h"
 
 namespace margay::node {
 namespace {
@@ -119,6 +124,24 @@ TEST(HttpEndpoint, ConnectionsThatSayNothingDoNotTakeEveryDescriptor) {
     answer = ask(socket);
   }
   EXPECT_TRUE(answer.ends_with("well"));
+}
+
+TEST(ServedEndpoint, IsThereOnceWhoeverHadThePortIsGone) {
+  auto other = HttpEndpoint::start("127.0.0.1", 0, [](auto) { return HttpEndpoint::Reply{}; });
+  ASSERT_TRUE(other);
+  std::atomic<int> asked = 0;
+  ServedEndpoint endpoint("test", "127.0.0.1", (*other)->port(), [&](std::string_view) {
+    ++asked;
+    return HttpEndpoint::Reply{.body = "ours"};
+  });
+  const auto port = (*other)->port();
+  endpoint.start();
+  other->reset();
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (asked == 0 && std::chrono::steady_clock::now() < deadline)
+    static_cast<void>(base::run(
+        {.argv = {"curl", "-sf", "-m", "1", "http://127.0.0.1:" + std::to_string(port) + "/"}}));
+  EXPECT_GT(asked, 0);
 }
 
 }  // namespace

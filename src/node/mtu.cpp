@@ -1,8 +1,10 @@
 #include "node/mtu.h"
 
 #include <re2/re2.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "api/calico.h"
 #include "api/codec.h"
@@ -19,6 +21,19 @@ constexpr uint32_t k_least = 68;
 
 uint32_t less(uint32_t mtu, uint32_t overhead) {
   return mtu > overhead + k_least ? mtu - overhead : k_least;
+}
+
+Result<Encapsulations> encapsulations_of(const store::Entry& entry) {
+  MARGAY_TRY(const auto value, api::parse_json(entry.value));
+  MARGAY_TRY(const auto pool, api::decode<api::IPPool>(value));
+  MARGAY_TRY(const auto cidr, base::Prefix::parse(pool.spec.cidr));
+  const auto asks = [](const std::string& mode) {
+    return mode == "Always" || mode == "CrossSubnet";
+  };
+  const bool vxlan = asks(pool.spec.vxlan_mode);
+  return Encapsulations{.vxlan_v4 = vxlan && cidr.family() == IPFamily::v4,
+                        .vxlan_v6 = vxlan && cidr.family() == IPFamily::v6,
+                        .ipip = asks(pool.spec.ipip_mode)};
 }
 
 }  // namespace
@@ -56,13 +71,14 @@ uint32_t UplinkMtu::value() const {
   uint32_t smallest = 0;
   for (const auto& [name, mtu] : uplinks_)
     if (smallest == 0 || mtu < smallest) smallest = mtu;
-  return smallest == 0 ? k_unknown_uplink_mtu : smallest;
+  return smallest == 0 ? last_ : smallest;
 }
 
 void UplinkMtu::change(const std::function<void()>& edit) {
   const uint32_t before = value();
   {
     const std::scoped_lock lock(mutex_);
+    last_ = before;
     edit();
   }
   if (on_change_ && value() != before) on_change_();
@@ -70,9 +86,10 @@ void UplinkMtu::change(const std::function<void()>& edit) {
 
 void UplinkMtu::on_interfaces(const std::vector<Interface>& all) {
   change([&] {
-    uplinks_.clear();
+    const auto before = std::exchange(uplinks_, {});
     for (const auto& interface : all)
-      if (is_uplink(interface)) uplinks_[interface.name] = interface.mtu;
+      if (is_uplink(interface) || (!interface.up && before.contains(interface.name)))
+        uplinks_[interface.name] = interface.mtu;
   });
 }
 
@@ -80,7 +97,7 @@ void UplinkMtu::on_interface(const Interface& interface) {
   change([&] {
     if (is_uplink(interface))
       uplinks_[interface.name] = interface.mtu;
-    else
+    else if (interface.up)
       uplinks_.erase(interface.name);
   });
 }
@@ -97,15 +114,14 @@ Result<Encapsulations> encapsulations_in_use(store::Store& store) {
   MARGAY_TRY(const store::List list, store.list({.resource = "ippools.projectcalico.org"}));
   Encapsulations used;
   for (const auto& entry : list.entries) {
-    MARGAY_TRY(const auto value, api::parse_json(entry.value));
-    MARGAY_TRY(const auto pool, api::decode<api::IPPool>(value));
-    MARGAY_TRY(const auto cidr, base::Prefix::parse(pool.spec.cidr));
-    const auto asks = [](const std::string& mode) {
-      return mode == "Always" || mode == "CrossSubnet";
-    };
-    if (asks(pool.spec.vxlan_mode))
-      (cidr.family() == IPFamily::v4 ? used.vxlan_v4 : used.vxlan_v6) = true;
-    used.ipip = used.ipip || asks(pool.spec.ipip_mode);
+    const auto of_pool = encapsulations_of(entry);
+    if (!of_pool)
+      spdlog::warn("IPPool {}: {}; counted as one that asks for every encapsulation",
+                   entry.key.name, of_pool.error().message);
+    const auto asked = of_pool.value_or(Encapsulations{true, true, true});
+    used.vxlan_v4 |= asked.vxlan_v4;
+    used.vxlan_v6 |= asked.vxlan_v6;
+    used.ipip |= asked.ipip;
   }
   return used;
 }

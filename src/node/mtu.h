@@ -29,6 +29,8 @@ inline constexpr uint32_t k_unknown_uplink_mtu = 1460;
 
 // The smallest MTU among the uplinks, now and as it changes. The uplinks are the interfaces that
 // are up and whose names match mtu_interface_pattern, and the one that has an address of the node.
+// One that was an uplink stays one while it is down, and where none is left the last value holds: a
+// cable that is pulled is no reason to change packets' size.
 class UplinkMtu final : public dataplane::InterfaceSource::Listener {
  public:
   // `pattern` is valid (resolve() has seen to it). `on_change` is called on the interface source's
@@ -54,6 +56,7 @@ class UplinkMtu final : public dataplane::InterfaceSource::Listener {
   const std::function<void()> on_change_;
   mutable std::mutex mutex_;
   std::map<std::string, uint32_t> uplinks_;  // name -> MTU
+  uint32_t last_ = k_unknown_uplink_mtu;
 };
 
 // Of the IPv4 overlay, unless VXLANMTU says it; the IPv6 one has 20 less.
@@ -64,7 +67,8 @@ struct Encapsulations {
   bool vxlan_v6 = false;
   bool ipip = false;
 };
-// What the pools ask for, those that are disabled too: they still have workloads.
+// What the pools ask for, those that are disabled too: they still have workloads. One that cannot
+// be read counts as one that asks for everything.
 base::Result<Encapsulations> encapsulations_in_use(store::Store& store);
 
 // Small enough for every encapsulation in use.

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "store/sqlite/sqlite_store.h"
+#include "store/testing/temporary_folder.h"
+
 namespace margay::node {
 namespace {
 
@@ -61,9 +64,26 @@ TEST(UplinkMtu, SaysWhenItChanges) {
   EXPECT_EQ(uplink.value(), 1500);
   uplink.on_interface_removed("eth0");
   EXPECT_EQ(uplink.value(), 9000);
-  uplink.on_interface(link("eth1", 9000, false));
-  EXPECT_EQ(uplink.value(), k_unknown_uplink_mtu);
-  EXPECT_EQ(changes, 3);
+  EXPECT_EQ(changes, 2);
+}
+
+// A cable that is pulled, a daemon that sets the link down and up again, a link that is made anew.
+TEST(UplinkMtu, StaysWhenAnUplinkGoesDown) {
+  int changes = 0;
+  UplinkMtu uplink("^eth", {}, [&] { ++changes; });
+  uplink.on_interfaces({link("eth0", 1400), link("eth1", 9000)});
+  changes = 0;
+  uplink.on_interface(link("eth0", 1400, false));
+  uplink.on_interfaces({link("eth0", 1400, false), link("eth1", 9000, false)});
+  uplink.on_interfaces({link("eth0", 1400, false), link("eth1", 9000)});
+  EXPECT_EQ(uplink.value(), 1400);
+  uplink.on_interface_removed("eth1");
+  uplink.on_interface_removed("eth0");
+  EXPECT_EQ(uplink.value(), 1400) << "nothing better is known";
+  EXPECT_EQ(changes, 0);
+  uplink.on_interface(link("eth0", 1300));
+  EXPECT_EQ(uplink.value(), 1300);
+  EXPECT_EQ(changes, 1);
 }
 
 TEST(WorkloadMtu, LeavesRoomForWhatIsInUse) {
@@ -88,6 +108,28 @@ TEST(WorkloadMtu, LeavesRoomForWhatIsInUse) {
   for (const auto& [name, uplink, parameters, used, vxlan, workload] : cases) {
     EXPECT_EQ(vxlan_mtu(uplink, parameters), vxlan) << name;
     EXPECT_EQ(workload_mtu(uplink, parameters, used), workload) << name;
+  }
+}
+
+TEST(WorkloadMtu, APoolThatCannotBeReadCountsAsOneThatAsksForEverything) {
+  const store::testing::TemporaryFolder folder;
+  const auto store = store::sqlite::SqliteStore::open({.path = folder.file("store.db")}).value();
+  const auto add_pool = [&](const std::string& name, const std::string& spec) {
+    ASSERT_TRUE(store->create(
+        {"ippools.projectcalico.org", "", name},
+        R"({"apiVersion":"projectcalico.org/v3","kind":"IPPool","metadata":{"name":")" + name +
+            R"("},"spec":)" + spec + "}"));
+  };
+  add_pool("good", R"({"cidr":"10.65.0.0/16","vxlanMode":"Always"})");
+  auto used = encapsulations_in_use(*store);
+  ASSERT_TRUE(used);
+  EXPECT_TRUE(used->vxlan_v4 && !used->vxlan_v6 && !used->ipip);
+  for (const auto* spec : {R"({"cidr":"10.66.0.0/33"})", R"({"cidr":7})", "7"}) {
+    add_pool("bad", spec);
+    used = encapsulations_in_use(*store);
+    ASSERT_TRUE(used) << spec << ": " << used.error().message;
+    EXPECT_TRUE(used->vxlan_v4 && used->vxlan_v6 && used->ipip) << spec;
+    ASSERT_TRUE(store->remove({"ippools.projectcalico.org", "", "bad"}, std::nullopt));
   }
 }
 

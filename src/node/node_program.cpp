@@ -24,6 +24,7 @@
 #include "node/node_object.h"
 #include "node/remembered_settings.h"
 #include "node/retried_task.h"
+#include "node/served_endpoint.h"
 #include "node/startup.h"
 #include "node/tunnel_address.h"
 #include "store/kubernetes/kubernetes_store.h"
@@ -37,6 +38,7 @@ using namespace std::chrono_literals;
 using base::Result;
 
 constexpr auto k_interfaces_timeout = 10s;
+constexpr const char* k_closed_start_part = "closed-start";
 
 // The settings that do not come from the store: environment, then file.
 Result<std::vector<Settings>> local_settings(const NodeOptions& options) {
@@ -107,27 +109,9 @@ HttpEndpoint::Reply health_reply(const Health& health, std::string_view path) {
   return {answer.good ? 200U : 503U, "text/plain; charset=utf-8", answer.text};
 }
 
-struct Endpoints {
-  std::unique_ptr<HttpEndpoint> health, metrics;
-};
-
-Result<Endpoints> start_endpoints(const Parameters& parameters, const Health& health,
-                                  const AgentMetrics& metrics) {
-  Endpoints endpoints;
-  if (parameters.health_enabled) {
-    MARGAY_TRY(endpoints.health,
-               HttpEndpoint::start(parameters.health_host, parameters.health_port,
-                                   [&](auto path) { return health_reply(health, path); }));
-  }
-  if (parameters.metrics_enabled) {
-    MARGAY_TRY(endpoints.metrics,
-               HttpEndpoint::start(parameters.metrics_host, parameters.metrics_port,
-                                   [&](std::string_view path) -> HttpEndpoint::Reply {
-                                     if (path != "/metrics") return {404, "text/plain", ""};
-                                     return {200, "text/plain; version=0.0.4", metrics.text()};
-                                   }));
-  }
-  return endpoints;
+HttpEndpoint::Reply metrics_reply(const AgentMetrics& metrics, std::string_view path) {
+  if (path != "/metrics") return {404, "text/plain", ""};
+  return {200, "text/plain; version=0.0.4", metrics.text()};
 }
 
 // A new process image with the same arguments: settings are read anew, and what is programmed goes
@@ -161,7 +145,9 @@ class NodeProgram {
         parameters_(std::move(parameters)),
         name_(std::move(name)),
         startup_(std::move(startup)),
-        metrics_(name_) {}
+        metrics_(name_) {
+    health_.add_part(k_closed_start_part, std::chrono::milliseconds(0));
+  }
 
   Result<int> run() {
     MARGAY_CHECK(start_enforcing());
@@ -194,16 +180,19 @@ class NodeProgram {
     enforcer_ = std::make_unique<Enforcer>(
         std::move(data_plane),
         Enforcer::Options{.refresh = refresh_intervals(parameters_),
-                          .on_closed_start = [this] { mark_closed_start(); },
+                          .on_closed_start = [this] { closed_start_mark_.request(); },
                           .on_all_reported = [this] { reports_->on_all_reported(); }},
         *reports_, health_, metrics_);
     enforcer_->start();
     return {};
   }
 
-  void mark_closed_start() {
-    if (const auto marked = base::mark_closed_start(state_); !marked)
-      spdlog::error("{}: pods will not be started", marked.error().message);
+  // Without the mark the CNI plugin starts no pods.
+  Result<> mark_closed_start() {
+    const auto marked = base::mark_closed_start(state_);
+    health_.report(k_closed_start_part, marked.has_value(),
+                   marked ? "" : marked.error().message + ": no pods can be started");
+    return marked;
   }
 
   Result<> reach_datastore() {
@@ -277,7 +266,12 @@ class NodeProgram {
                        .workload_interface_prefixes = parameters_.interface_prefixes});
     interfaces_.add_listener(*agent_);
     MARGAY_CHECK(agent_->start());
-    MARGAY_TRY(const Endpoints endpoints, start_endpoints(parameters_, health_, metrics_));
+    ServedEndpoint health("health", parameters_.health_host, parameters_.health_port,
+                          [this](auto path) { return health_reply(health_, path); });
+    ServedEndpoint served_metrics("metrics", parameters_.metrics_host, parameters_.metrics_port,
+                                  [this](auto path) { return metrics_reply(metrics_, path); });
+    if (parameters_.health_enabled) health.start();
+    if (parameters_.metrics_enabled) served_metrics.start();
     return loop_.run();
   }
 
@@ -317,6 +311,8 @@ class NodeProgram {
   std::mutex key_mutex_;
   std::string public_key_;
   std::unique_ptr<RetriedTask> key_task_;
+
+  RetriedTask closed_start_mark_{"closed start", [this] { return mark_closed_start(); }};
 
   // Each hears from those after it.
   std::unique_ptr<DataPlaneReports> reports_;

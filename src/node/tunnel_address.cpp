@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <openssl/sha.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <array>
@@ -34,37 +35,52 @@ constexpr Family k_families[] = {
     {IPFamily::v6, "vxlan-v6-tunnel-addr-", "ipv6VXLANTunnelAddr", "vxlanTunnelMACAddrV6"},
 };
 
-// The CIDRs of the enabled pools that ask for VXLAN and select this node.
-Result<std::vector<Prefix>> vxlan_pools(store::Store& store, const std::string& node,
-                                        IPFamily family) {
+struct VxlanPools {
+  std::vector<Prefix> cidrs;
+  bool complete = true;  // all pools could be read
+};
+
+// The CIDR of a pool that is enabled, asks for VXLAN and selects a node with these labels.
+Result<std::optional<Prefix>> vxlan_pool(const store::Entry& entry,
+                                         const selector::Labels& labels) {
+  MARGAY_TRY(const json::value value, api::parse_json(entry.value));
+  MARGAY_TRY(const api::IPPool pool, api::decode<api::IPPool>(value));
+  const bool vxlan = pool.spec.vxlan_mode == "Always" || pool.spec.vxlan_mode == "CrossSubnet";
+  if (pool.spec.disabled || !vxlan) return std::nullopt;
+  MARGAY_TRY(const Prefix cidr, Prefix::parse(pool.spec.cidr));
+  MARGAY_TRY(const auto nodes, selector::Selector::parse(pool.spec.node_selector));
+  return nodes.matches(labels) ? std::optional(cidr) : std::nullopt;
+}
+
+Result<VxlanPools> vxlan_pools(store::Store& store, const std::string& node, IPFamily family) {
   MARGAY_TRY(const store::List list, store.list({.resource = "ippools.projectcalico.org"}));
   MARGAY_TRY(const selector::Labels labels, ipam::node_labels(store, node));
-  std::vector<Prefix> found;
+  VxlanPools found;
   for (const auto& entry : list.entries) {
-    MARGAY_TRY(const json::value value, api::parse_json(entry.value));
-    MARGAY_TRY(const api::IPPool pool, api::decode<api::IPPool>(value));
-    const bool vxlan = pool.spec.vxlan_mode == "Always" || pool.spec.vxlan_mode == "CrossSubnet";
-    if (pool.spec.disabled || !vxlan) continue;
-    MARGAY_TRY(const Prefix cidr, Prefix::parse(pool.spec.cidr));
-    MARGAY_TRY(const auto nodes, selector::Selector::parse(pool.spec.node_selector));
-    if (cidr.family() == family && nodes.matches(labels)) found.push_back(cidr);
+    const auto cidr = vxlan_pool(entry, labels);
+    if (!cidr) {
+      spdlog::warn("IPPool {} is not used: {}", entry.key.name, cidr.error().message);
+      found.complete = false;
+    } else if (*cidr && (*cidr)->family() == family) {
+      found.cidrs.push_back(**cidr);
+    }
   }
   return found;
 }
 
 // The address this node's tunnel has in one of the pools: the one it holds already, or a new one.
-// None without pools.
+// None without pools. One that it holds may be of a pool that cannot be read: then it stays.
 Result<std::optional<IPAddress>> hold_address(ipam::Ipam& ipam, const std::string& node,
-                                              const Family& family,
-                                              const std::vector<Prefix>& pools) {
+                                              const Family& family, const VxlanPools& pools) {
   const std::string handle = family.handle_prefix + node;
   MARGAY_TRY(const std::vector<IPAddress> held, ipam.addresses_of(handle));
   const auto in_a_pool = [&](const IPAddress& address) {
-    return std::ranges::any_of(pools, [&](const Prefix& pool) { return pool.contains(address); });
+    return std::ranges::any_of(pools.cidrs,
+                               [&](const Prefix& pool) { return pool.contains(address); });
   };
-  if (held.size() == 1 && in_a_pool(held.front())) return held.front();
+  if (held.size() == 1 && (!pools.complete || in_a_pool(held.front()))) return held.front();
   MARGAY_CHECK(ipam.release_handle(handle));
-  if (pools.empty()) return std::nullopt;
+  if (pools.cidrs.empty()) return std::nullopt;
 
   const bool v4 = family.family == IPFamily::v4;
   ipam::AssignRequest request{
@@ -74,7 +90,7 @@ Result<std::optional<IPAddress>> hold_address(ipam::Ipam& ipam, const std::strin
       .v4 = v4 ? 1U : 0U,
       .v6 = v4 ? 0U : 1U,
       .use = ipam::Use::tunnel};
-  (v4 ? request.v4_pools : request.v6_pools) = pools;
+  (v4 ? request.v4_pools : request.v6_pools) = pools.cidrs;
   MARGAY_TRY(const std::vector<IPAddress> assigned, ipam.assign(request));
   return assigned.front();
 }

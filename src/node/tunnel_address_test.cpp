@@ -1,0 +1,71 @@
+#include "node/tunnel_address.h"
+
+#include <gtest/gtest.h>
+
+#include "api/codec.h"
+#include "api/json_path.h"
+#include "store/sqlite/sqlite_store.h"
+#include "store/testing/temporary_folder.h"
+
+namespace margay::node {
+namespace {
+
+class TunnelAddressTest : public testing::Test {
+ protected:
+  TunnelAddressTest() {
+    put("nodes.projectcalico.org", "Node", "node1", R"({"bgp":{"ipv4Address":"192.0.2.1/24"}})");
+  }
+  void put(const std::string& resource, const std::string& kind, const std::string& name,
+           const std::string& spec) {
+    const store::Key key{resource, "", name};
+    const auto value = R"({"apiVersion":"projectcalico.org/v3","kind":")" + kind +
+                       R"(","metadata":{"name":")" + name + R"("},"spec":)" + spec + "}";
+    const auto there = store_->get(key);
+    const auto written =
+        there ? store_->update(key, value, there->revision) : store_->create(key, value);
+    ASSERT_TRUE(written) << written.error().message;
+  }
+  void put_pool(const std::string& name, const std::string& spec) {
+    put("ippools.projectcalico.org", "IPPool", name, spec);
+  }
+  // Of the IPv4 tunnel; empty when there is none.
+  std::string ensure() {
+    const auto done = ensure_tunnel_addresses(*store_, "node1");
+    EXPECT_TRUE(done) << done.error().message;
+    const auto node = store_->get({"nodes.projectcalico.org", "", "node1"}).value();
+    const auto object = api::parse_json(node.value).value();
+    return std::string(api::text_at(object.as_object(), {"spec", "ipv4VXLANTunnelAddr"}));
+  }
+
+  store::testing::TemporaryFolder folder_;
+  std::unique_ptr<store::Store> store_ =
+      store::sqlite::SqliteStore::open({.path = folder_.file("store.db")}).value();
+};
+
+std::string pool(const std::string& cidr, const std::string& mode) {
+  return R"({"cidr":")" + cidr + R"(","vxlanMode":")" + mode + R"(","blockSize":26})";
+}
+const std::string k_bad = pool("10.66.0.0/33", "Always");
+
+TEST_F(TunnelAddressTest, IsOfAPoolThatAsksForVxlanAndStays) {
+  EXPECT_EQ(ensure(), "");
+  put_pool("good", pool("10.65.0.0/16", "Always"));
+  const auto address = ensure();
+  EXPECT_TRUE(address.starts_with("10.65.")) << address;
+  EXPECT_EQ(ensure(), address);
+  put_pool("good", pool("10.65.0.0/16", "Never"));
+  EXPECT_EQ(ensure(), "");
+}
+
+TEST_F(TunnelAddressTest, APoolThatCannotBeReadTakesNoneAwayAndGivesNone) {
+  put_pool("bad", k_bad);
+  EXPECT_EQ(ensure(), "");
+  put_pool("good", pool("10.65.0.0/16", "Always"));
+  const auto address = ensure();
+  EXPECT_TRUE(address.starts_with("10.65.")) << "the others' serve";
+  put_pool("good", k_bad);
+  EXPECT_EQ(ensure(), address) << "it may be of the pool that cannot be read";
+}
+
+}  // namespace
+}  // namespace margay::node
