@@ -154,17 +154,21 @@ std::vector<ModelChange> built_in() {
   return {change_to(*policy::built_in_profile(policy::k_default_allow_profile))};
 }
 
+bool is_policy(const store::Key& key) {
+  return key.resource == k_global_policies || key.resource == k_policies ||
+         key.resource == k_kubernetes_policies;
+}
+
 std::optional<Reading> isolating(const store::Key& key) {
+  if (!is_policy(key)) return std::nullopt;
   policy::Policy policy;
   policy.applies_ingress = policy.applies_egress = true;
   if (key.resource == k_global_policies) {
     policy.key = {.name = std::string(without_tier(key.name))};
   } else if (key.resource == k_policies) {
     policy.key = {.ns = key.ns, .name = std::string(without_tier(key.name))};
-  } else if (key.resource == k_kubernetes_policies) {
-    policy.key = {.ns = key.ns, .name = kubernetes_policy(key.name)};
   } else {
-    return std::nullopt;
+    policy.key = {.ns = key.ns, .name = kubernetes_policy(key.name)};
   }
   if (!key.ns.empty())
     policy.selector = selector::Selector::equals(std::string(k_namespace_label), key.ns);

@@ -44,5 +44,6 @@ base::Result<Reading> read_object(const store::Key& key, std::string_view text);
 // what it isolated does not become open. None for other objects.
 // (docs/decisions/0062-what-an-unreadable-policy-means.md)
 std::optional<Reading> isolating(const store::Key& key);
+bool is_policy(const store::Key& key);
 
 }  // namespace margay::k8s

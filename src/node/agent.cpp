@@ -162,13 +162,14 @@ class Agent::Impl final : public store::SyncerSink {
     if (!reading) {
       // What the graph holds stays as it was: an object we cannot read must not open anything.
       metrics_.log_errors.Increment();
-      auto closed = in_sync_ || read_.contains(key) ? std::nullopt : k8s::isolating(key);
+      const bool is_known = in_sync_ || read_policies_.contains(key);
+      auto closed = is_known ? std::nullopt : k8s::isolating(key);
       spdlog::error("{} {}/{}: {}; {}", key.resource, key.ns, key.name, reading.error().message,
                     closed ? "what it may be for is isolated" : "keeping what was known of it");
       if (closed) on_model_changes(key, converter_.set(key, *std::move(closed)));
       return;
     }
-    if (!in_sync_) read_.insert(key);
+    if (!in_sync_ && k8s::is_policy(key)) read_policies_.insert(key);
     for (const auto& warning : reading->warnings)
       spdlog::warn("{} {}/{}: {}", key.resource, key.ns, key.name, warning);
     on_model_changes(key, converter_.set(key, *std::move(reading)));
@@ -192,7 +193,7 @@ class Agent::Impl final : public store::SyncerSink {
       if (!heard_of_.contains(name)) on_settings(name, std::nullopt);
     spdlog::info("in sync with the datastore");
     in_sync_ = true;
-    read_ = {};
+    read_policies_ = {};
     metrics_.resync_state.Set(3);
     graph_.on_in_sync();
     request_flush();
@@ -282,7 +283,7 @@ class Agent::Impl final : public store::SyncerSink {
   std::map<std::string, Settings> settings_;
   std::set<std::string> heard_of_;  // configurations, from the syncer
   asio::steady_timer heartbeat_;
-  std::set<store::Key> read_;  // until in sync: objects of which something is known
+  std::set<store::Key> read_policies_;  // until in sync
   bool in_sync_ = false;
   bool flush_requested_ = false;
   bool delivering_ = false;  // deltas that the data plane has not taken yet
