@@ -56,7 +56,12 @@ Result<store::kubernetes::ClusterAccess> find_access(const Source& source) {
       store::kubernetes::load_in_cluster(store::kubernetes::InCluster::from_environment());
   const char* home = std::getenv("HOME");
   if (inside || home == nullptr) return inside;
-  return store::kubernetes::load_kubeconfig(std::string(home) + "/.kube/config", source.context);
+  auto access =
+      store::kubernetes::load_kubeconfig(std::string(home) + "/.kube/config", source.context);
+  if (!access && access.error().code == base::ErrorCode::not_found)
+    return base::fail(std::move(access).error().wrap(
+        "neither files (-f) nor a cluster (--kubeconfig, $KUBECONFIG) are given"));
+  return access;
 }
 
 Result<Cluster> read_cluster(const Source& source) {

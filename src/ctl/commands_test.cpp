@@ -146,6 +146,20 @@ TEST_F(Commands, FailWithAMessage) {
   }
 }
 
+TEST_F(Commands, SayWhatToNameWhereNeitherFilesNorAClusterAre) {
+  const char* before = std::getenv("HOME");
+  const std::string home = before ? before : "/";
+  unsetenv("KUBECONFIG");
+  unsetenv("KUBERNETES_SERVICE_HOST");
+  setenv("HOME", objects().c_str(), 1);
+  const Outcome outcome =
+      run({"ctl", "explain", "--from", "1.1.1.1", "--to", "1.1.1.2", "--port", "1"});
+  setenv("HOME", home.c_str(), 1);
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_THAT(outcome.err, HasSubstr("neither files (-f) nor a cluster (--kubeconfig, $KUBECONFIG) "
+                                     "are given: kubeconfig: read "));
+}
+
 TEST(Cluster, IsReadFromAStore) {
   const store::testing::TemporaryFolder folder;
   auto store = store::sqlite::SqliteStore::open({.path = folder.file("store.db")});

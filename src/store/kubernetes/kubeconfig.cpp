@@ -156,8 +156,9 @@ Result<ClusterAccess> Reader::read(const json::object& config, std::string_view 
 }  // namespace
 
 Result<ClusterAccess> load_kubeconfig(const std::string& path, std::string_view context) {
-  MARGAY_TRY(const auto text, base::read_file(path));
-  auto documents = api::parse_yaml(text);
+  const auto text = base::read_file(path);
+  if (!text) return fail(base::Error(text.error()).wrap("kubeconfig"));
+  auto documents = api::parse_yaml(*text);
   if (!documents) return fail(std::move(documents).error().wrap(path));
   if (documents->size() != 1 || !documents->front().is_object())
     return fail(ErrorCode::invalid, path + ": is not a kubeconfig");

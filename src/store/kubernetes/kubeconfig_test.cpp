@@ -120,6 +120,8 @@ TEST_F(Kubeconfig, SaysThatTheFileIsMissing) {
   const auto access = load_kubeconfig(folder_.file("nowhere"));
   ASSERT_FALSE(access);
   EXPECT_EQ(access.error().code, ErrorCode::not_found);
+  EXPECT_EQ(access.error().message,
+            "kubeconfig: read " + folder_.file("nowhere") + ": No such file or directory");
 }
 
 TEST_F(Kubeconfig, FindsTheServerFromInsideAPod) {
