@@ -1,5 +1,6 @@
 #include "ctl/files.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -120,6 +121,22 @@ TEST_F(Files, WhatHasNoBearingIsLeftOutAloud) {
   ASSERT_TRUE(files);
   EXPECT_THAT(files->objects, SizeIs(1));
   EXPECT_THAT(files->warnings, ElementsAre(HasSubstr("Deployment has no bearing on policy")));
+}
+
+TEST_F(Files, CalicosKindsAreLeftOutOnlyWhereTheyAreKnownToHaveNoBearing) {
+  for (const char* version : {"projectcalico.org/v3", "crd.projectcalico.org/v1"})
+    for (const auto& [kind, has_bearing] : {std::pair("BGPConfiguration", false),
+                                            {"BGPPeer", false},
+                                            {"KubeControllersConfiguration", false},
+                                            {"Tier", true},
+                                            {"StagedGlobalNetworkPolicy", true}}) {
+      const auto files = read_objects({write(
+          "a.yaml", fmt::format("{{apiVersion: {}, kind: {}, metadata: {{name: x}}, spec: {{}}}}",
+                                version, kind))});
+      EXPECT_EQ(files.has_value(), !has_bearing) << version << " " << kind;
+      if (!files) continue;
+      EXPECT_THAT(files->warnings, ElementsAre(HasSubstr("has no bearing on policy"))) << kind;
+    }
 }
 
 TEST_F(Files, PoliciesMayBeAsCalicoStoresThem) {
