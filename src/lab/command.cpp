@@ -208,8 +208,10 @@ void add_user_commands(Commands& commands) {
   probe.add_option("--to", options.probe.to, "selector of the pods to connect to");
   probe.add_option("--protocol", options.probe.protocols, "tcp or udp; may be repeated")
       ->check(CLI::IsMember({"tcp", "udp"}));
-  probe.add_option("--port", options.probe.ports,
-                   "port; may be repeated; by default the first that each container declares");
+  probe
+      .add_option("--port", options.probe.ports,
+                  "port; may be repeated; by default the first that each container declares")
+      ->check(CLI::Range(1, 65'535));
   probe.add_option("--timeout", options.timeout_ms, "milliseconds until silence counts as denied")
       ->capture_default_str()
       ->check(CLI::Range(1, 60'000));

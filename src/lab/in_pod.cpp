@@ -86,9 +86,17 @@ Result<std::vector<Candidate>> unfinished_pods(Cluster& cluster) {
   return pods;
 }
 
+Result<Selector> selector_of(std::string_view option, const std::string& text) {
+  auto parsed = Selector::parse(text);
+  if (!parsed)
+    return fail(ErrorCode::invalid, fmt::format("{}: Invalid value: \"{}\": must be a selector: {}",
+                                                option, text, parsed.error().message));
+  return parsed;
+}
+
 Result<SelectedPods> selected_pods(Cluster& cluster, const ProbeRequest& request) {
-  MARGAY_TRY(const auto from, Selector::parse(request.from));
-  MARGAY_TRY(const auto to, Selector::parse(request.to));
+  MARGAY_TRY(const auto from, selector_of("--from", request.from));
+  MARGAY_TRY(const auto to, selector_of("--to", request.to));
   MARGAY_TRY(auto pods, unfinished_pods(cluster));
   SelectedPods selected;
   for (auto& candidate : pods) {
@@ -155,8 +163,8 @@ Result<std::vector<ServedPort>> ports_to_try(const PodView& pod, const ProbeRequ
 
 Result<std::vector<Attempt>> attempts_between(const std::vector<Candidate>& pods,
                                               const ProbeRequest& request) {
-  MARGAY_TRY(const auto from, Selector::parse(request.from));
-  MARGAY_TRY(const auto to, Selector::parse(request.to));
+  MARGAY_TRY(const auto from, selector_of("--from", request.from));
+  MARGAY_TRY(const auto to, selector_of("--to", request.to));
   std::vector<Attempt> attempts;
   for (const auto& source : pods) {
     if (!from.matches(source.labels)) continue;

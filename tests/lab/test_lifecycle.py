@@ -67,6 +67,17 @@ def test_exec_runs_in_the_pods_namespace_and_passes_on_its_end(clean):
     assert missing.returncode == 1 and "demo/none" in missing.stderr
 
 
+def test_a_probe_that_makes_no_sense_is_refused_by_the_options_name(clean):
+    cluster = Cluster(clean).up()
+    for arguments, says in (
+            (["--from", "app =="], '--from: Invalid value: "app ==": must be a selector: at position'),
+            (["--to", "app"], '--to: Invalid value: "app": must be a selector: at position'),
+            (["--port", "99999"], "--port: Value 99999 not in range 1 to 65535"),
+            (["--port", "0"], "--port: Value 0 not in range 1 to 65535")):
+        refused = cluster.lab("probe", *arguments, check=False)
+        assert refused.returncode != 0 and says in refused.stderr, (arguments, refused.stderr)
+
+
 def test_a_networkpolicy_is_kubernetes_own_unless_said_otherwise(clean):
     cluster = Cluster(clean).up()
     cluster.apply({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
