@@ -39,12 +39,14 @@ Result<std::filesystem::path> program() {
   const auto own = std::filesystem::read_symlink("/proc/self/exe", error);
   if (error) return base::fail_errno("/proc/self/exe", error.value());
   const char* wanted = std::getenv("MARGAY_VECTOR_ISA");
-  bool is_known = false;
+  bool is_known = false, is_built = false;
   for (const auto& level : levels()) {
     if (wanted && level.name != wanted) continue;
     is_known = true;
     auto path = own.parent_path() / level.program;
-    if (level.is_supported && std::filesystem::exists(path, error)) return path;
+    const bool exists = std::filesystem::exists(path, error);
+    if (level.is_supported && exists) return path;
+    is_built |= exists;
   }
   if (wanted && !is_known)
     return fail(
@@ -54,6 +56,10 @@ Result<std::filesystem::path> program() {
     return fail(ErrorCode::unsupported,
                 fmt::format("MARGAY_VECTOR_ISA={}: not for this CPU, or the program is not in {}",
                             wanted, own.parent_path().string()));
+  if (!is_built)
+    return fail(ErrorCode::not_found,
+                fmt::format("no margay-vector in {} beside margay (`make build` builds it)",
+                            own.parent_path().string()));
   return fail(ErrorCode::unsupported,
               fmt::format("no margay-vector in {} that this CPU can run (it needs x86-64-v2)",
                           own.parent_path().string()));

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import random
+import shutil
 import socket
 import stat
 
@@ -151,3 +152,9 @@ def test_other_instruction_sets():
         done = run("env", f"MARGAY_VECTOR_ISA={level}", MARGAY, "vector", "--help", check=False)
         assert (done.returncode == 0) == (level == "v2"), done.stderr
     assert 'MARGAY_VECTOR_ISA: Invalid value: "v9"' in done.stderr
+
+
+def test_an_engine_that_is_not_built_is_not_the_cpus_fault(tmp_path):
+    alone = shutil.copy(MARGAY, tmp_path / "margay")
+    done = run(alone, "vector", "show", "nodes", check=False)
+    assert done.returncode == 1 and f"no margay-vector in {tmp_path} beside margay (`make build` builds it)" in done.stderr
