@@ -111,19 +111,24 @@ Result<> ensure(store::Store& store, const store::Key& key, const json::object& 
   return fail(created.error().wrap("create " + key.resource + " " + key.name));
 }
 
+// `variable`: "IP" or "IP6", which `setting` is the value of.
 Result<std::optional<HostAddress>> own_address(const std::vector<HostAddress>& host,
-                                               IPFamily family, const std::string& setting,
+                                               IPFamily family, const std::string& variable,
+                                               const std::string& setting,
                                                const std::string& method) {
   if (setting == "none" || setting.empty()) return std::optional<HostAddress>{};
   if (setting == "autodetect") {
-    MARGAY_TRY(HostAddress found, detect_address(host, family, method));
-    return std::optional(std::move(found));
+    auto found = detect_address(host, family, method);
+    if (!found) return fail(std::move(found).error().wrap(variable + "_AUTODETECTION_METHOD"));
+    return std::optional(*std::move(found));
   }
   const auto address = base::IPAddress::parse(setting.substr(0, setting.find('/')));
   const auto prefix = Prefix::parse(setting);
   if (!address || !prefix || address->family() != family)
     return fail(ErrorCode::invalid,
-                "node address \"" + setting + "\" is not an address of its family");
+                fmt::format("{}: Invalid value: \"{}\": must be autodetect, none, or an {} address "
+                            "with or without its length",
+                            variable, setting, family == IPFamily::v4 ? "IPv4" : "IPv6"));
   HostAddress wanted{.address = *address, .prefix_length = prefix->length()};
   // An address given without a length takes that of the interface that has it.
   const auto present = std::ranges::find(host, *address, &HostAddress::address);
@@ -285,8 +290,8 @@ Result<std::string> node_name(const std::string& given, const std::string& felix
 Result<NodeAddresses> node_addresses(const StartupOptions& options,
                                      const std::vector<HostAddress>& host) {
   NodeAddresses addresses;
-  MARGAY_TRY(addresses.v4, own_address(host, IPFamily::v4, options.ip, options.ip_method));
-  MARGAY_TRY(addresses.v6, own_address(host, IPFamily::v6, options.ip6, options.ip6_method));
+  MARGAY_TRY(addresses.v4, own_address(host, IPFamily::v4, "IP", options.ip, options.ip_method));
+  MARGAY_TRY(addresses.v6, own_address(host, IPFamily::v6, "IP6", options.ip6, options.ip6_method));
   if (!addresses.v4 && !addresses.v6)
     return fail(ErrorCode::invalid, "IP and IP6 are both \"none\": this node has no address");
   return addresses;

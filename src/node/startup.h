@@ -52,7 +52,8 @@ struct StartupOptions {
 // the host's name; the latter in lower case, as Kubernetes names its nodes.
 base::Result<std::string> node_name(const std::string& given, const std::string& felix_hostname);
 
-// This node's addresses, by the options. None of a family that is switched off.
+// This node's addresses, by the options. None of a family that is switched off. Errors name the
+// variable: `invalid`, or `not_found` where detection finds none.
 struct NodeAddresses {
   std::optional<HostAddress> v4, v6;
 };

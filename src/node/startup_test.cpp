@@ -155,5 +155,33 @@ TEST(NodeName, IsTheHostsUnlessGiven) {
   EXPECT_EQ(node_name("", "").value(), base::host_name().value());
 }
 
+TEST(NodeAddresses, RefusedByTheNameOfTheVariable) {
+  struct Case {
+    const char* name;
+    StartupOptions options;
+    const char* says;
+    ErrorCode code = ErrorCode::invalid;
+  };
+  const std::vector<Case> cases = {
+      {"no address", {.ip = "foo"}, "IP: Invalid value: \"foo\": must be autodetect, none, or an "},
+      {"too long", {.ip = "10.0.0.1/33"}, "IP: Invalid value: \"10.0.0.1/33\": must be "},
+      {"IPv4 for IPv6",
+       {.ip = "none", .ip6 = "10.0.0.1"},
+       "IP6: Invalid value: \"10.0.0.1\": must be autodetect, none, or an IPv6 address "},
+      {"no such method", {.ip_method = "nosuch"}, "IP_AUTODETECTION_METHOD: "},
+      {"nothing found",
+       {.ip = "none", .ip6 = "autodetect"},
+       "IP6_AUTODETECTION_METHOD: no IPv6 ",
+       ErrorCode::not_found},
+      {"both off", {.ip = "none"}, "IP and IP6 are both \"none\""},
+  };
+  for (const auto& [name, options, says, code] : cases) {
+    const auto addresses = node_addresses(options, {});
+    ASSERT_FALSE(addresses) << name;
+    EXPECT_EQ(addresses.error().code, code) << name;
+    EXPECT_THAT(addresses.error().message, testing::StartsWith(says)) << name;
+  }
+}
+
 }  // namespace
 }  // namespace margay::node
