@@ -66,8 +66,10 @@ Result<Resolved> resolve_without_datastore(const std::vector<Settings>& local,
                                            const base::NodeState& state) {
   auto resolved = resolve_all(local, remembered_settings(state));
   if (resolved) return resolved;
-  spdlog::warn("settings of the last run: {}; starting without them", resolved.error().message);
-  return resolve_all(local, {});
+  auto without = resolve_all(local, {});
+  if (without)
+    spdlog::warn("settings of the last run: {}; starting without them", resolved.error().message);
+  return without;
 }
 
 // Until it succeeds or fails for good. At boot the API server may come later than the nodes.

@@ -7,7 +7,7 @@ import signal
 import pytest
 
 import host
-from cluster import Cluster, namespace, pod, run, wait_until
+from cluster import MARGAY, Cluster, namespace, pod, run, wait_until
 
 NODE = "node1"
 
@@ -80,3 +80,9 @@ def test_the_workloads_mtu_follows_the_uplink(cluster):
 
 def test_the_node_is_named_where_the_cni_plugin_looks(cluster):
     assert (cluster.directory / "nodes" / NODE / "lib" / "nodename").read_text() == NODE
+
+
+def test_a_bad_setting_of_this_start_is_not_blamed_on_the_last_run():
+    ended = run("unshare", "--net", "--mount", "env", "FELIX_INTERFACEPREFIX=a b", MARGAY, "node", "--name", "n1", check=False)
+    assert ended.returncode == 1 and "InterfacePrefix: " in ended.stderr
+    assert "last run" not in ended.stderr
