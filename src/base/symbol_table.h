@@ -4,15 +4,17 @@
 // and compares as an integer, and what is known of it stands in a table by its number. A number is
 // used again once nothing uses its string.
 //
-// For hundreds of thousands of names: each takes its length and about forty bytes. Not thread-safe.
+// For hundreds of thousands of names: each takes its length and about forty bytes. Whoever chooses
+// the names cannot make them collide. Not thread-safe.
 
 #include <boost/unordered/unordered_flat_set.hpp>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string_view>
 #include <vector>
+
+#include "base/secret_hash.h"
 
 namespace margay::base {
 
@@ -45,7 +47,8 @@ class SymbolTable {
   struct Hash {
     using is_transparent = void;
     const Entries* entries;
-    size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+    SecretHash of_text = {};
+    size_t operator()(std::string_view text) const { return of_text(text); }
     size_t operator()(Symbol symbol) const { return (*entries)[symbol].hash; }
   };
   struct Equal {

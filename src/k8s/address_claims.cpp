@@ -1,12 +1,8 @@
 #include "k8s/address_claims.h"
 
 #include <algorithm>
-#include <cstring>
 #include <iterator>
 #include <utility>
-
-#include "base/entropy.h"
-#include "base/folded_multiply.h"
 
 namespace margay::k8s {
 namespace {
@@ -15,28 +11,16 @@ using policy::IPAddress;
 using policy::Prefix;
 using EndpointChange = policy::Change<policy::WorkloadKey, policy::WorkloadEndpoint>;
 
-uint64_t mixed(uint64_t hash, uint64_t secret, const void* bytes, size_t size) {
-  const auto* from = static_cast<const unsigned char*>(bytes);
-  for (size_t at = 0; at < size; at += sizeof(uint64_t)) {
-    uint64_t word = 0;
-    std::memcpy(&word, from + at, std::min(sizeof word, size - at));
-    hash = base::folded_multiply(hash ^ word, secret);
-  }
-  return base::folded_multiply(hash ^ size, secret);
-}
-
 const std::vector<IPAddress>& claimed_in(const policy::ModelChange& change) {
   return std::get<EndpointChange>(change).value->addresses;
 }
 
 }  // namespace
 
-AddressClaims::AddressClaims() : secret_(base::random_words<1>()[0] | 1) {}
-
 uint64_t AddressClaims::grant(const IPAddress& address, std::string_view workload) const {
   const auto bytes = address.bytes();
-  const uint64_t of_address = mixed(secret_ >> 1, secret_, bytes.data(), bytes.size());
-  return mixed(of_address, secret_, workload.data(), workload.size());
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  return hash_.add(hash_(text), workload);
 }
 
 bool AddressClaims::is_granted(const IPAddress& address, std::string_view workload) const {

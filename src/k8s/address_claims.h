@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/secret_hash.h"
 #include "k8s/objects.h"
 #include "policy/model.h"
 #include "store/store.h"
@@ -23,8 +24,6 @@ namespace margay::k8s {
 
 class AddressClaims {
  public:
-  AddressClaims();
-
   // An object is there. From the endpoint of a pod it takes what the pod only claims to have.
   void set(const store::Key& object, Reading& reading);
   void remove_pod(const store::Key& object);
@@ -42,7 +41,7 @@ class AddressClaims {
 
   // Hundreds of thousands of addresses: of each a number that only this process can work out, so
   // that nobody can choose names with the same.
-  const uint64_t secret_;
+  const base::SecretHash hash_;
   std::map<policy::Prefix, std::vector<uint64_t>> grants_;  // by block, in order
   std::map<store::Key, policy::ModelChange> waiting_;       // pods that claim, with all they claim
   std::set<std::pair<policy::IPAddress, store::Key>> by_address_;  // the same, by what they claim
