@@ -1,14 +1,19 @@
 #include "apiserver/unread_answers.h"
 
+#include <algorithm>
+
 namespace margay::apiserver {
 
 UnreadAnswers::Wait UnreadAnswers::wait(Unread memory, std::function<void()> cut) {
+  constexpr size_t k_small = 4 << 10;
   const std::lock_guard lock(mutex_);
   count(memory);
-  waiting_.push_back({std::move(memory), std::move(cut)});
-  const auto place = std::prev(waiting_.end());
+  const bool is_small = memory.shared.empty() && memory.own <= std::min(k_small, most_ / 8);
+  auto& line = is_small ? small_ : waiting_;
+  line.push_back({std::move(memory), std::move(cut), is_small});
+  const auto place = std::prev(line.end());
   // The one that comes last may be of any size.
-  while (bytes_ > most_ && waiting_.begin() != place) {
+  while (!is_small && bytes_ > most_ && waiting_.begin() != place) {
     const auto longest = waiting_.begin();
     uncount(longest->memory);
     cut_.splice(cut_.end(), waiting_, longest);
@@ -24,7 +29,7 @@ void UnreadAnswers::end(Place place) {
     return;
   }
   uncount(place->memory);
-  waiting_.erase(place);
+  (place->is_small ? small_ : waiting_).erase(place);
 }
 
 size_t UnreadAnswers::bytes() const {

@@ -2,7 +2,8 @@
 
 // What answers keep in memory while their clients do not read them, bounded for all connections
 // together. Where the bound is reached the client that has been stuck for longest is cut: whoever
-// reads, however slowly, is stuck for a moment at a time. Safe from any thread.
+// reads, however slowly, is stuck for a moment at a time. One that keeps next to nothing is never
+// cut: it would make no room. Safe from any thread.
 
 #include <cstddef>
 #include <functional>
@@ -30,6 +31,7 @@ class UnreadAnswers {
   struct Waiting {
     Unread memory;
     std::function<void()> cut;  // empty: has been called
+    bool is_small = false;
   };
   using Place = std::list<Waiting>::iterator;
 
@@ -65,6 +67,7 @@ class UnreadAnswers {
   const size_t most_;
   mutable std::mutex mutex_;
   std::list<Waiting> waiting_;  // who has waited longest first
+  std::list<Waiting> small_;    // the same, of those that are never cut
   std::list<Waiting> cut_;      // not counted any more
   std::unordered_map<const void*, Shared> shared_;
   size_t bytes_ = 0;

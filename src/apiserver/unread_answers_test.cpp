@@ -34,6 +34,26 @@ TEST_F(UnreadAnswersTest, WhoHasBeenStuckForLongestGivesWay) {
   EXPECT_EQ(answers_.bytes(), 80);
 }
 
+// An answer of some bytes on its way is no reason to cut whoever asked.
+TEST_F(UnreadAnswersTest, WhoKeepsNextToNothingIsNeverCut) {
+  Client small, first, second;
+  begin(small, {.own = 12});
+  begin(first, {.own = 80});
+  begin(second, {.own = 90});
+  EXPECT_TRUE(first.was_cut);
+  EXPECT_FALSE(small.was_cut || second.was_cut);
+  Client third;
+  begin(third, {.own = 150});
+  EXPECT_TRUE(second.was_cut);
+  Client late;
+  begin(late, {.own = 12});
+  EXPECT_FALSE(small.was_cut || third.was_cut || late.was_cut) << "one of any size may wait";
+  late.wait.reset();
+  small.wait.reset();
+  third.wait.reset();
+  EXPECT_EQ(answers_.bytes(), 0);
+}
+
 TEST_F(UnreadAnswersTest, WhoReadsIsNotStuck) {
   Client reading, stuck;
   begin(reading, {.own = 60});

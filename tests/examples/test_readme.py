@@ -16,8 +16,8 @@ def sequence():
 
 
 def test_it_works_without_a_pause_between_its_lines(tmp_path):
-    commands = sequence()
-    assert commands[0].startswith("margay lab up") and commands[-1] == "margay lab down"
+    where, *commands = sequence()
+    assert where == "export PATH=$PWD/build/release/bin:$PATH" and commands[0].startswith("margay lab up") and commands[-1] == "margay lab down"
     directory = tempfile.mkdtemp(prefix="margay-lab-")
     # The same program and the same words, in a lab of the test's own.
     program = tmp_path / "margay"
