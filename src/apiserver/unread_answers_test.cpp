@@ -84,12 +84,12 @@ TEST_F(UnreadAnswersTest, OneOfAnySizeMayWait) {
   Client large;
   begin(large, {.own = 1'000});
   EXPECT_FALSE(large.was_cut);
-  Client small;
-  begin(small, {.own = 1});
+  Client next;
+  begin(next, {.own = 20});
   EXPECT_TRUE(large.was_cut);
   large.wait.reset();
-  EXPECT_EQ(answers_.bytes(), 1);
-  small.wait.reset();
+  EXPECT_EQ(answers_.bytes(), 20);
+  next.wait.reset();
   EXPECT_EQ(answers_.bytes(), 0);
 }
 
