@@ -283,6 +283,16 @@ TEST_F(AuditLogTest, IsPutAsideWhenItHasGrownAndTheOldestAreRemoved) {
   EXPECT_LE(std::filesystem::file_size(path_), 2'000);
 }
 
+TEST_F(AuditLogTest, OneThatSomebodyTookIsBegunAnew) {
+  const auto log = AuditLog::open(path_.string(), {.bytes = 2'000, .kept = 2}).value();
+  const Request request{.target = "/" + std::string(900, 'a'), .user = k_alice};
+  record(*log, request, now_);
+  std::filesystem::remove(path_);
+  for (int i = 0; i < 4; ++i) record(*log, request, now_ += std::chrono::seconds(1));
+  EXPECT_TRUE(std::filesystem::exists(path_));
+  EXPECT_THAT(files(), testing::SizeIs(3)) << "and two put aside";
+}
+
 TEST_F(AuditLogTest, WhatNobodyKnownAsksForIsBounded) {
   const auto log =
       AuditLog::open(path_.string(), {.refusals_at_once = 3, .refusals_per_second = 1}).value();

@@ -158,7 +158,10 @@ void AuditLog::put_aside(base::Clock::Wall now) {
                      fmt::format("{}-{}{}", path.stem().string(), time, path.extension().string());
   std::error_code error;
   fs::rename(path, aside, error);
-  const auto opened = error ? base::fail(base::ErrorCode::internal, error.message()) : open_file();
+  // Where there is none any more, somebody took it, or the last time ended half way: begun anew.
+  const bool is_moved = !error || error == std::errc::no_such_file_or_directory;
+  const auto opened =
+      is_moved ? open_file() : base::fail(base::ErrorCode::internal, error.message());
   if (!opened) spdlog::error("the audit log {} grows: {}", path_, opened.error().message);
   if (!opened) bytes_ = 0;  // tried again after as much again
   is_torn_ = is_torn_ && !opened;
