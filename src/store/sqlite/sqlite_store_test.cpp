@@ -412,6 +412,32 @@ TEST_F(SqliteStoreTest, ADiskThatHistoryFilledIsWrittenAgain) {
   EXPECT_EQ(status, 0);
 }
 
+// Objects that grow on a full disk do not take the room that removing them needs.
+TEST_F(SqliteStoreTest, OnAFullDiskObjectsThatGrowLeaveRoomForRemovals) {
+  const int status = on_small_disk(folder_.file(""), "size=64m", [this] {
+    const auto store = open();
+    int written = 0;
+    for (int refused = 0; refused < 3 && written < 5'000; ++written)
+      if (!store->create(thing(std::to_string(written)), std::string(30'000, 'v'))) {
+        ++refused;
+        --written;
+      }
+    for (int i = 0; i < written; ++i)
+      static_cast<void>(
+          store->update(thing(std::to_string(i)), std::string(200'000, 'w'), std::nullopt));
+    int removed = 0;
+    for (int i = 0; i < written; ++i)
+      for (int attempt = 0; attempt < 20; ++attempt)
+        if (store->remove(thing(std::to_string(i)), std::nullopt)) {
+          ++removed;
+          break;
+        }
+    return removed == written && written > 100 ? 0 : 1;
+  });
+  if (status == k_no_permission) GTEST_SKIP() << "mounting a file system needs CAP_SYS_ADMIN";
+  EXPECT_EQ(status, 0);
+}
+
 // What fills the disk are objects: none can be created, but all removed, and then there is room.
 TEST_F(SqliteStoreTest, OnADiskFullOfObjectsTheyCanBeRemoved) {
   const int status = on_small_disk(folder_.file(""), "size=64m", [this] {

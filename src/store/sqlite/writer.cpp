@@ -157,6 +157,15 @@ Result<std::optional<base::Error>> Writer::apply(Write& write, Entry& entry) {
                        {}};
   MARGAY_TRY(const Last last, last_of(write.key));
   if (auto refused = refusal(write, last.removed ? 0 : last.revision)) return refused;
+  if (is_full_ && write.type == Write::Type::update) {
+    MARGAY_TRY(const auto value, value_of(last.revision));
+    const size_t more = write.value.size() - std::min(write.value.size(), value.size());
+    if (grown_ + more > options_.reserve_bytes / 8)
+      return base::Error{ErrorCode::unavailable,
+                         "the store's disk is full: until there is room, objects cannot grow",
+                         {}};
+    grown_ += more;
+  }
   MARGAY_TRY(entry, append(write, last.revision));
   return std::nullopt;
 }
@@ -261,6 +270,7 @@ void Writer::move_log() {
 // Room that the file itself has is as good as the disk's: no file is made smaller.
 void Writer::look_at_the_disk() {
   const bool was_full = is_full_;
+  if (!was_full) grown_ = 0;
   if (was_full) move_log();
   is_full_ = !reserve_.hold();
   if (is_full_) {

@@ -86,6 +86,7 @@ class Writer {
   // The disk is full: the reserve is used for what makes room, all history goes, and nothing is
   // created.
   bool is_full_ = false;
+  size_t grown_ = 0;  // bytes by which objects grew meanwhile: a part of the reserve at the most
 
   std::mutex mutex_;
   std::condition_variable work_;
