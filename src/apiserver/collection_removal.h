@@ -30,7 +30,8 @@ class CollectionRemoval {
   CollectionRemoval(const Services& services, Asked asked);
 
   // Removes some more. Blocks on the store; one thread at a time. After a refusal what went before
-  // it is gone.
+  // it is gone. Where history is compacted past what it began with, it goes on with what there is
+  // then: a client that was refused with a part removed would not ask again.
   Answer<> step();
   bool is_done() const { return done_; }
   // What went, as in Kubernetes, while it is of a size to hold; else only that it went.

@@ -56,6 +56,25 @@ TEST_F(RemoveTest, ALongCollectionGoesInSteps) {
   EXPECT_TRUE(get(k_config_maps).body.at("items").as_array().empty());
 }
 
+TEST_F(RemoveTest, ALongCollectionGoesWhateverHistoryIsKept) {
+  for (int i = 0; i < 100; ++i) post(k_config_maps, config_map("c" + std::to_string(i)));
+  const Request request{.method = Method::remove, .target = k_config_maps};
+  RequestLabels labels;
+  auto response = router_->handle(request, labels);
+  const auto is_forgotten = [&](store::Revision revision) {
+    return !store_->changes({.resource = "configmaps"}, revision, 1);
+  };
+  while (response.unfinished) {
+    const auto begun = store_->head().value();
+    response = router_->go_on(request, std::move(response.unfinished));
+    // Watches are told on a thread of the store's, and compaction waits for that.
+    while (store_->head().value() > begun && !is_forgotten(begun))
+      ASSERT_TRUE(store_->compact(store_->head().value()));
+  }
+  EXPECT_EQ(response.code, 200) << response.body;
+  EXPECT_TRUE(get(k_config_maps).body.at("items").as_array().empty());
+}
+
 TEST_F(RemoveTest, WhatCannotBeReadGoesWithItsCollectionAndUnnamed) {
   ASSERT_TRUE(store_->create({"configmaps", "default", "bad"}, "}{"));
   post(k_config_maps, config_map("good"));

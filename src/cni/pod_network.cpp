@@ -135,8 +135,8 @@ Result<> fill_container(const PodNetwork& pod) {
 // Those that the pod before with such an address had: what they were allowed is not this one's. By
 // now no route leads to that one; and to this one none leads before.
 Result<> forget_flows(const PodNetwork& pod) {
-  MARGAY_TRY(NetlinkSocket socket, NetlinkSocket::open(NETLINK_NETFILTER));
-  return net::delete_conntrack_flows(socket, pod.addresses);
+  MARGAY_TRY(auto conntrack, net::Conntrack::open());
+  return conntrack.forget(pod.addresses);
 }
 
 Result<> fill_host(NetlinkSocket& socket, const PodNetwork& pod) {

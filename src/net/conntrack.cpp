@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <array>
-#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -104,43 +103,40 @@ Result<> delete_flow(NetlinkSocket& socket, IPFamily family, const Flow& flow) {
   return {};
 }
 
-// Of those that the request lists. A kernel that knows no filters lists every flow there is. A pod
-// may have as many as the table holds: of so many only some are kept at a time.
-Result<> delete_listed(NetlinkSocket& socket, const std::function<Message()>& request,
+// Those that the request lists, each as it comes: a pod may have as many as the table holds. The
+// kernel walks its table once, so that this ends however fast flows are made meanwhile. A kernel
+// that knows no filters lists every flow there is.
+Result<> delete_listed(NetlinkSocket& lister, NetlinkSocket& deleter, Message request,
                        IPFamily family, const Addresses& addresses) {
-  constexpr size_t k_most = 16'384;
-  constexpr int k_rounds = 64;  // a million flows; whoever makes them faster is not waited for
-  std::vector<Flow> flows;
-  for (int round = 0; round < k_rounds; ++round) {
-    flows.clear();
-    Message list = request();
-    MARGAY_CHECK(socket.stream(list, "list tracked flows", [&](const nlmsghdr& entry) {
-      const Attributes attributes(entry, sizeof(nfgenmsg));
-      if (flows.size() < k_most && names_any(attributes, family, addresses))
-        flows.push_back(flow_of(attributes));
-    }));
-    for (const Flow& flow : flows) MARGAY_CHECK(delete_flow(socket, family, flow));
-    if (flows.size() < k_most) return {};
-  }
-  return base::fail(ErrorCode::unavailable, "tracked flows come faster than they are forgotten");
+  Result<> deleted;
+  MARGAY_CHECK(lister.stream(request, "list tracked flows", [&](const nlmsghdr& entry) {
+    const Attributes attributes(entry, sizeof(nfgenmsg));
+    if (deleted && names_any(attributes, family, addresses))
+      deleted = delete_flow(deleter, family, flow_of(attributes));
+  }));
+  return deleted;
 }
 
 }  // namespace
 
-Result<> delete_conntrack_flows(NetlinkSocket& socket, std::span<const IPAddress> addresses) {
+Result<Conntrack> Conntrack::open() {
+  MARGAY_TRY(auto lister, NetlinkSocket::open(NETLINK_NETFILTER));
+  MARGAY_TRY(auto deleter, NetlinkSocket::open(NETLINK_NETFILTER));
+  return Conntrack(std::move(lister), std::move(deleter));
+}
+
+Result<> Conntrack::forget(std::span<const IPAddress> addresses) {
   std::map<IPFamily, Addresses> by_family;
   for (const IPAddress& address : addresses) by_family[address.family()].insert(address);
   for (const auto& [family, wanted] : by_family) {
     // Kernels up to at least 6.18 answer a filter by IPv6 address with the flows of all the others.
-    if (family == IPFamily::v4 && wanted.size() == 1) {
-      for (const Place& place : k_places) {
-        const auto request = [&] { return request_for(place, *wanted.begin()); };
-        MARGAY_CHECK(delete_listed(socket, request, family, wanted));
-      }
-    } else {
-      const auto request = [&] { return request_for(family); };
-      MARGAY_CHECK(delete_listed(socket, request, family, wanted));
+    if (family == IPFamily::v6 || wanted.size() > 1) {
+      MARGAY_CHECK(delete_listed(lister_, deleter_, request_for(family), family, wanted));
+      continue;
     }
+    for (const Place& place : k_places)
+      MARGAY_CHECK(delete_listed(lister_, deleter_, request_for(place, *wanted.begin()), family,
+                                 wanted));
   }
   return {};
 }

@@ -5,6 +5,8 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <atomic>
+#include <thread>
 
 #include "base/process.h"
 #include "base/unique_fd.h"
@@ -54,8 +56,9 @@ class ConntrackTest : public ::testing::Test {
     return static_cast<size_t>(std::ranges::count(listed, '\n'));
   }
   void forget(const std::vector<IPAddress>& addresses) {
-    NetlinkSocket socket = scratch_->socket(NETLINK_NETFILTER);
-    const auto done = delete_conntrack_flows(socket, addresses);
+    auto conntrack = scratch_->get().run([] { return Conntrack::open(); });
+    ASSERT_TRUE(conntrack) << conntrack.error().message;
+    const auto done = conntrack->forget(addresses);
     EXPECT_TRUE(done) << done.error().message;
   }
 
@@ -142,6 +145,24 @@ TEST_F(ConntrackTest, ForgetsAnyNumberOfFlows) {
   forget({first});
   EXPECT_EQ(flows_of(first), 0U);
   EXPECT_EQ(flows(), 1U);
+}
+
+// Whoever floods an address must not keep its next pod from starting.
+TEST_F(ConntrackTest, IsDoneWhileNewFlowsKeepComing) {
+  const auto first = ip("127.0.0.2");
+  std::atomic<bool> stop = false;
+  std::atomic<int> sent = 0;
+  const auto flood = [&]() -> Result<> {
+    for (uint16_t port = 1; !stop; port = port % 30'000 + 1, ++sent)
+      (void)send_datagram(port, first);  // fails while the table is full
+    return {};
+  };
+  std::vector<std::jthread> senders;
+  for (int i = 0; i < 2; ++i)
+    senders.emplace_back([&] { EXPECT_TRUE(scratch_->get().run(flood)); });
+  while (sent < 30'000) std::this_thread::yield();
+  forget({first});
+  stop = true;
 }
 
 TEST_F(ConntrackTest, FindsNothingInTheOtherFamily) { forget({ip("fd00::1")}); }

@@ -60,6 +60,9 @@ struct ListOptions {
   // The page also ends with the entry whose value brings it to this; 0: values do not count. A
   // backend that cannot count them may return more.
   size_t bytes = 0;
+  // Where the snapshot of `resume` is compacted: go on from its place in what there is now, instead
+  // of `too_old`. Another API server's store cannot.
+  bool or_now = false;
 };
 
 struct List {

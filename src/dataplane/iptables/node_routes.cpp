@@ -52,10 +52,10 @@ bool encapsulates(policy::Encapsulation mode, bool same_subnet) {
 }  // namespace
 
 Result<std::unique_ptr<NodeRoutes>> NodeRoutes::create(const Config& config) {
-  MARGAY_TRY(auto opened, net::NetlinkSocket::open(NETLINK_NETFILTER));
-  const auto conntrack = std::make_shared<net::NetlinkSocket>(std::move(opened));
+  MARGAY_TRY(auto opened, net::Conntrack::open());
+  const auto conntrack = std::make_shared<net::Conntrack>(std::move(opened));
   return create(config, [conntrack](std::span<const base::IPAddress> addresses) {
-    return net::delete_conntrack_flows(*conntrack, addresses);
+    return conntrack->forget(addresses);
   });
 }
 

@@ -444,8 +444,7 @@ TEST_F(FlowsOfAWorkloadTest, KeepTheAddressFromTheNextWorkloadUntilTheyAreGone) 
       config_, [&](std::span<const base::IPAddress> addresses) -> base::Result<> {
         if (failures_to_come-- > 0)
           return base::fail(base::ErrorCode::unavailable, "conntrack is busy");
-        auto socket = net::NetlinkSocket::open(NETLINK_NETFILTER);
-        return net::delete_conntrack_flows(*socket, addresses);
+        return net::Conntrack::open()->forget(addresses);
       }));
   give({workload("cali1"), local_route("10.65.0.2", "cali1")});
   remove_link();

@@ -17,10 +17,13 @@ class DiskReserve {
   bool hold();
   // Gives the room to whoever writes next.
   void release();
+  // As far as this program knows.
+  bool is_held() const { return is_held_; }
 
  private:
   const std::filesystem::path file_;
   const size_t bytes_;
+  bool is_held_ = false;
 };
 
 }  // namespace margay::store::sqlite

@@ -115,6 +115,8 @@ Result<List> read_list(Database& database, const Scope& scope, const ListOptions
   }
   if (position.snapshot > extent.head)
     return fail(ErrorCode::invalid, "the list's continuation is of another store");
+  if (position.snapshot < extent.compacted && options.or_now)
+    position = {.snapshot = extent.head, .ns = position.ns, .name = position.name};
   if (position.snapshot < extent.compacted)
     return fail(ErrorCode::too_old,
                 fmt::format("the list's snapshot at revision {} is compacted: list from the start",

@@ -57,6 +57,33 @@ TEST(Listing, EachPageSaysHowManyComeAfterIt) {
   }
 }
 
+TEST(Listing, AnExpiredPageGoesOnFromThePresentWhereThatIsAsked) {
+  const TemporaryFolder folder;
+  const auto store = open(folder);
+  for (const char* name : {"a", "b", "c", "d"})
+    ASSERT_TRUE(store->create({"things", "one", name}, "old"));
+  const auto page = store->list({"things"}, {.limit = 2}).value();
+  ASSERT_TRUE(store->update({"things", "one", "a"}, "new", {}));
+  ASSERT_TRUE(store->update({"things", "one", "c"}, "new", {}));
+  const auto within =
+      store->list({"things"}, {.limit = 1, .resume = page.resume, .or_now = true}).value();
+  ASSERT_EQ(within.entries.size(), 1u);
+  EXPECT_EQ(within.entries[0].value, "old") << "while there is the snapshot it is the list";
+
+  ASSERT_TRUE(store->compact(store->head().value()));
+  ASSERT_FALSE(store->list({"things"}, {.resume = page.resume}));
+  const auto now =
+      store->list({"things"}, {.limit = 1, .resume = page.resume, .or_now = true}).value();
+  EXPECT_EQ(now.revision, store->head().value());
+  ASSERT_EQ(now.entries.size(), 1u);
+  EXPECT_EQ(now.entries[0].key.name, "c");
+  EXPECT_EQ(now.entries[0].value, "new");
+  EXPECT_FALSE(now.remaining) << "nobody counted";
+  const auto last = store->list({"things"}, {.resume = now.resume}).value();
+  ASSERT_EQ(last.entries.size(), 1u);
+  EXPECT_EQ(last.entries[0].key.name, "d");
+}
+
 // Counts the instructions of SQLite's virtual machine, of every connection opened meanwhile.
 class InstructionCount {
  public:

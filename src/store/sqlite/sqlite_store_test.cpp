@@ -425,6 +425,10 @@ TEST_F(SqliteStoreTest, OnAFullDiskObjectsThatGrowLeaveRoomForRemovals) {
     for (int i = 0; i < written; ++i)
       static_cast<void>(
           store->update(thing(std::to_string(i)), std::string(200'000, 'w'), std::nullopt));
+    // A mark that it is to be removed.
+    for (int i = 0; i < written; ++i)
+      if (!store->update(thing(std::to_string(i)), std::string(30'100, 'm'), std::nullopt))
+        return 2;
     int removed = 0;
     for (int i = 0; i < written; ++i)
       for (int attempt = 0; attempt < 20; ++attempt)
@@ -433,6 +437,31 @@ TEST_F(SqliteStoreTest, OnAFullDiskObjectsThatGrowLeaveRoomForRemovals) {
           break;
         }
     return removed == written && written > 100 ? 0 : 1;
+  });
+  if (status == k_no_permission) GTEST_SKIP() << "mounting a file system needs CAP_SYS_ADMIN";
+  EXPECT_EQ(status, 0);
+}
+
+// The room that the file has is used up by names, not only by values.
+TEST_F(SqliteStoreTest, SmallObjectsWithLongNamesDoNotOutrunTheLookAtTheDisk) {
+  const int status = on_small_disk(folder_.file(""), "size=24m", [this] {
+    const auto store = open();
+    const auto name = [](int i) { return thing(std::to_string(i) + std::string(240, 'n')); };
+    const auto fill = [&](int from) {
+      while (store->create(name(from), "v")) ++from;
+      return from;
+    };
+    const auto remove = [&](int from, int to) {
+      for (; from < to; ++from)
+        if (!store->remove(name(from), std::nullopt) && !store->remove(name(from), std::nullopt))
+          return false;
+      return true;
+    };
+    const int first = fill(0);
+    if (!remove(0, first * 3 / 5)) return 1;
+    const int second = fill(first);
+    if (second == first) return 2;
+    return remove(first * 3 / 5, second) ? 0 : 3;
   });
   if (status == k_no_permission) GTEST_SKIP() << "mounting a file system needs CAP_SYS_ADMIN";
   EXPECT_EQ(status, 0);

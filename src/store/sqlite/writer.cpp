@@ -15,6 +15,9 @@ using base::Result;
 // Revisions compacted in one transaction: short enough that a write never waits long for it.
 constexpr Revision k_compaction_step = 1'000;
 
+// By how much an object may grow on a full disk: a mark that it is to be removed, a condition.
+constexpr size_t k_mark_bytes = 1'024;
+
 std::optional<base::Error> refusal(const Write& write, Revision current) {
   if (write.type == Write::Type::create) {
     if (current == 0) return std::nullopt;
@@ -40,7 +43,7 @@ Writer::Writer(Database database, Extent extent, Options options)
     : database_(std::move(database)),
       options_(std::move(options)),
       schedule_(options_.compaction),
-      extent_(extent),
+      state_{.extent = extent},
       reserve_(options_.reserve, options_.reserve_bytes),
       thread_([this] { run(); }) {}
 
@@ -79,8 +82,9 @@ void Writer::run() {
     const auto batch = take_requests(next_look);
     if (!batch.empty()) commit(batch);
     const auto now = std::chrono::steady_clock::now();
-    if (now >= next_look || schedule_.is_due(written_)) {
-      target_ = std::max(target_, schedule_.observe(now, extent_.head, written_));
+    if (now >= next_look || schedule_.is_due(state_.written)) {
+      target_ = std::max(target_, schedule_.observe(now, state_.extent.head, state_.written));
+      reserve_.hold();
       look_at_the_disk();
       next_look = now + options_.compaction.interval;
     }
@@ -91,22 +95,22 @@ void Writer::run() {
 }
 
 std::vector<Writer::Request*> Writer::take_requests(CompactionSchedule::Time deadline) {
-  const bool busy = target_ > extent_.compacted;
+  const bool busy = target_ > state_.extent.compacted;
   std::unique_lock lock(mutex_);
   if (!busy) work_.wait_until(lock, deadline, [this] { return stopping_ || !queue_.empty(); });
   return std::exchange(queue_, {});
 }
 
 void Writer::commit(const std::vector<Request*>& batch) {
-  if (is_full_) look_at_the_disk();
-  const Extent before = extent_;
+  if (!reserve_.is_held()) look_at_the_disk();
+  const State before = state_;
   if (auto committed = commit_transaction(batch); !committed) {
-    extent_ = before;
+    state_ = before;
     for (auto* request : batch) request->result = fail(committed.error());
     if (committed.error().code == ErrorCode::unavailable) make_room();
   }
   // Watches first: whoever is answered and asks may find its change already delivered.
-  if (extent_.head != before.head) options_.on_commit(extent_.head);
+  if (state_.extent.head != before.extent.head) options_.on_commit(state_.extent.head);
   answer(batch);
 }
 
@@ -127,11 +131,11 @@ void Writer::answer(const std::vector<Request*>& batch) {
 Result<> Writer::apply(Request& request) {
   if (request.compact_to != 0) return compact(request.compact_to);
   if (request.writes.size() <= 1) return apply_all(request);
-  const Extent before = extent_;
+  const State before = state_;
   MARGAY_CHECK(database_.execute("SAVEPOINT batch"));
   MARGAY_CHECK(apply_all(request));
   if (!request.result) {
-    extent_ = before;
+    state_ = before;
     MARGAY_CHECK(database_.execute("ROLLBACK TO batch"));
   }
   return database_.execute("RELEASE batch");
@@ -160,11 +164,11 @@ Result<std::optional<base::Error>> Writer::apply(Write& write, Entry& entry) {
   if (is_full_ && write.type == Write::Type::update) {
     MARGAY_TRY(const auto value, value_of(last.revision));
     const size_t more = write.value.size() - std::min(write.value.size(), value.size());
-    if (grown_ + more > options_.reserve_bytes / 8)
+    if (more > k_mark_bytes || state_.grown + more > options_.reserve_bytes / 8)
       return base::Error{ErrorCode::unavailable,
                          "the store's disk is full: until there is room, objects cannot grow",
                          {}};
-    grown_ += more;
+    state_.grown += more;
   }
   MARGAY_TRY(entry, append(write, last.revision));
   return std::nullopt;
@@ -183,13 +187,13 @@ Result<Entry> Writer::append(Write& write, Revision previous) {
   if (removal) {
     MARGAY_TRY(write.value, value_of(previous));
   }
-  const Revision revision = ++extent_.head;
+  const Revision revision = ++state_.extent.head;
   MARGAY_TRY(auto query, database_.query("INSERT INTO log VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"));
   query.bind(1, revision).bind(2, write.key.resource).bind(3, write.key.ns).bind(4, write.key.name);
   query.bind(5, static_cast<int64_t>(row_type(write.type))).bind(6, previous);
   if (!removal) query.bind(7, write.value);
   MARGAY_CHECK(query.run());
-  if (!removal) written_ += write.value.size();
+  if (!removal) state_.written += write.value.size();
   MARGAY_CHECK(point_object_at(write, revision));
   MARGAY_CHECK(count_objects(write));
   return Entry{std::move(write.key), std::move(write.value), revision};
@@ -229,26 +233,26 @@ Result<> Writer::count_objects(const Write& write) {
 
 Result<> Writer::compact(Revision up_to) {
   up_to = std::min(up_to, options_.dispatched());
-  if (up_to <= extent_.compacted) return {};
-  MARGAY_CHECK(delete_history(database_, extent_.compacted, up_to));
-  extent_.compacted = up_to;
+  if (up_to <= state_.extent.compacted) return {};
+  MARGAY_CHECK(delete_history(database_, state_.extent.compacted, up_to));
+  state_.extent.compacted = up_to;
   return {};
 }
 
 void Writer::compact_on_schedule() {
-  if (target_ <= extent_.compacted) return;
-  const Extent before = extent_;
+  if (target_ <= state_.extent.compacted) return;
+  const State before = state_;
   const auto step = [&]() -> Result<> {
     MARGAY_TRY(auto transaction, Transaction::begin(database_, Transaction::Type::write));
-    MARGAY_CHECK(compact(std::min(target_, before.compacted + k_compaction_step)));
+    MARGAY_CHECK(compact(std::min(target_, before.extent.compacted + k_compaction_step)));
     return transaction.commit();
   };
   if (const auto done = step(); !done) {
     spdlog::warn("compaction is put off: {}", done.error().message);
-    extent_ = before;
+    state_ = before;
   }
-  const bool is_stuck = extent_.compacted == before.compacted;
-  if (is_full_ && (is_stuck || extent_.compacted >= target_)) look_at_the_disk();
+  const bool is_stuck = state_.extent.compacted == before.extent.compacted;
+  if (is_full_ && (is_stuck || state_.extent.compacted >= target_)) look_at_the_disk();
   if (is_stuck) target_ = 0;  // until the next look
 }
 
@@ -258,7 +262,7 @@ void Writer::make_room() {
   move_log();
   if (!std::exchange(is_full_, true))
     spdlog::error("the store's disk is full: history is dropped, and nothing can be created");
-  target_ = extent_.head;
+  target_ = state_.extent.head;
 }
 
 // What stands in the write-ahead log takes room twice. The log keeps its own: it needs that again.
@@ -268,18 +272,18 @@ void Writer::move_log() {
 }
 
 // Room that the file itself has is as good as the disk's: no file is made smaller.
+bool Writer::has_free_pages() {
+  const auto free = database_.query_integer("PRAGMA freelist_count");
+  const auto page = database_.query_integer("PRAGMA page_size");
+  return free && page && static_cast<size_t>(*free * *page) >= options_.reserve_bytes;
+}
+
 void Writer::look_at_the_disk() {
   const bool was_full = is_full_;
-  if (!was_full) grown_ = 0;
+  if (!was_full) state_.grown = 0;
   if (was_full) move_log();
-  is_full_ = !reserve_.hold();
-  if (is_full_) {
-    const auto free = database_.query_integer("PRAGMA freelist_count");
-    const auto page = database_.query_integer("PRAGMA page_size");
-    const auto room = free && page ? static_cast<size_t>(*free * *page) : 0;
-    is_full_ = room < options_.reserve_bytes;
-  }
-  if (is_full_ && target_ <= extent_.compacted) target_ = extent_.head;
+  is_full_ = !has_free_pages() && !reserve_.hold();
+  if (is_full_ && target_ <= state_.extent.compacted) target_ = state_.extent.head;
   if (was_full == is_full_) return;
   if (is_full_)
     spdlog::error("the store's disk is full: history is dropped, and nothing can be created");

@@ -72,6 +72,7 @@ class Writer {
   base::Result<> count_objects(const Write& write);
   base::Result<> compact(Revision up_to);
   void compact_on_schedule();
+  bool has_free_pages();
   void look_at_the_disk();
   void make_room();
   void move_log();
@@ -79,14 +80,18 @@ class Writer {
   Database database_;
   Options options_;
   CompactionSchedule schedule_;
-  Extent extent_;        // of the transaction under way; the writer's thread only
+  // Of the transaction under way, which takes it back when it fails; the writer's thread only.
+  struct State {
+    Extent extent;
+    size_t written = 0;  // bytes of values, all in all
+    size_t grown = 0;    // bytes by which objects grew on a full disk: a part of the reserve
+  };
+  State state_;
   Revision target_ = 0;  // where the schedule wants compaction to get to
-  size_t written_ = 0;   // bytes of values, all in all
   DiskReserve reserve_;
   // The disk is full: the reserve is used for what makes room, all history goes, and nothing is
   // created.
   bool is_full_ = false;
-  size_t grown_ = 0;  // bytes by which objects grew meanwhile: a part of the reserve at the most
 
   std::mutex mutex_;
   std::condition_variable work_;
