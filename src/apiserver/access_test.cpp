@@ -293,6 +293,24 @@ TEST_F(AuditLogTest, OneThatSomebodyTookIsBegunAnew) {
   EXPECT_THAT(files(), testing::SizeIs(3)) << "and two put aside";
 }
 
+TEST_F(AuditLogTest, OneThatCouldNotBeOpenedAgainIsBegunLater) {
+  const auto log = AuditLog::open(path_.string(), {.bytes = 2'000, .kept = 2}).value();
+  const Request request{.target = "/" + std::string(900, 'a'), .user = k_alice};
+  rlimit files_open{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &files_open), 0);
+  const rlimit none{.rlim_cur = 0, .rlim_max = files_open.rlim_max};
+  for (int i = 0; i < 3; ++i) {
+    if (i == 1) {
+      ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+    }
+    record(*log, request, now_ += std::chrono::seconds(1));
+  }
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &files_open), 0);
+  ASSERT_FALSE(std::filesystem::exists(path_)) << "it was moved away, and none was opened";
+  for (int i = 0; i < 3; ++i) record(*log, request, now_ += std::chrono::seconds(1));
+  EXPECT_FALSE(lines(path_).empty());
+}
+
 TEST_F(AuditLogTest, WhatNobodyKnownAsksForIsBounded) {
   const auto log =
       AuditLog::open(path_.string(), {.refusals_at_once = 3, .refusals_per_second = 1}).value();

@@ -23,10 +23,10 @@ CollectionRemoval::CollectionRemoval(const Services& services, Asked asked)
 Answer<> CollectionRemoval::step() {
   const auto most = left_ == 0 ? k_step : std::min(left_, k_step);
   const bool is_begun = meta_.revision != 0;
-  MARGAY_TRY(const auto page,
-             read_list_page(services_.store, *asked_.collection.kind, asked_.selection,
-                            meta_.resume,
-                            {.limit = most, .bytes = k_large_bytes, .or_now = is_begun}));
+  MARGAY_TRY(
+      const auto page,
+      read_list_page(services_.store, *asked_.collection.kind, asked_.selection, meta_.resume,
+                     {.limit = most, .bytes = k_large_bytes, .or_now = is_begun}));
   for (const auto& entry : page.entries) MARGAY_CHECK(remove(entry));
   meta_ = {.revision = page.revision, .resume = page.resume, .remaining = {}};
   const bool at_limit = left_ != 0 && page.entries.size() == left_;
@@ -44,7 +44,7 @@ Answer<> CollectionRemoval::remove(const store::Entry& entry) {
   auto ref = asked_.collection;
   ref.ns = entry.key.ns;
   ref.name = entry.key.name;
-  const auto removed = services_.writes.remove(ref, asked_.options);
+  const auto removed = services_.writes.remove(ref, asked_.options, true);
   if (removed)
     tell(entry);
   else if (removed.error().reason != "NotFound")

@@ -325,7 +325,7 @@ asio::awaitable<Response> Connection::answer(Parser::value_type& message, User u
   auto response = co_await handle([&] { return router.handle(request, labels); });
   while (response.unfinished) {
     const auto rest = std::move(response.unfinished);
-    const bool give_up = must_close_ || context_.stopping;
+    const bool give_up = context_.stopping;
     response = co_await handle(
         [&] { return give_up ? router.give_up(request, *rest) : router.go_on(request, rest); });
   }

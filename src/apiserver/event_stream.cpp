@@ -164,7 +164,9 @@ Piece EventStream::take() {
 std::optional<Piece::Next> EventStream::load() {
   if (ended_) return Piece::Next::end;
   if (next_loaded_ < loaded_.size()) {
-    if (loaded_[next_loaded_]->bytes() > limits_.large_bytes) return Piece::Next::read;
+    const auto& next = *loaded_[next_loaded_];
+    if (next.bytes() > limits_.large_bytes || !room_.is_small(parsed_bytes_of(next)))
+      return Piece::Next::read;
     render_next();
     return std::nullopt;
   }
@@ -188,10 +190,16 @@ std::optional<Piece::Next> EventStream::load() {
 
 void EventStream::render_next() {
   const auto change = std::exchange(loaded_[next_loaded_++], nullptr);
-  const bool parses = !options_.filter.empty() || representation_.parses();
-  const std::string_view parsed = parses ? change->event().entry.value : std::string_view();
-  const auto place = room_.wait(parsed);
+  const auto place = room_.wait(parsed_bytes_of(*change));
   render(change);
+}
+
+// Of the values that render() parses.
+size_t EventStream::parsed_bytes_of(const Change& change) const {
+  const auto& event = change.event();
+  if (!options_.filter.empty())
+    return parsed_bytes(event.entry.value) + parsed_bytes(event.previous);
+  return representation_.parses() ? parsed_bytes(event.entry.value) : 0;
 }
 
 bool EventStream::matches(const Change& change) const {

@@ -78,6 +78,7 @@ class EventStream {
   // What take() does next when nothing is left to send; nothing: go on.
   std::optional<Piece::Next> load();
   void render_next();
+  size_t parsed_bytes_of(const Change& change) const;
   void render(const std::shared_ptr<const Change>& change);
   void render_text(const std::shared_ptr<const Change>& change, std::string_view type);
   void render_removal(const store::Key& key, store::Revision revision);

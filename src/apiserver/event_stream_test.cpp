@@ -123,6 +123,19 @@ TEST_F(EventStreamTest, FromARevisionTellsWhatCameAfter) {
   EXPECT_EQ(reader.next_name(), "ADDED b");
 }
 
+// Few bytes that weigh much: take() waits for nobody's turn.
+TEST_F(EventStreamTest, AnObjectThatMustWaitForRoomIsLeftToRead) {
+  const auto heavy = std::string(8'000, ',');
+  ASSERT_EQ(post(k_url,
+                 R"({"metadata":{"name":"a","labels":{"tier":"x"}},"data":{"k":")" + heavy + "\"}}")
+                .code(),
+            201);
+  const auto reply = get(std::string(k_url) + "?watch=true&labelSelector=tier%3Dx");
+  auto& stream = *reply.response.stream;
+  const auto held = room_.wait(size_t{24} << 20);
+  EXPECT_EQ(stream.take().next, Piece::Next::read);
+}
+
 TEST_F(EventStreamTest, SelectorTurnsChangesIntoAdditionsAndDeletions) {
   create("a", "x");
   create("b", "y");

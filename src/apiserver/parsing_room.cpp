@@ -14,15 +14,14 @@ size_t parsed_bytes(std::string_view json) {
 
 Answer<ParsingRoom::Place> ParsingRoom::enter(std::string_view json) {
   const auto bytes = parsed_bytes(json);
-  if (bytes <= limits_.small_bytes) return Place();
+  if (is_small(bytes)) return Place();
   std::unique_lock lock(mutex_);
   if (arrived_ - served_ >= limits_.waiting) return refuse(too_many_requests(1));
   return wait_in_turn(std::move(lock), bytes);
 }
 
-ParsingRoom::Place ParsingRoom::wait(std::string_view json) {
-  const auto bytes = parsed_bytes(json);
-  if (bytes <= limits_.small_bytes) return {};
+ParsingRoom::Place ParsingRoom::wait(size_t bytes) {
+  if (is_small(bytes)) return {};
   return wait_in_turn(std::unique_lock(mutex_), bytes);
 }
 

@@ -18,6 +18,9 @@
 
 namespace margay::apiserver {
 
+// About what the value of a text takes in memory, and no less.
+size_t parsed_bytes(std::string_view json);
+
 class ParsingRoom {
  public:
   struct Limits {
@@ -52,7 +55,10 @@ class ParsingRoom {
   // For an object of that text. A refusal (429) when as many as may do so are waiting already.
   Answer<Place> enter(std::string_view json);
   // Waits for its turn, however long: for what has begun and must be finished.
-  Place wait(std::string_view json);
+  Place wait(std::string_view json) { return wait(parsed_bytes(json)); }
+  Place wait(size_t parsed_bytes);
+  // Whether that waits for nobody.
+  bool is_small(size_t parsed_bytes) const { return parsed_bytes <= limits_.small_bytes; }
   size_t waiting() const;
 
  private:
@@ -66,8 +72,5 @@ class ParsingRoom {
   uint64_t arrived_ = 0;  // who waits goes in the order of arrival
   uint64_t served_ = 0;
 };
-
-// About what the value of a text takes in memory, and no less.
-size_t parsed_bytes(std::string_view json);
 
 }  // namespace margay::apiserver

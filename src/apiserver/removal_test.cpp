@@ -75,6 +75,24 @@ TEST_F(RemoveTest, ALongCollectionGoesWhateverHistoryIsKept) {
   EXPECT_TRUE(get(k_config_maps).body.at("items").as_array().empty());
 }
 
+// A client that was refused with a part removed would not ask again.
+TEST_F(RemoveTest, ACollectionWaitsWhereTheServerIsBusy) {
+  const auto heavy = R"({"metadata":{"name":"a"},"data":{"k":")" + std::string(8'000, ',') + "\"}}";
+  ASSERT_EQ(post(k_config_maps, heavy).code(), 201);
+  auto held = std::make_unique<ParsingRoom::Place>(room_.wait(size_t{24} << 20));
+  std::vector<std::jthread> waiters;
+  for (size_t i = 0; i < ParsingRoom::Limits{}.waiting; ++i)
+    waiters.emplace_back([this] { room_.wait(size_t{24} << 20); });
+  while (room_.waiting() < waiters.size()) std::this_thread::yield();
+  EXPECT_EQ(remove(std::string(k_config_maps) + "/a").code(), 429);
+  std::jthread next_in_line([&] {
+    while (room_.waiting() <= waiters.size()) std::this_thread::yield();
+    held.reset();
+  });
+  EXPECT_EQ(remove(k_config_maps).code(), 200);
+  EXPECT_TRUE(get(k_config_maps).body.at("items").as_array().empty());
+}
+
 TEST_F(RemoveTest, WhatCannotBeReadGoesWithItsCollectionAndUnnamed) {
   ASSERT_TRUE(store_->create({"configmaps", "default", "bad"}, "}{"));
   post(k_config_maps, config_map("good"));

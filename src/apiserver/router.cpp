@@ -1,6 +1,7 @@
 #include "apiserver/router.h"
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <boost/json/serialize.hpp>
@@ -99,6 +100,16 @@ bool is_pod_session(const api::Kind& kind, std::string_view subresource) {
           subresource == "portforward" || subresource == "ephemeralcontainers");
 }
 
+// What throws is a bug of the server's, and on the record like every other answer.
+Answer<Response> guarded(const auto& work) {
+  try {
+    return work();
+  } catch (const std::exception& bug) {
+    spdlog::error("bug: {}", bug.what());
+  }
+  return refuse(internal("the server has a bug; its log says more"));
+}
+
 }  // namespace
 
 struct Router::Call {
@@ -132,8 +143,10 @@ Response Router::handle(const Request& request, RequestLabels& labels) const {
   if (is_public(target->path)) return to_response(serve_path(request, *target));
 
   const auto decision = services_.authorizer.authorize(request.user, attributes);
-  auto answer = decision.allowed ? route(request, *target, attributes, labels)
-                                 : refuse(denied(request.user, attributes, decision.reason));
+  auto answer = guarded([&]() -> Answer<Response> {
+    if (decision.allowed) return route(request, *target, attributes, labels);
+    return refuse(denied(request.user, attributes, decision.reason));
+  });
   if (answer && answer->unfinished) {
     answer->unfinished->attributes_ = std::move(attributes);
     answer->unfinished->decision_ = decision;
@@ -163,10 +176,13 @@ Response Router::conclude(const Outcome& outcome, Answer<Response> answer) const
 Response Router::go_on(const Request& request, std::shared_ptr<Unfinished> unfinished) const {
   const Outcome outcome{request, unfinished->attributes_, unfinished->decision_,
                         unfinished->received_};
-  auto& removal = unfinished->removal_;
-  if (const auto step = removal.step(); !step) return conclude(outcome, refuse(step.error()));
-  if (removal.is_done()) return conclude(outcome, removal.answer());
-  return {.unfinished = std::move(unfinished)};
+  auto answer = guarded([&]() -> Answer<Response> {
+    auto& removal = unfinished->removal_;
+    MARGAY_CHECK(removal.step());
+    return removal.is_done() ? removal.answer() : Response{.unfinished = std::move(unfinished)};
+  });
+  if (answer && answer->unfinished) return std::move(*answer);
+  return conclude(outcome, std::move(answer));
 }
 
 Response Router::give_up(const Request& request, const Unfinished& unfinished) const {

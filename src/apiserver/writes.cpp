@@ -355,22 +355,24 @@ Answer<std::optional<Written>> Writes::try_change(const ObjectRef& ref, const Ch
 
 // ---- delete ------------------------------------------------------------------------------------
 
-Answer<Writes::Removed> Writes::remove(const ObjectRef& ref, const DeleteOptions& options) {
+Answer<Writes::Removed> Writes::remove(const ObjectRef& ref, const DeleteOptions& options,
+                                       bool waits) {
   const auto give_up = clock_.now() + k_patience;
   while (clock_.now() < give_up) {
-    MARGAY_TRY(auto removed, try_remove(ref, options));
+    MARGAY_TRY(auto removed, try_remove(ref, options, waits));
     if (removed) return std::move(*removed);
   }
   return refuse(out_of_patience(ref));
 }
 
 Answer<std::optional<Writes::Removed>> Writes::try_remove(const ObjectRef& ref,
-                                                          const DeleteOptions& options) {
+                                                          const DeleteOptions& options,
+                                                          bool waits) {
   const auto& kind = *ref.kind;
   const auto key = key_of(ref);
   auto entry = store_.get(key);
   if (!entry) return refuse(from_error(kind, ref.name, entry.error()));
-  MARGAY_TRY(auto place, room_.enter(entry->value));
+  MARGAY_TRY(auto place, waits ? room_.wait(entry->value) : room_.enter(entry->value));
   const auto object = parse_stored(*entry);
   // What cannot be read can be deleted: there is no other way to be rid of it. But not against a
   // condition that nobody can check, and not a namespace, whose objects would stay behind.

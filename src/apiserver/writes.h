@@ -56,7 +56,9 @@ class Writes {
     store::Entry entry;  // the last value, or the object that is now being deleted
     bool gone = true;
   };
-  Answer<Removed> remove(const ObjectRef& ref, const DeleteOptions& options);
+  // A refusal (429) where the server is busy, unless it waits for its turn however long: what was
+  // begun is finished.
+  Answer<Removed> remove(const ObjectRef& ref, const DeleteOptions& options, bool waits = false);
 
   // The service account that pods of the namespace have when they name none.
   Answer<> ensure_default_service_account(const std::string& ns);
@@ -71,7 +73,8 @@ class Writes {
   Answer<Written> change(const ObjectRef& ref, const Change& make, const WriteOptions& options);
   Answer<std::optional<Written>> try_change(const ObjectRef& ref, const Change& make,
                                             const WriteOptions& options);
-  Answer<std::optional<Removed>> try_remove(const ObjectRef& ref, const DeleteOptions& options);
+  Answer<std::optional<Removed>> try_remove(const ObjectRef& ref, const DeleteOptions& options,
+                                            bool waits);
   Answer<Written> create_named(const ObjectRef& ref, json::object object,
                                const WriteOptions& options);
   // The namespace, if objects may be created in it.

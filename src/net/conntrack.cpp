@@ -135,8 +135,8 @@ Result<> Conntrack::forget(std::span<const IPAddress> addresses) {
       continue;
     }
     for (const Place& place : k_places)
-      MARGAY_CHECK(delete_listed(lister_, deleter_, request_for(place, *wanted.begin()), family,
-                                 wanted));
+      MARGAY_CHECK(
+          delete_listed(lister_, deleter_, request_for(place, *wanted.begin()), family, wanted));
   }
   return {};
 }
