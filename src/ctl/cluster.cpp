@@ -19,11 +19,12 @@ using policy::Prefix;
 using policy::WorkloadEndpoint;
 
 constexpr std::string_view k_pods = "pods";
+constexpr std::string_view k_nodes = "nodes";
+constexpr std::string_view k_felix_configurations = "felixconfigurations.projectcalico.org";
 constexpr uint64_t k_stand_ins = 1U << 17;  // as many as the smaller range has
 
 bool is_routing(std::string_view resource) {
-  return resource.starts_with("ippools.") || resource.starts_with("nodes.") ||
-         resource.starts_with("ipamblocks.");
+  return resource.starts_with("ippools.") || resource.starts_with("ipamblocks.");
 }
 
 Result<std::vector<store::Entry>> list_all(store::Store& store, const std::string& resource) {
@@ -52,7 +53,9 @@ Result<Cluster> Cluster::from_files(const FileObjects& files) {
 
 Result<Cluster> Cluster::from_store(store::Store& store) {
   Cluster cluster;
-  for (const std::string& resource : k8s::resources()) {
+  auto resources = k8s::resources();
+  for (const auto& more : {k_nodes, k_felix_configurations}) resources.emplace_back(more);
+  for (const std::string& resource : resources) {
     if (is_routing(resource)) continue;
     auto entries = list_all(store, resource);
     if (!entries && entries.error().code == ErrorCode::not_found) continue;
@@ -87,6 +90,13 @@ Result<> Cluster::add(const store::Key& key, const json::value& object, const st
                                     other->resource, other->ns, other->name));
   if (key.resource == k_pods)
     if (const auto pod = api::decode<api::kubernetes::Pod>(object)) remember_pod(*pod);
+  if (key.resource == k_nodes)
+    if (const auto node = api::decode<api::kubernetes::Node>(object)) remember_node(*node);
+  if (key.resource != k_felix_configurations) return {};
+  auto configuration = api::decode<api::FelixConfiguration>(object);
+  if (!configuration) return fail(std::move(configuration).error().wrap(origin));
+  auto remembered = remember_settings(*configuration);
+  if (!remembered) return fail(std::move(remembered).error().wrap(origin));
   return {};
 }
 
@@ -96,7 +106,35 @@ void Cluster::remember_pod(api::kubernetes::Pod pod) {
   if (k8s::has_endpoint(pod)) return;
   pod.spec.host_network = false;
   k8s::Warnings ignored;  // of an endpoint that is none
-  host_network_[name] = k8s::endpoint_of(pod, ignored).addresses;
+  host_pods_[name] = {pod.spec.node_name, k8s::endpoint_of(pod, ignored).addresses};
+}
+
+void Cluster::remember_node(const api::kubernetes::Node& node) {
+  auto& addresses = node_addresses_[node.metadata.name];
+  for (const auto& said : node.addresses)
+    if (const auto address = IPAddress::parse(said.address); address && said.type == "InternalIP")
+      addresses.push_back(*address);
+}
+
+Result<> Cluster::remember_settings(const api::FelixConfiguration& configuration) {
+  using FromWorkload = policy::HostTrafficSettings::FromWorkload;
+  static const std::map<std::string, FromWorkload, std::less<>> k_actions{
+      {"Drop", FromWorkload::drop},
+      {"Return", FromWorkload::return_to_host},
+      {"Accept", FromWorkload::accept}};
+  HostSettings settings;
+  for (const auto& [name, value] : configuration.settings) {
+    if (name == "failsafeInboundHostPorts") {
+      MARGAY_TRY(settings.inbound, policy::parse_failsafes(value));
+    } else if (name == "failsafeOutboundHostPorts") {
+      MARGAY_TRY(settings.outbound, policy::parse_failsafes(value));
+    } else if (name == "defaultEndpointToHostAction") {
+      const auto action = k_actions.find(value);
+      if (action != k_actions.end()) settings.from_workload = action->second;
+    }
+  }
+  host_settings_[configuration.metadata.name] = std::move(settings);
+  return {};
 }
 
 void Cluster::add_implied_profiles() {
@@ -153,9 +191,41 @@ const WorkloadEndpoint* Cluster::find_workload(const std::string& name) const {
   return endpoint == model_.workloads.end() ? nullptr : &endpoint->second;
 }
 
-std::vector<IPAddress> Cluster::host_network_addresses(const std::string& name) const {
-  const auto known = host_network_.find(name);
-  return known == host_network_.end() ? std::vector<IPAddress>() : known->second;
+const Cluster::HostPod* Cluster::find_host_pod(const std::string& name) const {
+  const auto known = host_pods_.find(name);
+  return known == host_pods_.end() ? nullptr : &known->second;
+}
+
+std::vector<IPAddress> Cluster::node_addresses(const std::string& node) const {
+  std::vector<IPAddress> addresses;
+  if (const auto host = model_.hosts.find(node); host != model_.hosts.end())
+    for (const auto& address : {host->second.v4, host->second.v6})
+      if (address) addresses.push_back(*address);
+  if (const auto known = node_addresses_.find(node); known != node_addresses_.end())
+    std::ranges::copy(known->second, std::back_inserter(addresses));
+  return addresses;
+}
+
+std::string Cluster::node_with(const IPAddress& address) const {
+  for (const auto& [name, host] : model_.hosts)
+    if (host.v4 == address || host.v6 == address) return name;
+  for (const auto& [name, addresses] : node_addresses_)
+    if (std::ranges::count(addresses, address) > 0) return name;
+  return {};
+}
+
+// The node's own configuration before the global one, field by field.
+policy::HostTrafficSettings Cluster::host_traffic_settings(const std::string& node) const {
+  policy::HostTrafficSettings settings;
+  for (const auto& name : {std::string("default"), "node." + node}) {
+    const auto said = host_settings_.find(name);
+    if (said == host_settings_.end()) continue;
+    const auto& [inbound, outbound, from_workload] = said->second;
+    if (inbound) settings.failsafes.inbound = *inbound;
+    if (outbound) settings.failsafes.outbound = *outbound;
+    if (from_workload) settings.from_workload = *from_workload;
+  }
+  return settings;
 }
 
 size_t Cluster::rule_index(const policy::PolicyKey& policy, policy::Direction direction,

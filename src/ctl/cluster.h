@@ -14,6 +14,7 @@
 #include "ctl/files.h"
 #include "k8s/converter.h"
 #include "policy/model.h"
+#include "policy/passage.h"
 #include "store/store.h"
 
 namespace margay::ctl {
@@ -32,8 +33,19 @@ class Cluster {
 
   // The workload "<namespace>/<pod>"; null when there is none. The cluster must not change.
   const policy::WorkloadEndpoint* find_workload(const std::string& name) const;
-  // The addresses of a pod on the host's network, which has no endpoint; empty for others.
-  std::vector<policy::IPAddress> host_network_addresses(const std::string& name) const;
+  // A pod on the host's network, which has no endpoint: it is one of the host's processes.
+  struct HostPod {
+    std::string node;
+    std::vector<policy::IPAddress> addresses;
+  };
+  // Null when there is no such pod.
+  const HostPod* find_host_pod(const std::string& name) const;
+  // Empty where nobody says any.
+  std::vector<policy::IPAddress> node_addresses(const std::string& node) const;
+  // The node that has the address; empty when none has.
+  std::string node_with(const policy::IPAddress& address) const;
+  // What the FelixConfigurations say of a node's host traffic.
+  policy::HostTrafficSettings host_traffic_settings(const std::string& node) const;
   // Whether the pod has run to its end: it has no address any more.
   bool is_finished(const std::string& name) const { return finished_.contains(name); }
   // The index in the object's own list of rules, given one in the model's.
@@ -44,6 +56,8 @@ class Cluster {
   base::Result<> add(const store::Key& key, const boost::json::value& object,
                      const std::string& origin);
   void remember_pod(api::kubernetes::Pod pod);
+  void remember_node(const api::kubernetes::Node& node);
+  base::Result<> remember_settings(const api::FelixConfiguration& configuration);
   void add_implied_profiles();
   base::Result<> add_stand_in_addresses();
   void index_workloads();
@@ -52,7 +66,13 @@ class Cluster {
   policy::Model model_;
   std::vector<std::string> warnings_;
   std::map<policy::PolicyKey, k8s::RuleOrigins> origins_;
-  std::map<std::string, std::vector<policy::IPAddress>> host_network_;
+  std::map<std::string, HostPod> host_pods_;
+  std::map<std::string, std::vector<policy::IPAddress>> node_addresses_;  // as Kubernetes has them
+  struct HostSettings {
+    std::optional<std::vector<policy::Failsafe>> inbound, outbound;
+    std::optional<policy::HostTrafficSettings::FromWorkload> from_workload;
+  };
+  std::map<std::string, HostSettings> host_settings_;  // by FelixConfiguration
   std::unordered_map<std::string, policy::WorkloadKey> workloads_;
   std::set<std::string> finished_;  // pods
 };

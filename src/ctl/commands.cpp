@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "base/printable.h"
+#include "base/text.h"
 #include "ctl/cluster.h"
 #include "ctl/explain.h"
 #include "ctl/flow.h"
@@ -39,6 +40,11 @@ struct ExplainArguments {
   std::optional<uint16_t> port, source_port;
   std::optional<uint8_t> icmp_type, icmp_code;
   std::optional<int> ip_version;
+  std::optional<std::string> from_ip, to_ip;
+  std::string via, in, out;
+  std::vector<std::string> interfaces;
+  std::string original_to;
+  uint16_t original_port = 0;
   std::string output = "text";
   int64_t wait_seconds = 30;
 };
@@ -46,6 +52,7 @@ struct ExplainArguments {
 struct SimulateArguments {
   Source source;
   std::string queries;
+  bool trace = false;
   std::string output = "jsonl";
 };
 
@@ -112,13 +119,46 @@ Result<int> explain_once_started(const ExplainArguments& arguments, const Flow& 
   }
 }
 
+Result<std::optional<policy::IPAddress>> parse_address(const std::optional<std::string>& text,
+                                                       std::string_view option) {
+  if (!text) return std::nullopt;
+  auto address = policy::IPAddress::parse(*text);
+  if (!address) return base::fail(std::move(address).error().wrap(std::string(option)));
+  return *address;
+}
+
+// "node-a/eth0=10.0.0.1,fd00::1"
+Result<> add_interface(const std::string& text, Flow& flow) {
+  const auto slash = text.find('/');
+  const auto equals = text.find('=', slash == text.npos ? 0 : slash);
+  if (slash == text.npos || equals == text.npos)
+    return base::fail(base::ErrorCode::invalid,
+                      "--interface: must be <node>/<interface>=<address>,...");
+  auto& addresses =
+      flow.interfaces[text.substr(0, slash)][text.substr(slash + 1, equals - slash - 1)];
+  const auto list = text.substr(equals + 1);
+  for (const auto part : base::split_trimmed(list, ',')) {
+    MARGAY_TRY(const auto address, parse_address(std::string(part), "--interface"));
+    addresses.push_back(*address);
+  }
+  return {};
+}
+
 Result<int> explain(const ExplainArguments& arguments) {
   Flow flow{.from = arguments.from,
             .to = arguments.to,
             .source_port = arguments.source_port,
             .port = arguments.port,
             .icmp_type = arguments.icmp_type,
-            .icmp_code = arguments.icmp_code};
+            .icmp_code = arguments.icmp_code,
+            .via = arguments.via,
+            .in = arguments.in,
+            .out = arguments.out};
+  MARGAY_TRY(flow.from_ip, parse_address(arguments.from_ip, "--from-ip"));
+  MARGAY_TRY(flow.to_ip, parse_address(arguments.to_ip, "--to-ip"));
+  for (const auto& text : arguments.interfaces) MARGAY_CHECK(add_interface(text, flow));
+  if (!arguments.original_to.empty())
+    flow.original = {arguments.original_to, arguments.original_port};
   MARGAY_TRY(flow.protocol, parse_protocol(arguments.protocol));
   if (arguments.ip_version)
     flow.family = *arguments.ip_version == 4 ? policy::IPFamily::v4 : policy::IPFamily::v6;
@@ -132,8 +172,8 @@ Result<int> simulate_queries(const SimulateArguments& arguments) {
     if (!file) return base::fail_errno(arguments.queries, errno);
   }
   MARGAY_TRY(const Cluster cluster, read_cluster_aloud(arguments.source));
-  const auto counts =
-      simulate(FlowJudge(cluster), arguments.queries == "-" ? std::cin : file, std::cout);
+  const auto counts = simulate(FlowJudge(cluster), arguments.queries == "-" ? std::cin : file,
+                               std::cout, arguments.trace);
   std::cout.flush();
   if (!std::cout) return base::fail_errno("write answers", errno);
   if (counts.errors == 0) return 0;
@@ -165,8 +205,10 @@ void add_explain(CLI::App& parent, int& status) {
   auto arguments = std::make_shared<ExplainArguments>();
   auto* command = parent.add_subcommand(
       "explain", "Say which policies and rules a flow meets, and which one decides");
-  command->add_option("--from", arguments->from, "<namespace>/<pod> or an IP address")->required();
-  command->add_option("--to", arguments->to, "<namespace>/<pod> or an IP address")->required();
+  command->add_option("--from", arguments->from, "<namespace>/<pod>, node/<name> or an IP address")
+      ->required();
+  command->add_option("--to", arguments->to, "<namespace>/<pod>, node/<name> or an IP address")
+      ->required();
   command->add_option("--protocol", arguments->protocol, "tcp, udp, sctp, icmp, icmpv6 or a number")
       ->capture_default_str();
   command->add_option("--port", arguments->port, "Destination port");
@@ -176,6 +218,16 @@ void add_explain(CLI::App& parent, int& status) {
   command->add_option("--icmp-code", arguments->icmp_code, "ICMP code");
   command->add_option("--ip-version", arguments->ip_version, "4 or 6")
       ->check(CLI::IsMember({4, 6}));
+  command->add_option("--from-ip", arguments->from_ip, "The address of --from, which is a node");
+  command->add_option("--to-ip", arguments->to_ip, "The address of --to, which is a node");
+  command->add_option("--via", arguments->via, "node/<name>: the node that forwards it");
+  command->add_option("--in", arguments->in, "The interface by which it enters a node");
+  command->add_option("--out", arguments->out, "The interface by which it leaves a node");
+  command->add_option("--interface", arguments->interfaces,
+                      "<node>/<interface>=<address>,...: what an interface has");
+  command->add_option("--original-to", arguments->original_to,
+                      "Where it was sent, before the address of a service was translated");
+  command->add_option("--original-port", arguments->original_port, "The port of --original-to");
   command->add_option("-o,--output", arguments->output, "text or json")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
@@ -195,6 +247,8 @@ void add_simulate(CLI::App& parent, int& status) {
       ->add_option("--queries", arguments->queries,
                    "One JSON object a line; - reads standard input")
       ->required();
+  command->add_flag("--trace", arguments->trace,
+                    "Say every tier, policy and rule that was looked at");
   command->add_option("-o,--output", arguments->output, "jsonl")
       ->check(CLI::IsMember({"jsonl"}))
       ->capture_default_str();

@@ -13,12 +13,9 @@ namespace {
 namespace json = boost::json;
 using policy::Decision;
 using policy::Direction;
+using policy::HostDecision;
 using policy::Packet;
 using policy::Step;
-
-std::string_view name(Direction direction) {
-  return direction == Direction::ingress ? "ingress" : "egress";
-}
 
 size_t rule_index(const Cluster& cluster, Direction direction, const Step& step) {
   return step.policy ? cluster.rule_index(*step.policy, direction, *step.rule) : *step.rule;
@@ -66,18 +63,31 @@ class SideText {
   SideText(const Cluster& cluster, Direction direction, std::string& out)
       : cluster_(cluster), direction_(direction), out_(out) {}
 
-  void print(const End& end, const Decision& decision, const std::vector<Step>& steps) {
-    line("{} of {}: {}", name(direction_), describe(end), to_string(decision.verdict));
+  void print(std::string_view who, const Decision& decision, const std::vector<Step>& steps) {
+    line("{}: {}", who, to_string(decision.verdict));
+    print(decision, steps);
+    if (!decided_) line("  {}", reason(decision));
+  }
+  // The host endpoint that says it decides nothing, or that a failsafe did.
+  void print(const HostDecision& said) {
+    const auto who = fmt::format("host endpoint {} on {}{}{}, {}, {}", said.endpoint.name,
+                                 said.endpoint.node, said.interface.empty() ? "" : " ",
+                                 said.interface, to_string(said.direction), stage_of(said));
+    if (said.decision) return print(who, *said.decision, said.steps);
+    line("{}: {}", who, said.stage ? "goes on" : "allow");
+    print(Decision{}, said.steps);
+  }
+
+ private:
+  void print(const Decision& decision, const std::vector<Step>& steps) {
     for (size_t i = 0; i < steps.size(); ++i) {
       if (i == 0 || steps[i].policy != steps[i - 1].policy ||
           steps[i].profile != steps[i - 1].profile)
         heading(steps[i]);
       print(decision, steps[i]);
     }
-    if (!decided_) line("  {}", reason(decision));
   }
 
- private:
   void heading(const Step& step) {
     if (step.policy) {
       line("  policy {} (tier {})", step.policy->id(), step.tier);
@@ -87,9 +97,9 @@ class SideText {
   }
 
   void print(const Decision& decision, const Step& step) {
-    if (!step.rule) return line("    no {} rules", name(direction_));
+    if (!step.rule) return line("    no {} rules", to_string(direction_));
     const std::string rule =
-        fmt::format("{}[{}]", name(direction_), rule_index(cluster_, direction_, step));
+        fmt::format("{}[{}]", to_string(direction_), rule_index(cluster_, direction_, step));
     if (!step.matched)
       return line("    {:<12} {:<6} no match: {}", rule, to_string(step.action), step.mismatch);
     const bool decisive = is_decisive(decision, step);
@@ -113,9 +123,11 @@ class SideText {
 void print_side(const Cluster& cluster, Direction direction, const End& end,
                 const std::optional<Decision>& decision, const std::vector<Step>& steps,
                 std::string& out) {
-  if (decision) return SideText(cluster, direction, out).print(end, *decision, steps);
-  fmt::format_to(std::back_inserter(out), "{} of {}: not a workload endpoint, not policed here\n",
-                 name(direction), describe(end));
+  const auto who = fmt::format("{} of {}", to_string(direction), describe(end));
+  if (decision) return SideText(cluster, direction, out).print(who, *decision, steps);
+  fmt::format_to(std::back_inserter(out), "{}: {}\n", who,
+                 end.endpoint == nullptr ? "not a workload endpoint, not policed here"
+                                         : "not asked: the node's own processes reach its pods");
 }
 
 json::value or_null(const std::string& text) {
@@ -149,6 +161,15 @@ json::value side_json(const Cluster& cluster, Direction direction,
   return side;
 }
 
+json::object host_json(const Cluster& cluster, const HostDecision& said) {
+  json::object out = to_json(cluster, said);
+  if (said.decision) out["reason"] = reason(*said.decision);
+  json::array list;
+  for (const Step& step : said.steps) list.push_back(step_json(cluster, said.direction, step));
+  out["steps"] = std::move(list);
+  return out;
+}
+
 json::object end_json(const End& end) {
   return {{"pod", or_null(end.name)}, {"ip", end.address.to_string()}};
 }
@@ -161,6 +182,12 @@ std::string explain_text(const Cluster& cluster, const Answer& answer) {
                   describe(answer.to), to_string(answer.verdict()));
   print_side(cluster, Direction::egress, answer.from, answer.egress, answer.egress_steps, out);
   out += '\n';
+  for (const auto& said : answer.host) {
+    SideText(cluster, said.direction, out).print(said);
+    out += '\n';
+  }
+  if (answer.dropped_for_the_host)
+    out += "from a pod to its own node: deny\n  defaultEndpointToHostAction is Drop\n\n";
   print_side(cluster, Direction::ingress, answer.to, answer.ingress, answer.ingress_steps, out);
   return out;
 }
@@ -171,13 +198,18 @@ json::object explain_json(const Cluster& cluster, const Answer& answer) {
                       {"port", answer.packet.destination_port},
                       {"icmpType", answer.packet.icmp_type},
                       {"icmpCode", answer.packet.icmp_code}};
-  return {
+  json::array host;
+  for (const auto& said : answer.host) host.push_back(host_json(cluster, said));
+  json::object out{
       {"verdict", to_string(answer.verdict())},
       {"from", end_json(answer.from)},
       {"to", end_json(answer.to)},
       {"packet", std::move(packet)},
       {"egress", side_json(cluster, Direction::egress, answer.egress, answer.egress_steps)},
-      {"ingress", side_json(cluster, Direction::ingress, answer.ingress, answer.ingress_steps)}};
+      {"ingress", side_json(cluster, Direction::ingress, answer.ingress, answer.ingress_steps)},
+      {"host", std::move(host)}};
+  if (answer.dropped_for_the_host) out["defaultEndpointToHostAction"] = "Drop";
+  return out;
 }
 
 }  // namespace margay::ctl

@@ -59,7 +59,7 @@ bool bears_on_policy(std::string_view api_version, std::string_view kind) {
   if (std::ranges::find(k_without_bearing, kind) != k_without_bearing.end()) return false;
   return api_version.starts_with("projectcalico.org/") ||
          api_version.starts_with("crd.projectcalico.org/") || kind == "NetworkPolicy" ||
-         kind == "Pod" || kind == "Namespace" || kind == "ServiceAccount";
+         kind == "Pod" || kind == "Namespace" || kind == "ServiceAccount" || kind == "Node";
 }
 
 class Reader {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 #include "k8s/field.h"
 #include "policy/protocol.h"
@@ -17,13 +18,17 @@ using base::Result;
 using policy::Decision;
 using policy::Direction;
 using policy::has_ports;
+using policy::HostInterface;
 using policy::IPAddress;
 using policy::IPFamily;
 using policy::is_icmp;
 using policy::Packet;
+using policy::Passage;
 using policy::protocol_name;
 using policy::Verdict;
 
+// How an end that is a node itself is named, and not a pod.
+constexpr std::string_view k_node = "node/";
 // A port that clients use when nobody says which: IANA's dynamic range begins here.
 constexpr uint16_t k_client_port = 49152;
 constexpr uint8_t k_echo_request = 8;
@@ -74,41 +79,132 @@ Verdict Answer::verdict() const {
   const auto denies = [](const std::optional<Decision>& decision) {
     return decision && decision->verdict == Verdict::deny;
   };
-  return denies(egress) || denies(ingress) ? Verdict::deny : Verdict::allow;
+  const bool is_denied =
+      denies(egress) || denies(ingress) || dropped_for_the_host ||
+      std::ranges::any_of(host, [&](const auto& said) { return denies(said.decision); });
+  return is_denied ? Verdict::deny : Verdict::allow;
 }
 
-Result<FlowJudge::Party> FlowJudge::find(const std::string& who) const {
-  if (const auto address = IPAddress::parse(who)) {
-    const auto* endpoint = evaluator_.endpoint_of(*address);
-    return Party{endpoint ? endpoint->key.workload : "", {*address}, endpoint};
-  }
+// ---- who is at an end ---------------------------------------------------------------------------
+
+Result<FlowJudge::Party> FlowJudge::find(const std::string& who,
+                                         const std::optional<IPAddress>& address) const {
+  if (who.starts_with(k_node)) return find_node(who.substr(k_node.size()), address);
+  if (address)
+    return fail(ErrorCode::invalid, "an address can be given only of an end that is node/<name>");
+  if (const auto own = IPAddress::parse(who)) return find_address(*own);
   if (who.find('/') == who.npos)
-    return fail(ErrorCode::invalid,
-                fmt::format("\"{}\" is neither an IP address nor <namespace>/<pod>", who));
+    return fail(
+        ErrorCode::invalid,
+        fmt::format("\"{}\" is neither an IP address nor <namespace>/<pod> nor node/<name>", who));
   if (const auto* endpoint = cluster_.find_workload(who)) {
     if (endpoint->addresses.empty() && cluster_.is_finished(who))
       return fail(ErrorCode::invalid, fmt::format("pod {} has no address: it has finished", who));
     if (endpoint->addresses.empty())
       return fail(ErrorCode::unavailable,
                   fmt::format("pod {} has no address yet: it is still starting", who));
-    return Party{who, endpoint->addresses, endpoint};
+    return Party{who, endpoint->addresses, endpoint, endpoint->key.node};
   }
-  auto addresses = cluster_.host_network_addresses(who);
-  if (addresses.empty()) return fail(ErrorCode::not_found, "there is no pod " + who);
-  return Party{who, std::move(addresses), nullptr};
+  const auto* pod = cluster_.find_host_pod(who);
+  if (pod == nullptr || pod->addresses.empty())
+    return fail(ErrorCode::not_found, "there is no pod " + who);
+  return Party{who, pod->addresses, nullptr, pod->node};
+}
+
+Result<FlowJudge::Party> FlowJudge::find_node(const std::string& node,
+                                              const std::optional<IPAddress>& address) const {
+  auto addresses = address ? std::vector{*address} : cluster_.node_addresses(node);
+  if (addresses.empty())
+    return fail(ErrorCode::not_found, fmt::format("no Node says the address of {}", node));
+  return Party{std::string(k_node) + node, std::move(addresses), nullptr, node};
+}
+
+FlowJudge::Party FlowJudge::find_address(const IPAddress& address) const {
+  if (const auto* endpoint = evaluator_.endpoint_of(address))
+    return {endpoint->key.workload, {address}, endpoint, endpoint->key.node};
+  if (const auto node = cluster_.node_with(address); !node.empty())
+    return {std::string(k_node) + node, {address}, nullptr, node};
+  return {"", {address}, nullptr, {}};
+}
+
+// ---- the nodes on the way -----------------------------------------------------------------------
+
+Result<Passage::Original> FlowJudge::find_original(const Flow& flow, const Packet& packet) const {
+  MARGAY_TRY(const auto party, find(flow.original->to, std::nullopt));
+  const auto* address = of_family(party.addresses, packet.destination.family());
+  if (address == nullptr)
+    return fail(ErrorCode::invalid, flow.original->to + " has no address of the packet's family");
+  const bool is_the_hosts = party.node.has_value() && party.endpoint == nullptr;
+  return Passage::Original{*address, flow.original->port, is_the_hosts};
+}
+
+// Without a name it is the one that is known; of none or several, one that has the node's
+// addresses.
+HostInterface FlowJudge::interface_of(const Flow& flow, const std::string& node,
+                                      const std::string& name) const {
+  const auto known = flow.interfaces.find(node);
+  if (!name.empty()) {
+    HostInterface interface{.name = name};
+    if (known == flow.interfaces.end()) return interface;
+    if (const auto own = known->second.find(name); own != known->second.end())
+      interface.addresses = own->second;
+    return interface;
+  }
+  if (known != flow.interfaces.end() && known->second.size() == 1)
+    return {known->second.begin()->first, known->second.begin()->second};
+  return {"", cluster_.node_addresses(node)};
+}
+
+Result<std::vector<Passage>> FlowJudge::passages_of(const Flow& flow, const Party& from,
+                                                    const Party& to, const Packet& packet) const {
+  std::vector<Passage> passages;
+  if (from.node && from.node == to.node) {
+    if (!flow.via.empty())
+      return fail(ErrorCode::invalid, "via: both ends are on node " + *from.node);
+    passages.push_back(
+        {.node = *from.node, .packet = packet, .from = from.endpoint, .to = to.endpoint});
+  } else {
+    const bool is_forwarded = !flow.via.empty();
+    if (from.node)
+      passages.push_back({.node = *from.node,
+                          .packet = packet,
+                          .from = from.endpoint,
+                          .out = interface_of(flow, *from.node, is_forwarded ? "" : flow.out)});
+    if (is_forwarded) {
+      const auto node = flow.via.substr(k_node.size());
+      if (!flow.via.starts_with(k_node) || node == from.node || node == to.node)
+        return fail(ErrorCode::invalid,
+                    "via: must be node/<name>, of a node that neither end is on");
+      passages.push_back({.node = node,
+                          .packet = packet,
+                          .in = interface_of(flow, node, flow.in),
+                          .out = interface_of(flow, node, flow.out)});
+    }
+    if (to.node)
+      passages.push_back({.node = *to.node,
+                          .packet = packet,
+                          .in = interface_of(flow, *to.node, is_forwarded ? "" : flow.in),
+                          .to = to.endpoint});
+  }
+  // It is translated where it comes first.
+  if (flow.original && !passages.empty()) {
+    auto original = find_original(flow, packet);
+    if (!original) return fail(std::move(original).error().wrap("original"));
+    passages.front().original = *std::move(original);
+  }
+  return passages;
 }
 
 Result<Answer> FlowJudge::judge(const Flow& flow, bool with_steps) const {
   MARGAY_CHECK(check_fields(flow));
-  auto from = find(flow.from);
+  auto from = find(flow.from, flow.from_ip);
   if (!from) return fail(std::move(from).error().wrap("from"));
-  auto to = find(flow.to);
+  auto to = find(flow.to, flow.to_ip);
   if (!to) return fail(std::move(to).error().wrap("to"));
 
   Answer answer;
   bool reachable = false;
-  const std::vector<IPFamily> families = families_for(flow);
-  for (const IPFamily family : families) {
+  for (const IPFamily family : families_for(flow)) {
     const IPAddress* source = of_family(from->addresses, family);
     const IPAddress* destination = of_family(to->addresses, family);
     if (source == nullptr || destination == nullptr) continue;
@@ -122,12 +218,21 @@ Result<Answer> FlowJudge::judge(const Flow& flow, bool with_steps) const {
     return fail(ErrorCode::invalid,
                 fmt::format("{} and {} have no {} address in common", flow.from, flow.to,
                             flow.family ? version(*flow.family) : "kind of"));
-  if (answer.from.endpoint)
-    answer.egress = evaluator_.evaluate(*answer.from.endpoint, Direction::egress, answer.packet,
-                                        with_steps ? &answer.egress_steps : nullptr);
-  if (answer.to.endpoint)
-    answer.ingress = evaluator_.evaluate(*answer.to.endpoint, Direction::ingress, answer.packet,
-                                         with_steps ? &answer.ingress_steps : nullptr);
+  MARGAY_TRY(const auto passages, passages_of(flow, *from, *to, answer.packet));
+  for (const auto& passage : passages) {
+    const bool is_denied = answer.verdict() == Verdict::deny;
+    auto decision =
+        policy::judge(evaluator_, cluster_.model(), cluster_.host_traffic_settings(passage.node),
+                      passage, with_steps);
+    if (decision.egress) answer.egress = std::move(decision.egress);
+    if (decision.ingress) answer.ingress = std::move(decision.ingress);
+    std::ranges::move(decision.egress_steps, std::back_inserter(answer.egress_steps));
+    std::ranges::move(decision.ingress_steps, std::back_inserter(answer.ingress_steps));
+    // A packet that was denied gets nowhere: no host endpoint after that is asked.
+    if (is_denied) continue;
+    std::ranges::move(decision.host, std::back_inserter(answer.host));
+    answer.dropped_for_the_host |= decision.dropped_for_the_host;
+  }
   return answer;
 }
 
@@ -144,6 +249,16 @@ std::string_view to_string(Verdict verdict) { return verdict == Verdict::allow ?
 std::string_view to_string(policy::Action action) {
   static constexpr std::array<std::string_view, 4> k_names{"Allow", "Deny", "Pass", "Log"};
   return k_names[static_cast<size_t>(action)];
+}
+
+std::string_view to_string(Direction direction) {
+  return direction == Direction::ingress ? "ingress" : "egress";
+}
+
+std::string_view stage_of(const policy::HostDecision& said) {
+  static constexpr std::array<std::string_view, 4> k_names{"doNotTrack", "preDNAT", "forward",
+                                                           "normal"};
+  return said.stage ? k_names[static_cast<size_t>(*said.stage)] : "failsafe";
 }
 
 std::string decider(const Decision& decision) {
@@ -168,6 +283,22 @@ boost::json::object to_json(const Cluster& cluster, Direction direction, const D
     side["rule"] = nullptr;
   }
   return side;
+}
+
+boost::json::object to_json(const Cluster& cluster, const policy::HostDecision& said) {
+  boost::json::object out{{"node", said.endpoint.node},
+                          {"interface", nullptr},
+                          {"endpoint", said.endpoint.name},
+                          {"direction", to_string(said.direction)},
+                          {"stage", stage_of(said)},
+                          {"verdict", said.stage ? "pass" : "allow"},
+                          {"policy", nullptr},
+                          {"rule", nullptr}};
+  if (!said.interface.empty()) out["interface"] = said.interface;
+  if (said.decision)
+    for (auto& [name, value] : to_json(cluster, said.direction, *said.decision))
+      out[name] = std::move(value);
+  return out;
 }
 
 }  // namespace margay::ctl

@@ -3,37 +3,56 @@
 // A question about one flow, and its answer from both ends.
 
 #include <boost/json/object.hpp>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "ctl/cluster.h"
-#include "policy/evaluate.h"
+#include "policy/passage.h"
 
 namespace margay::ctl {
 
 struct Flow {
-  std::string from, to;  // "<namespace>/<pod>" or an address
+  // "<namespace>/<pod>", "node/<name>" (a process of the node itself) or an address.
+  std::string from, to;
   uint8_t protocol = policy::k_tcp;
   std::optional<uint16_t> source_port, port;
   std::optional<uint8_t> icmp_type, icmp_code;
   std::optional<policy::IPFamily> family;  // unset: what both ends have, IPv4 first
+
+  // The address of an end that is a node, instead of the one its Node object says.
+  std::optional<policy::IPAddress> from_ip, to_ip;
+  std::string via;  // "node/<name>": forwards it, where neither end is there
+  // The interfaces by which it enters and leaves a node: `via`, else those of its ends.
+  std::string in, out;
+  // By node and name: the addresses of interfaces, which decide who governs them.
+  using Interfaces = std::map<std::string, std::vector<policy::IPAddress>>;
+  std::map<std::string, Interfaces> interfaces;
+  // Where it was sent, where the address of a service was translated.
+  struct Original {
+    std::string to;  // an address, or "node/<name>"
+    uint16_t port = 0;
+  };
+  std::optional<Original> original;
 };
 
 // One end of a flow.
 struct End {
-  std::string name;  // "<namespace>/<pod>"; empty when nobody known has the address
+  std::string name;  // "<namespace>/<pod>", "node/<name>"; empty when nobody known has the address
   policy::IPAddress address;
-  const policy::WorkloadEndpoint* endpoint = nullptr;  // null: policy does not decide at this end
+  const policy::WorkloadEndpoint* endpoint = nullptr;  // null: it is none
 };
 
 struct Answer {
   End from, to;
   policy::Packet packet;
-  // Of the end's endpoint; nothing when it has none.
+  // Of the end's endpoint; nothing when it has none, or is not asked.
   std::optional<policy::Decision> egress, ingress;
   std::vector<policy::Step> egress_steps, ingress_steps;
+  std::vector<policy::HostDecision> host;  // of host endpoints, in the order they were asked
+  bool dropped_for_the_host = false;       // by defaultEndpointToHostAction
 
   policy::Verdict verdict() const;
 };
@@ -49,12 +68,25 @@ class FlowJudge {
   const Cluster& cluster() const { return cluster_; }
 
  private:
+  // Somebody at an end: a workload, a process of a node, or (no node) somebody outside.
   struct Party {
     std::string name;
     std::vector<policy::IPAddress> addresses;
     const policy::WorkloadEndpoint* endpoint = nullptr;
+    std::optional<std::string> node = {};
   };
-  base::Result<Party> find(const std::string& who) const;
+  base::Result<Party> find(const std::string& who,
+                           const std::optional<policy::IPAddress>& address) const;
+  base::Result<Party> find_node(const std::string& node,
+                                const std::optional<policy::IPAddress>& address) const;
+  Party find_address(const policy::IPAddress& address) const;
+  base::Result<policy::Passage::Original> find_original(const Flow& flow,
+                                                        const policy::Packet& packet) const;
+  policy::HostInterface interface_of(const Flow& flow, const std::string& node,
+                                     const std::string& name) const;
+  base::Result<std::vector<policy::Passage>> passages_of(const Flow& flow, const Party& from,
+                                                         const Party& to,
+                                                         const policy::Packet& packet) const;
 
   const Cluster& cluster_;
   policy::Evaluator evaluator_;
@@ -67,9 +99,16 @@ std::string_view to_string(policy::Action action);
 
 // What decided: "<namespace>/<name>" or "<name>" of a policy, "profile <name>", or empty.
 std::string decider(const policy::Decision& decision);
+std::string_view to_string(policy::Direction direction);
+// "failsafe", "doNotTrack", "preDNAT", "forward" or "normal".
+std::string_view stage_of(const policy::HostDecision& said);
 // {"verdict": "deny", "policy": "shop/web", "rule": 0}: `rule` is the index in the object's own
 // list, null when no rule matched.
 boost::json::object to_json(const Cluster& cluster, policy::Direction direction,
                             const policy::Decision& decision);
+// {"node": "n1", "interface": "eth0", "endpoint": "gateway", "direction": "ingress",
+//  "stage": "preDNAT", "verdict": "deny", "policy": "web", "rule": 0}: what was left to the next
+// stage has the verdict "pass".
+boost::json::object to_json(const Cluster& cluster, const policy::HostDecision& said);
 
 }  // namespace margay::ctl

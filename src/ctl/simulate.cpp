@@ -11,6 +11,7 @@
 
 #include "api/codec.h"
 #include "api/fields.h"
+#include "ctl/explain.h"
 
 namespace margay::ctl {
 namespace {
@@ -49,6 +50,40 @@ std::optional<policy::IPFamily> family(Fields& query) {
   return {};
 }
 
+std::optional<policy::IPAddress> address(Fields& query, std::string_view name) {
+  return query.parsed(name, policy::IPAddress::parse, "must be an IP address");
+}
+
+// {"node-a": {"eth0": ["10.0.0.1"]}}
+std::map<std::string, Flow::Interfaces> interfaces(Fields& query, Fields::Errors& errors) {
+  std::map<std::string, Flow::Interfaces> by_node;
+  const auto* value = query.value("interfaces");
+  if (value == nullptr) return by_node;
+  const auto at = query.path("interfaces");
+  Fields nodes(*value, at, errors);
+  if (!value->is_object()) return by_node;
+  for (const auto& [node, of_node] : value->get_object()) {
+    const auto place = nodes.path(node);
+    Fields names(of_node, place, errors);
+    if (!of_node.is_object()) continue;
+    for (const auto& [name, addresses] : of_node.get_object())
+      by_node[node][name] =
+          names.all_parsed(name, policy::IPAddress::parse, "must be an IP address");
+  }
+  return by_node;
+}
+
+std::optional<Flow::Original> original(Fields& query, Fields::Errors& errors) {
+  const auto* value = query.value("original");
+  if (value == nullptr) return {};
+  const auto place = query.path("original");
+  Fields fields(*value, place, errors);
+  Flow::Original original{.to = fields.text("to", true).value_or("")};
+  original.port = number<uint16_t>(fields, "port").value_or(0);
+  fields.no_others();
+  return original;
+}
+
 Result<Flow> read_flow(const json::object& query) {
   Fields::Errors errors;
   Fields fields(query, {}, errors);
@@ -61,25 +96,39 @@ Result<Flow> read_flow(const json::object& query) {
   flow.icmp_type = number<uint8_t>(fields, "icmpType");
   flow.icmp_code = number<uint8_t>(fields, "icmpCode");
   flow.family = family(fields);
+  flow.from_ip = address(fields, "fromIP");
+  flow.to_ip = address(fields, "toIP");
+  flow.via = fields.text("via").value_or("");
+  flow.in = fields.text("in").value_or("");
+  flow.out = fields.text("out").value_or("");
+  flow.interfaces = interfaces(fields, errors);
+  flow.original = original(fields, errors);
   if (!errors.empty()) return fail(std::move(errors));
   return flow;
 }
 
-Result<Answer> answer(const FlowJudge& judge, const json::object& query) {
-  MARGAY_TRY(const Flow flow, read_flow(query));
-  return judge.judge(flow, false);
-}
-
 json::object answer_line(const FlowJudge& judge, json::value id, const Answer& answer) {
+  const auto& cluster = judge.cluster();
   const auto side = [&](policy::Direction direction,
                         const std::optional<policy::Decision>& decision) -> json::value {
     if (!decision) return nullptr;
-    return to_json(judge.cluster(), direction, *decision);
+    return to_json(cluster, direction, *decision);
   };
-  return {{"id", std::move(id)},
-          {"verdict", to_string(answer.verdict())},
-          {"egress", side(policy::Direction::egress, answer.egress)},
-          {"ingress", side(policy::Direction::ingress, answer.ingress)}};
+  json::object line{{"id", std::move(id)},
+                    {"verdict", to_string(answer.verdict())},
+                    {"egress", side(policy::Direction::egress, answer.egress)},
+                    {"ingress", side(policy::Direction::ingress, answer.ingress)}};
+  if (cluster.model().host_endpoints.empty()) return line;
+  json::array host;
+  for (const auto& said : answer.host) host.push_back(to_json(cluster, said));
+  line["host"] = std::move(host);
+  return line;
+}
+
+json::object traced_line(const FlowJudge& judge, json::value id, const Answer& answer) {
+  json::object line{{"id", std::move(id)}};
+  for (auto& [name, value] : explain_json(judge.cluster(), answer)) line[name] = std::move(value);
+  return line;
 }
 
 json::object error_line(json::value id, size_t line, const base::Error& error) {
@@ -88,7 +137,8 @@ json::object error_line(json::value id, size_t line, const base::Error& error) {
 
 }  // namespace
 
-SimulateCounts simulate(const FlowJudge& judge, std::istream& queries, std::ostream& answers) {
+SimulateCounts simulate(const FlowJudge& judge, std::istream& queries, std::ostream& answers,
+                        bool trace) {
   SimulateCounts counts;
   std::string line;
   for (size_t number = 1; std::getline(queries, line); ++number) {
@@ -100,10 +150,13 @@ SimulateCounts simulate(const FlowJudge& judge, std::istream& queries, std::ostr
       answered = fail(std::move(query).error().wrap("not JSON"));
     } else if (query->is_object()) {
       if (const auto* given = query->get_object().if_contains("id")) id = *given;
-      answered = answer(judge, query->get_object());
+      const auto flow = read_flow(query->get_object());
+      answered = flow ? judge.judge(*flow, trace) : fail(flow.error());
     }
     if (answered) {
-      answers << answer_line(judge, std::move(id), *answered) << '\n';
+      answers << (trace ? traced_line(judge, std::move(id), *answered)
+                        : answer_line(judge, std::move(id), *answered))
+              << '\n';
       continue;
     }
     ++counts.errors;

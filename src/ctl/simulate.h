@@ -13,13 +13,14 @@ struct SimulateCounts {
   size_t errors = 0;
 };
 
-// One answer line for each line that is not blank, in order:
-//   {"id":…,"from":"<namespace>/<pod>" or
-//   "<IP>","to":…,"protocol":"tcp|udp|sctp|icmp|icmpv6|<number>",
-//    "sport":…,"port":…,"icmpType":…,"icmpCode":…,"ipVersion":4}
+// One answer line for each line that is not blank, in order. Their fields: docs/guide/explain.md.
+//   {"id":…,"from":"<namespace>/<pod>, node/<name> or <IP>","to":…,"protocol":"tcp","port":…,…}
 //   {"id":…,"verdict":"allow|deny","egress":{"verdict":…,"policy":…,"rule":…},"ingress":{…}}
-// A side that is not a known endpoint is null. A line that cannot be answered:
+// A side that is no known endpoint is null; "host" says what host endpoints decided, where there
+// are any. `trace`: everything that was looked at, as explain_json() says it. A line that cannot be
+// answered:
 //   {"id":…,"error":"line 3: …"}
-SimulateCounts simulate(const FlowJudge& judge, std::istream& queries, std::ostream& answers);
+SimulateCounts simulate(const FlowJudge& judge, std::istream& queries, std::ostream& answers,
+                        bool trace = false);
 
 }  // namespace margay::ctl

@@ -9,13 +9,15 @@
 
 #include "api/codec.h"
 #include "ctl/explain.h"
+#include "ctl/testing/cluster.h"
 
 namespace margay::ctl {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::IsEmpty;
+using testing::cluster_of;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 // A shop: web may be reached by its clients on http, and reaches nothing but names.
 constexpr const char* k_shop = R"(
@@ -81,25 +83,7 @@ spec:
   - {action: Allow, protocol: TCP, source: {nets: [198.51.100.0/24]}}
 )";
 
-Cluster cluster_of(std::string_view yaml) {
-  FileObjects files;
-  const auto documents = api::parse_yaml(yaml);
-  EXPECT_TRUE(documents) << documents.error().message;
-  for (const auto& document : *documents) {
-    const auto& object = document.get_object();
-    const auto* kind = api::find_kind(std::string(object.at("apiVersion").get_string()),
-                                      std::string(object.at("kind").get_string()));
-    EXPECT_NE(kind, nullptr);
-    auto prepared = api::prepare(*kind, object, api::UnknownFields::refuse);
-    EXPECT_TRUE(prepared) << prepared.error().message;
-    files.objects.push_back({kind, prepared->object, kind->name});
-  }
-  auto cluster = Cluster::from_files(files);
-  EXPECT_TRUE(cluster) << cluster.error().message;
-  return std::move(*cluster);
-}
-
-class Simulate : public testing::Test {
+class Simulate : public ::testing::Test {
  protected:
   std::string ask(const std::string& queries) {
     std::istringstream in(queries);
