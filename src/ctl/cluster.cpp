@@ -66,12 +66,19 @@ Result<Cluster> Cluster::from_store(store::Store& store) {
       if (!object) object = fail(std::move(object).error().wrap(origin));
       const auto added =
           object ? cluster.add(entry.key, *object, origin) : Result<>(fail(object.error()));
-      // What agents cannot read they leave as it was; the answer is about the rest.
-      if (!added) cluster.warnings_.push_back(added.error().message + " (left out)");
+      if (!added) cluster.stand_in(entry.key, added.error().message);
     }
   }
   cluster.index_workloads();
   return cluster;
+}
+
+// What an agent that starts makes of an object that it cannot read.
+void Cluster::stand_in(const store::Key& key, const std::string& error) {
+  auto isolating = k8s::isolating(key);
+  warnings_.push_back(error + (isolating ? " (it isolates all it may be for)" : " (left out)"));
+  if (!isolating) return;
+  for (const auto& change : converter_.set(key, *std::move(isolating))) model_.apply(change);
 }
 
 Result<> Cluster::add(const store::Key& key, const json::value& object, const std::string& origin) {

@@ -55,6 +55,7 @@ class Cluster {
  private:
   base::Result<> add(const store::Key& key, const boost::json::value& object,
                      const std::string& origin);
+  void stand_in(const store::Key& key, const std::string& error);
   void remember_pod(api::kubernetes::Pod pod);
   void remember_node(const api::kubernetes::Node& node);
   base::Result<> remember_settings(const api::FelixConfiguration& configuration);

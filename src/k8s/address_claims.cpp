@@ -27,8 +27,9 @@ bool AddressClaims::is_granted(const IPAddress& address, std::string_view worklo
   // Blocks do not overlap: the one that begins last before the address has it, or none has.
   const auto after = grants_.upper_bound(Prefix(address));
   if (after == grants_.begin()) return false;
-  const auto& [cidr, grants] = *std::prev(after);
-  return cidr.contains(address) && std::ranges::binary_search(grants, grant(address, workload));
+  const auto& [cidr, by_object] = *std::prev(after);
+  return cidr.contains(address) &&
+         std::ranges::binary_search(by_object.begin()->second, grant(address, workload));
 }
 
 policy::ModelChange AddressClaims::without_claims(policy::ModelChange change) const {
@@ -65,13 +66,16 @@ void AddressClaims::set(const store::Key& object, Reading& reading) {
     for (const auto& [address, workload] : reading.grants)
       grants.push_back(grant(address, workload));
     std::ranges::sort(grants);
-    grants_.insert_or_assign(block->key, std::move(grants));
+    grants_[block->key].insert_or_assign(object, std::move(grants));
     changed_.push_back(block->key);
   }
 }
 
-void AddressClaims::remove_block(const Prefix& cidr) {
-  if (grants_.erase(cidr) > 0) changed_.push_back(cidr);
+void AddressClaims::remove_block(const store::Key& object, const Prefix& cidr) {
+  const auto known = grants_.find(cidr);
+  if (known == grants_.end() || known->second.erase(object) == 0) return;
+  if (known->second.empty()) grants_.erase(known);
+  changed_.push_back(cidr);
 }
 
 std::vector<std::pair<store::Key, policy::ModelChange>> AddressClaims::take_reviewed() {

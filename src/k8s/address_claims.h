@@ -27,7 +27,7 @@ class AddressClaims {
   // An object is there. From the endpoint of a pod it takes what the pod only claims to have.
   void set(const store::Key& object, Reading& reading);
   void remove_pod(const store::Key& object);
-  void remove_block(const policy::Prefix& cidr);
+  void remove_block(const store::Key& object, const policy::Prefix& cidr);
 
   // Endpoints of pods whose claims the blocks that came, changed or went since the last call may
   // decide otherwise.
@@ -42,8 +42,10 @@ class AddressClaims {
   // Hundreds of thousands of addresses: of each a number that only this process can work out, so
   // that nobody can choose names with the same.
   const base::SecretHash hash_;
-  std::map<policy::Prefix, std::vector<uint64_t>> grants_;  // by block, in order
-  std::map<store::Key, policy::ModelChange> waiting_;       // pods that claim, with all they claim
+  // By block and object; in order. Of several objects of one block the lowest speaks, as it does in
+  // the model.
+  std::map<policy::Prefix, std::map<store::Key, std::vector<uint64_t>>> grants_;
+  std::map<store::Key, policy::ModelChange> waiting_;  // pods that claim, with all they claim
   std::set<std::pair<policy::IPAddress, store::Key>> by_address_;  // the same, by what they claim
   std::vector<policy::Prefix> changed_;                            // blocks
 };

@@ -80,6 +80,21 @@ Policy read_policy(policy::PolicyKey key, const auto& spec, const Field& field,
   return policy;
 }
 
+// What is the system's to say: a set is no pod, and is where it is.
+policy::Labels set_labels(policy::Labels labels) {
+  for (const auto label : {k_namespace_label, k_orchestrator_label, k_service_account_label})
+    labels.erase(std::string(label));
+  return labels;
+}
+
+std::vector<policy::Prefix> readable_nets(const std::vector<std::string>& nets,
+                                          Warnings& warnings) {
+  Problems problems;
+  auto read = read_nets(nets, Field("spec.nets", problems));
+  for (const auto& problem : problems) warnings.push_back(problem.message() + " (it is left out)");
+  return read;
+}
+
 }  // namespace
 
 Result<Policy> policy_of(const api::NetworkPolicy& object, Warnings& warnings) {
@@ -122,31 +137,25 @@ Result<policy::Profile> profile_of(const api::Profile& profile, Warnings& warnin
   };
 }
 
-Result<policy::NetworkSet> network_set_of(const api::NetworkSet& object) {
-  Problems problems;
+policy::NetworkSet network_set_of(const api::NetworkSet& object, Warnings& warnings) {
   const std::string& ns = object.metadata.ns;
   policy::NetworkSet set{
       .key = {.ns = ns, .name = object.metadata.name},
-      .labels = object.metadata.labels,
+      .labels = set_labels(object.metadata.labels),
       .profiles = {namespace_profile(ns)},
-      .nets = read_nets(object.spec.nets, Field("spec.nets", problems)),
+      .nets = readable_nets(object.spec.nets, warnings),
   };
   set.labels[std::string(k_namespace_label)] = ns;
-  if (!problems.empty()) return fail(std::move(problems));
   return set;
 }
 
-Result<policy::NetworkSet> network_set_of(const api::GlobalNetworkSet& object) {
-  Problems problems;
-  policy::NetworkSet set{
+policy::NetworkSet network_set_of(const api::GlobalNetworkSet& object, Warnings& warnings) {
+  return {
       .key = {.ns = {}, .name = object.metadata.name},
-      .labels = object.metadata.labels,
+      .labels = set_labels(object.metadata.labels),
       .profiles = {},
-      .nets = read_nets(object.spec.nets, Field("spec.nets", problems)),
+      .nets = readable_nets(object.spec.nets, warnings),
   };
-  set.labels.erase(std::string(k_namespace_label));  // it is in none, whatever it says
-  if (!problems.empty()) return fail(std::move(problems));
-  return set;
 }
 
 }  // namespace margay::k8s

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "k8s/convert.h"
+#include "k8s/rule.h"
 
 namespace margay::k8s {
 namespace {
@@ -231,7 +232,7 @@ TEST(Rule, EveryFieldIsRead) {
       .source = {.nets = {net("10.0.0.0/8")},
                  .not_nets = {net("10.1.0.0/16")},
                  .not_selector = parsed("has(x)")},
-      .destination = {.ports = {{80, 80}, {8080, 8090}, {443, 443}},
+      .destination = {.ports = {{80, 80}, {443, 443}, {8080, 8090}},
                       .named_ports = {"http"},
                       .not_ports = {{81, 81}},
                       .not_named_ports = {"admin"}},
@@ -367,21 +368,26 @@ TEST(NetworkSet, IsInItsNamespace) {
   object.metadata.name = "partners";
   object.metadata.labels = {{"role", "partner"}};
   object.spec.nets = {"192.0.2.1", "198.51.100.7/24"};
-  const auto set = network_set_of(object);
-  ASSERT_TRUE(set);
-  EXPECT_EQ(set->key.id(), "shop/partners");
-  EXPECT_EQ(set->labels,
+  Warnings warnings;
+  const auto set = network_set_of(object, warnings);
+  EXPECT_THAT(warnings, IsEmpty());
+  EXPECT_EQ(set.key.id(), "shop/partners");
+  EXPECT_EQ(set.labels,
             (policy::Labels{{"projectcalico.org/namespace", "shop"}, {"role", "partner"}}));
-  EXPECT_THAT(set->profiles, ElementsAre("kns.shop"));
-  EXPECT_THAT(set->nets, ElementsAre(net("192.0.2.1/32"), net("198.51.100.0/24")));
+  EXPECT_THAT(set.profiles, ElementsAre("kns.shop"));
+  EXPECT_THAT(set.nets, ElementsAre(net("192.0.2.1/32"), net("198.51.100.0/24")));
 }
 
-TEST(NetworkSet, CannotClaimAnotherNamespace) {
+TEST(NetworkSet, CannotClaimAnotherNamespaceNorToBeAPod) {
   api::NetworkSet object;
   object.metadata.ns = "shop";
   object.metadata.name = "partners";
-  object.metadata.labels = {{"projectcalico.org/namespace", "bank"}, {"pcns.team", "a"}};
-  EXPECT_EQ(network_set_of(object)->labels,
+  object.metadata.labels = {{"projectcalico.org/namespace", "bank"},
+                            {"projectcalico.org/orchestrator", "k8s"},
+                            {"projectcalico.org/serviceaccount", "admin"},
+                            {"pcns.team", "a"}};
+  Warnings warnings;
+  EXPECT_EQ(network_set_of(object, warnings).labels,
             (policy::Labels{{"projectcalico.org/namespace", "shop"}, {"pcns.team", "a"}}))
       << "pcns.* of sets counts, as in Calico v3.19";
 }
@@ -391,14 +397,45 @@ TEST(GlobalNetworkSet, IsInNone) {
   object.metadata.name = "partners";
   object.metadata.labels = {{"role", "partner"}, {"projectcalico.org/namespace", "shop"}};
   object.spec.nets = {"2001:db8::/32"};
-  const auto set = network_set_of(object);
-  ASSERT_TRUE(set);
-  EXPECT_EQ(set->key.id(), "partners");
-  EXPECT_EQ(set->labels, (policy::Labels{{"role", "partner"}}));
-  EXPECT_THAT(set->profiles, IsEmpty());
-  object.spec.nets = {"2001:db8::/32", "nowhere"};
-  ASSERT_FALSE(network_set_of(object));
-  EXPECT_EQ(network_set_of(object).error().fields.at(0).path, "spec.nets[1]");
+  Warnings warnings;
+  const auto set = network_set_of(object, warnings);
+  EXPECT_EQ(set.key.id(), "partners");
+  EXPECT_EQ(set.labels, (policy::Labels{{"role", "partner"}}));
+  EXPECT_THAT(set.profiles, IsEmpty());
+  EXPECT_THAT(warnings, IsEmpty());
+}
+
+// A list of those who are denied keeps the others.
+TEST(GlobalNetworkSet, LeavesOutWhatCannotBeReadWithAWarning) {
+  api::GlobalNetworkSet object;
+  object.spec.nets = {"2001:db8::/32", "nowhere", "192.0.2.0/24", "::ffff:203.0.113.7"};
+  Warnings warnings;
+  EXPECT_THAT(network_set_of(object, warnings).nets,
+              ElementsAre(net("2001:db8::/32"), net("192.0.2.0/24")));
+  EXPECT_THAT(warnings, ElementsAre(HasSubstr("spec.nets[1]"), HasSubstr("spec.nets[3]")));
+}
+
+// A rule that cannot be read opens nothing: neither itself nor the rules below it.
+TEST(Rule, ThatCannotBeReadIsClosed) {
+  for (const auto& [action, denies] :
+       {std::pair("Allow", false), {"Log", false}, {"Deny", true}, {"Pass", true}}) {
+    Warnings warnings;
+    const api::Rule bad{.action = action, .source = {.nets = {"bad"}}};
+    const auto rules = read_rules({bad}, "", "spec.ingress", warnings);
+    ASSERT_EQ(rules.size(), 1u);
+    EXPECT_EQ(rules[0].action == Action::deny, denies) << action;
+    EXPECT_EQ(rules[0].never_matches, !denies) << action;
+    EXPECT_THAT(warnings, ElementsAre(HasSubstr(denies ? "denies everything" : "matches nothing")));
+  }
+}
+
+TEST(Rule, WithTooManyPairsOfPortsIsClosed) {
+  api::Rule rule{.action = "Allow"};
+  for (int64_t port = 0; port < 1'200; port += 2)
+    for (auto* ports : {&rule.source.ports, &rule.destination.ports}) ports->emplace_back(port);
+  Warnings warnings;
+  EXPECT_TRUE(read_rules({rule}, "", "spec.ingress", warnings).at(0).never_matches);
+  EXPECT_THAT(warnings, ElementsAre(HasSubstr("spec.ingress[0].destination.ports")));
 }
 
 }  // namespace

@@ -55,8 +55,9 @@ std::optional<policy::EndpointSlice> endpoint_slice_of(const api::kubernetes::En
 base::Result<policy::Policy> policy_of(const api::NetworkPolicy& policy, Warnings& warnings);
 base::Result<policy::Policy> policy_of(const api::GlobalNetworkPolicy& policy, Warnings& warnings);
 base::Result<policy::Profile> profile_of(const api::Profile& profile, Warnings& warnings);
-base::Result<policy::NetworkSet> network_set_of(const api::NetworkSet& set);
-base::Result<policy::NetworkSet> network_set_of(const api::GlobalNetworkSet& set);
+// A net that cannot be read is left out with a warning: a list that denies keeps the others.
+policy::NetworkSet network_set_of(const api::NetworkSet& set, Warnings& warnings);
+policy::NetworkSet network_set_of(const api::GlobalNetworkSet& set, Warnings& warnings);
 base::Result<policy::WorkloadEndpoint> endpoint_of(const api::WorkloadEndpoint& endpoint);
 base::Result<policy::HostEndpoint> endpoint_of(const api::HostEndpoint& endpoint);
 base::Result<policy::IPPool> pool_of(const api::IPPool& pool);

@@ -89,7 +89,8 @@ Converter::Changes Converter::replace(const store::Key& object, policy::ModelCha
 }
 
 Converter::Changes Converter::take_out(const store::Key& object, const ModelKey& key) {
-  if (const auto* cidr = std::get_if<policy::Prefix>(&key)) address_claims_.remove_block(*cidr);
+  if (const auto* cidr = std::get_if<policy::Prefix>(&key))
+    address_claims_.remove_block(object, *cidr);
   const bool was_owner = owner_of(key) == object;
   unplace(object, key);
   if (!was_owner) return {};

@@ -82,6 +82,7 @@ std::string block_with(const std::vector<std::string>& holders) {
 
 TEST(Objects, AnAddressThatOnlyAnnotationsSayCountsOnceIPAMGaveItToThePod) {
   const store::Key block{.resource = "ipamblocks.crd.projectcalico.org", .name = "b"};
+  const store::Key lower{.resource = "ipamblocks.crd.projectcalico.org", .name = "a"};
   const std::string claims =
       R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"web","namespace":"shop",)"
       R"("annotations":{"cni.projectcalico.org/podIPs":"10.0.0.1/32,192.0.2.7/32",)"
@@ -108,6 +109,18 @@ TEST(Objects, AnAddressThatOnlyAnnotationsSayCountsOnceIPAMGaveItToThePod) {
       {"the block has gone",
        {{block, block_with({"db", "web"})}, {k_pod, claims}, {block, ""}},
        ""},
+      {"two blocks of one CIDR: the lower one speaks",
+       {{lower, block_with({"db", "web"})}, {block, block_with({"web", "db"})}, {k_pod, claims}},
+       "10.0.0.1 198.51.100.1"},
+      {"whichever came first",
+       {{block, block_with({"web", "db"})}, {k_pod, claims}, {lower, block_with({"db", "web"})}},
+       "10.0.0.1 198.51.100.1"},
+      {"and goes on when the other has gone",
+       {{lower, block_with({"db", "web"})},
+        {block, block_with({"web", "db"})},
+        {k_pod, claims},
+        {block, ""}},
+       "10.0.0.1 198.51.100.1"},
       {"the status says another",
        {{block, block_with({"db"})}, {k_pod, pod_on("node-a")}},
        "10.0.0.1"},
@@ -362,6 +375,20 @@ TEST(Objects, OfEveryResourceHaveTheirPlace) {
     followed.remove(key);
     EXPECT_THAT(followed.model().changes(), IsEmpty()) << resource;
   }
+}
+
+// Whoever may write a pod's annotations should not write the log of every node.
+TEST(Objects, WarnAFewTimes) {
+  std::string ips;
+  for (int i = 0; i < 1'000; ++i) ips += "x,";
+  const auto reading = read_object(
+      k_pod, R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"web","namespace":"shop",)"
+             R"("annotations":{"cni.projectcalico.org/podIPs":")" +
+                 ips +
+                 R"("}},"spec":{"nodeName":"node-a","containers":[{"name":"c","image":"i"}]}})");
+  ASSERT_TRUE(reading);
+  EXPECT_LE(reading->warnings.size(), 11u);
+  EXPECT_THAT(reading->warnings.back(), testing::HasSubstr("warnings more"));
 }
 
 TEST(Objects, OfOtherResourcesChangeNothing) {

@@ -59,6 +59,8 @@ bool has_released_addresses(const Pod& pod) {
   return !pod.metadata.deletion_timestamp.empty() && annotation(pod, k_pod_ip_annotation) == "";
 }
 
+constexpr size_t k_most_addresses = 16;  // that an annotation may claim
+
 // The kubelet's word comes later than the CNI plugin's, which is in the annotations.
 std::vector<IPAddress> addresses_of(const Pod& pod, const Field& root) {
   if (has_released_addresses(pod)) return {};
@@ -67,7 +69,11 @@ std::vector<IPAddress> addresses_of(const Pod& pod, const Field& root) {
   if (!pod.status.pod_ip.empty()) return read_addresses({pod.status.pod_ip}, root / "status.podIP");
   const Field annotations = root / "metadata.annotations";
   if (const auto ips = annotation(pod, k_pod_ips_annotation); ips && !ips->empty()) {
-    const auto parts = base::split(*ips, ',');
+    auto parts = base::split(*ips, ',');
+    if (parts.size() > k_most_addresses) {
+      (annotations / k_pod_ips_annotation).invalid("", "has more addresses than a pod can have");
+      parts.resize(k_most_addresses);
+    }
     return read_addresses({parts.begin(), parts.end()}, annotations / k_pod_ips_annotation);
   }
   if (const auto ip = annotation(pod, k_pod_ip_annotation); ip && !ip->empty())
@@ -93,7 +99,9 @@ std::vector<FloatingIP> floating_ips_of(const Pod& pod, const std::vector<IPAddr
     return {};
   }
   std::vector<FloatingIP> floating;
-  for (size_t i = 0; i < list.get_array().size(); ++i) {
+  const size_t most = std::min(list.get_array().size(), k_most_addresses);
+  if (most < list.get_array().size()) field.invalid("", "has more addresses than a pod can have");
+  for (size_t i = 0; i < most; ++i) {
     const auto* entry = list.get_array()[i].if_string();
     const auto external = read_address(entry ? std::string_view(*entry) : "", field[i]);
     if (!external) continue;
@@ -215,6 +223,16 @@ WorkloadEndpoint endpoint_of(const Pod& pod, Warnings& warnings) {
   return endpoint;
 }
 
+// Those of namespaces and service accounts are for what is in the namespace.
+std::vector<std::string> profiles_of(std::vector<std::string> profiles, const std::string& ns) {
+  std::erase_if(profiles, [&](const std::string& name) {
+    return (name.starts_with(k_namespace_profile_prefix) && name != namespace_profile(ns)) ||
+           (name.starts_with(k_service_account_profile_prefix) &&
+            !name.starts_with(service_account_profile(ns, "")));
+  });
+  return profiles;
+}
+
 Result<WorkloadEndpoint> endpoint_of(const api::WorkloadEndpoint& object) {
   Problems problems;
   const Field field("spec", problems);
@@ -231,7 +249,7 @@ Result<WorkloadEndpoint> endpoint_of(const api::WorkloadEndpoint& object) {
       .addresses = read_addresses(spec.ip_networks, field / "ipNetworks"),
       .labels =
           workload_labels(object.metadata.labels, ns, spec.orchestrator, spec.service_account_name),
-      .profiles = spec.profiles,
+      .profiles = profiles_of(spec.profiles, ns),
       .ports = read_named_ports(spec.ports, field / "ports"),
       .floating_ips = read_nats(spec.ip_nats, field / "ipNATs"),
   };

@@ -289,9 +289,14 @@ TEST(WorkloadEndpoint, CannotClaimTheLabelsOfAnotherNamespaceOrServiceAccount) {
                             {"projectcalico.org/namespace", "kube-system"},
                             {"projectcalico.org/orchestrator", "k8s"},
                             {"projectcalico.org/serviceaccount", "root"}};
-  object.spec = {.orchestrator = "openstack", .workload = "w", .node = "n", .endpoint = "eth0"};
+  object.spec = {.orchestrator = "openstack",
+                 .workload = "w",
+                 .node = "n",
+                 .endpoint = "eth0",
+                 .profiles = {"kns.bank", "p", "kns.shop", "ksa.bank.a", "ksa.shop.a"}};
   const auto endpoint = endpoint_of(object);
   ASSERT_TRUE(endpoint);
+  EXPECT_THAT(endpoint->profiles, ElementsAre("p", "kns.shop", "ksa.shop.a"));
   EXPECT_THAT(endpoint->labels,
               UnorderedElementsAre(Pair("app", "vm"), Pair("projectcalico.org/namespace", "shop"),
                                    Pair("projectcalico.org/orchestrator", "openstack")));

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/utf8.h"
 #include "k8s/names.h"
 #include "policy/protocol.h"
 #include "selector/ast.h"
@@ -53,6 +54,11 @@ void read_port_text(const std::string& text, const Field& field, Ports& ports) {
   }
 }
 
+bool is_mapped(const Prefix& prefix) {
+  static const Prefix k_mapped = *Prefix::parse("::ffff:0.0.0.0/96");
+  return prefix.length() >= k_mapped.length() && k_mapped.contains(prefix.address());
+}
+
 bool mentions_global(const selector::NodePtr& root) {
   bool found = false;
   selector::map_tests(root, [&found](const selector::NodePtr& test) {
@@ -89,17 +95,28 @@ Field Field::operator[](size_t index) const {
 }
 
 void Field::invalid(std::string_view value, std::string detail) const {
-  problems_->push_back(
-      {.path = path_, .value = fmt::format("\"{}\"", value), .detail = std::move(detail)});
+  constexpr size_t k_longest = 256;
+  const auto shown = base::to_utf8(value.substr(0, k_longest));
+  add(fmt::format("\"{}{}\"", shown, value.size() > k_longest ? "..." : ""), std::move(detail));
 }
 
 void Field::invalid(int64_t value, std::string detail) const {
-  problems_->push_back(
-      {.path = path_, .value = std::to_string(value), .detail = std::move(detail)});
+  add(std::to_string(value), std::move(detail));
+}
+
+// Of very many the first are enough to say what is wrong.
+void Field::add(std::string value, std::string detail) const {
+  constexpr size_t k_most = 100;
+  if (problems_->size() < k_most)
+    problems_->push_back({.path = path_, .value = std::move(value), .detail = std::move(detail)});
 }
 
 std::optional<Prefix> read_net(const std::string& net, const Field& field) {
   const auto prefix = Prefix::parse(net);
+  if (prefix && is_mapped(*prefix)) {
+    field.invalid(net, "must be written as IPv4: no packet has an IPv4-mapped address");
+    return std::nullopt;
+  }
   if (prefix) return *prefix;
   field.invalid(net, "must be an IP address or CIDR");
   return std::nullopt;
@@ -139,6 +156,25 @@ Ports read_ports(const std::vector<api::IntOrString>& ports, const Field& field)
   Ports read;
   for (size_t i = 0; i < ports.size(); ++i) read_port(ports[i], field[i], read);
   return read;
+}
+
+void simplify(Ports& ports) {
+  std::ranges::sort(ports.names);
+  ports.names.erase(std::ranges::unique(ports.names).begin(), ports.names.end());
+  std::ranges::sort(ports.ranges);
+  std::vector<PortRange> merged;
+  for (const auto& range : ports.ranges)
+    if (merged.empty() || range.first > uint32_t{merged.back().last} + 1)
+      merged.push_back(range);
+    else
+      merged.back().last = std::max(merged.back().last, range.last);
+  ports.ranges = std::move(merged);
+}
+
+void check_names(const Ports& ports, const Field& field) {
+  constexpr size_t k_most = 64;
+  if (ports.names.size() > k_most)
+    field.invalid("", fmt::format("a rule has at most {} names of ports", k_most));
 }
 
 std::optional<uint16_t> read_port_number(int64_t port, const Field& field) {

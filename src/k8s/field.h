@@ -26,6 +26,8 @@ class Field {
   void invalid(int64_t value, std::string detail) const;
 
  private:
+  void add(std::string value, std::string detail) const;
+
   std::string path_;
   Problems* problems_;
 };
@@ -34,6 +36,12 @@ struct Ports {
   std::vector<policy::PortRange> ranges;
   std::vector<std::string> names;
 };
+
+// The same in as few ranges and names as can be, in order.
+void simplify(Ports& ports);
+
+// Each name is a set in the kernel, which has 65,535 for all.
+void check_names(const Ports& ports, const Field& field);
 
 // What cannot be read is reported and left out of the answer.
 std::optional<policy::Prefix> read_net(const std::string& net, const Field& field);

@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <map>
+#include <span>
 
 #include "k8s/convert.h"
 #include "k8s/field.h"
 #include "k8s/names.h"
+#include "selector/parser.h"
 
 namespace margay::k8s {
 namespace {
@@ -24,9 +26,22 @@ using policy::Rule;
 using selector::Selector;
 
 constexpr double k_order = 1000;
+constexpr size_t k_most_ports = 1 << 18;  // of all peers of a direction
+
+// Kubernetes stores what it has once accepted, and once it accepted more.
+bool check_label(const std::string& key, std::span<const std::string> values, const Field& field) {
+  if (!selector::is_key(key)) {
+    field.invalid(key, "is not the key of a label");
+    return false;
+  }
+  const auto bad = std::ranges::find_if_not(values, selector::is_value);
+  if (bad != values.end()) field.invalid(*bad, "is not the value of a label");
+  return bad == values.end();
+}
 
 Selector read_requirement(const LabelSelectorRequirement& requirement, const Field& field) {
   const std::string& key = requirement.key;
+  if (!check_label(key, requirement.values, field)) return {};
   if (requirement.op == "Exists") return Selector::has(key);
   if (requirement.op == "DoesNotExist") return !Selector::has(key);
   if (requirement.op != "In" && requirement.op != "NotIn") {
@@ -40,12 +55,14 @@ Selector read_requirement(const LabelSelectorRequirement& requirement, const Fie
 }
 
 Selector read_label_selector(const LabelSelector& selector, const Field& field) {
-  Selector read;
+  std::vector<Selector> read;
   for (const auto& [key, value] : selector.match_labels)
-    read = read && Selector::equals(key, value);
+    if (check_label(key, {&value, 1}, field / "matchLabels"))
+      read.push_back(Selector::equals(key, value));
   for (size_t i = 0; i < selector.match_expressions.size(); ++i)
-    read = read && read_requirement(selector.match_expressions[i], (field / "matchExpressions")[i]);
-  return read;
+    read.push_back(
+        read_requirement(selector.match_expressions[i], (field / "matchExpressions")[i]));
+  return Selector::all_of(read);
 }
 
 Selector read_pods(const std::optional<LabelSelector>& pods, const Field& field) {
@@ -122,9 +139,10 @@ std::map<std::optional<uint8_t>, ProtocolPorts> read_all_ports(
   return read;
 }
 
-// One rule for each protocol and peer.
+// One rule for each protocol and peer. Every one of them has all the ports, so that their product
+// is bounded, for all rules of a policy together: `left` is what may still come.
 std::vector<Rule> read_rule(const NetworkPolicyRule& rule, const std::string& ns,
-                            policy::Direction direction, const Field& field) {
+                            policy::Direction direction, const Field& field, size_t& left) {
   const bool ingress = direction == policy::Direction::ingress;
   std::vector<EntityMatch> peers;
   peers.reserve(rule.peers.size());
@@ -133,7 +151,15 @@ std::vector<Rule> read_rule(const NetworkPolicyRule& rule, const std::string& ns
   if (peers.empty()) peers.emplace_back();
 
   std::vector<Rule> rules;
-  for (const auto& [protocol, ports] : read_all_ports(rule.ports, field / "ports")) {
+  for (auto& [protocol, ports] : read_all_ports(rule.ports, field / "ports")) {
+    simplify(ports.ports);
+    check_names(ports.ports, field / "ports");
+    const size_t product = peers.size() * (ports.ports.ranges.size() + ports.ports.names.size());
+    if (product > left) {
+      (field / "ports").invalid("", "the policy's peers times their ports are too many");
+      return {};
+    }
+    left -= product;
     for (const EntityMatch& peer : peers) {
       Rule& read = rules.emplace_back();
       read.protocol = protocol;
@@ -152,10 +178,11 @@ std::vector<Rule> read_rules(const std::vector<NetworkPolicyRule>& rules, const 
                              std::vector<size_t>& origins) {
   const char* path = direction == policy::Direction::ingress ? "spec.ingress" : "spec.egress";
   std::vector<Rule> all;
+  size_t left = k_most_ports;
   for (size_t i = 0; i < rules.size(); ++i) {
     Problems problems;
     std::vector<Rule> read =
-        read_rule(rules[i], ns, direction, Field(fmt::format("{}[{}]", path, i), problems));
+        read_rule(rules[i], ns, direction, Field(fmt::format("{}[{}]", path, i), problems), left);
     for (const auto& problem : problems)
       warnings.push_back(problem.message() + " (the rule is left out until it is corrected)");
     if (!problems.empty()) continue;

@@ -216,6 +216,16 @@ TEST(KubernetesPolicy, ARuleThatCannotBeReadIsLeftOutAndThePolicyStillIsolates) 
     return NetworkPolicyRule{.ports = {}, .peers = {std::move(peer)}};
   };
   const LabelSelector bad_operator{.match_expressions = {{"a", "Like", {"b"}}}};
+  const LabelSelector bad_value{.match_expressions = {{"a", "In", {"x'y\"z"}}}};
+  const LabelSelector bad_key{.match_labels = {{"a) || all() || has(b", "c"}}};
+  NetworkPolicyRule many;
+  for (int i = 0; i < 1'000; ++i) {
+    many.ports.push_back({.port = number(2 * i)});
+    many.peers.push_back({.ip_block = {{.cidr = "10.0.0.0/8"}}});
+  }
+  NetworkPolicyRule names;
+  for (int i = 0; i < 65; ++i)
+    names.ports.push_back({.port = api::IntOrString("p" + std::to_string(i))});
   const std::vector<Case> cases = {
       {"endPort below port", ports({.port = number(80), .end_port = 79}),
        "spec.ingress[0].ports[0].endPort: Invalid value: 79: must not be below port"},
@@ -237,6 +247,12 @@ TEST(KubernetesPolicy, ARuleThatCannotBeReadIsLeftOutAndThePolicyStillIsolates) 
        "spec.ingress[0].from[0]: Invalid value"},
       {"an operator that is none", peers({.pod_selector = bad_operator}),
        "spec.ingress[0].from[0].podSelector.matchExpressions[0].operator"},
+      {"a value that no label has", peers({.pod_selector = bad_value}),
+       "spec.ingress[0].from[0].podSelector.matchExpressions[0]: Invalid value"},
+      {"a key that no label has", peers({.namespace_selector = bad_key}),
+       "spec.ingress[0].from[0].namespaceSelector.matchLabels: Invalid value"},
+      {"a million ports of peers", many, "spec.ingress[0].ports: Invalid value"},
+      {"more names than the kernel has room for", names, "a rule has at most 64 names of ports"},
   };
   for (const auto& [name, rule, warning] : cases) {
     Warnings warnings;
@@ -246,6 +262,23 @@ TEST(KubernetesPolicy, ARuleThatCannotBeReadIsLeftOutAndThePolicyStillIsolates) 
     EXPECT_THAT(policy->ingress, ElementsAre(Rule{})) << name << ": the good rule stays";
     EXPECT_THAT(warnings, ElementsAre(HasSubstr(warning))) << name;
   }
+}
+
+TEST(KubernetesPolicy, PortsAreKeptInAsFewRangesAsCanBe) {
+  NetworkPolicyRule rule;
+  for (int port = 1'000; port > 0; --port) rule.ports.push_back({.port = number(port)});
+  rule.ports.push_back({.port = named("http")});
+  rule.ports.push_back({.port = named("http")});
+  const auto read = converted(policy_with({rule})).ingress.at(0).destination;
+  EXPECT_THAT(read.ports, ElementsAre(PortRange{1, 1'000}));
+  EXPECT_THAT(read.named_ports, ElementsAre("http"));
+}
+
+// Text that grew with each of them took minutes.
+TEST(KubernetesPolicy, ManyLabelsAreReadAtOnce) {
+  NetworkPolicy object = policy_with({});
+  for (int i = 0; i < 50'000; ++i) object.pod_selector.match_labels["l" + std::to_string(i)] = "v";
+  EXPECT_GT(converted(object).selector.text().size(), 500'000u);
 }
 
 TEST(KubernetesPolicy, IsRefusedWhenItsPodsCannotBeTold) {

@@ -1,5 +1,7 @@
 #include "k8s/objects.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <span>
 #include <utility>
@@ -67,8 +69,12 @@ Placement place(const kubernetes::EndpointSlice& slice, Reading& reading) {
   if (!read) return std::nullopt;
   return change_to(*std::move(read));
 }
-Placement place(const api::NetworkSet& set, Reading&) { return placed(network_set_of(set)); }
-Placement place(const api::GlobalNetworkSet& set, Reading&) { return placed(network_set_of(set)); }
+Placement place(const api::NetworkSet& set, Reading& reading) {
+  return change_to(network_set_of(set, reading.warnings));
+}
+Placement place(const api::GlobalNetworkSet& set, Reading& reading) {
+  return change_to(network_set_of(set, reading.warnings));
+}
 Placement place(const api::WorkloadEndpoint& endpoint, Reading&) {
   return placed(endpoint_of(endpoint));
 }
@@ -117,6 +123,14 @@ constexpr Resource k_service_resources[] = {
     {k_endpoint_slices, place_json<kubernetes::EndpointSlice>},
 };
 
+// Whoever may write an object should not write the log of every node.
+void bound(Warnings& warnings) {
+  constexpr size_t k_most = 10;
+  if (warnings.size() <= k_most) return;
+  warnings.back() = fmt::format("and {} warnings more", warnings.size() - k_most);
+  warnings.erase(warnings.begin() + k_most, warnings.end() - 1);
+}
+
 std::vector<std::string> names_of(std::span<const Resource> resources) {
   std::vector<std::string> names;
   for (const Resource& resource : resources) names.emplace_back(resource.name);
@@ -142,6 +156,7 @@ Result<Reading> read_object(const store::Key& key, const api::json::value& objec
   const Resource* resource = find_resource(key.resource);
   if (resource == nullptr) return reading;
   MARGAY_TRY(reading.change, resource->place(object, reading));
+  bound(reading.warnings);
   return reading;
 }
 

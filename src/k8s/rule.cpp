@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "k8s/names.h"
+#include "selector/parser.h"
 
 namespace margay::k8s {
 namespace {
@@ -13,6 +14,7 @@ using policy::ICMPMatch;
 using selector::Selector;
 
 constexpr int64_t k_max_icmp = 255;
+constexpr size_t k_most_port_pairs = 1 << 18;
 
 std::optional<Action> read_action(const std::string& action, const Field& field) {
   if (action == "Allow") return Action::allow;
@@ -46,6 +48,9 @@ std::optional<Selector> read_service_accounts(const std::optional<api::ServiceAc
                                               const Field& field) {
   if (!match || (match->names.empty() && match->selector.empty())) return std::nullopt;
   std::optional<Selector> named;
+  for (size_t i = 0; i < match->names.size(); ++i)
+    if (!selector::is_value(match->names[i]))
+      (field / "names")[i].invalid(match->names[i], "is not the name of a service account");
   if (!match->names.empty())
     named = Selector::in(std::string(k_service_account_label), match->names);
   return conjunction(read_service_account_selector(match->selector, field / "selector"), named);
@@ -70,6 +75,10 @@ std::optional<Selector> positive_selector(const api::EntityRule& entity, const s
 EntityMatch read_entity(const api::EntityRule& entity, const std::string& ns, const Field& field) {
   Ports ports = read_ports(entity.ports, field / "ports");
   Ports not_ports = read_ports(entity.not_ports, field / "notPorts");
+  simplify(ports);
+  simplify(not_ports);
+  check_names(ports, field / "ports");
+  check_names(not_ports, field / "notPorts");
   EntityMatch match{
       .nets = read_nets(entity.nets, field / "nets"),
       .not_nets = read_nets(entity.not_nets, field / "notNets"),
@@ -100,11 +109,19 @@ policy::Rule read_rule(const api::Rule& rule, const std::string& ns, const Field
   read.source = read_entity(rule.source, ns, field / "source");
   read.destination = read_entity(rule.destination, ns, field / "destination");
   read.has_http = rule.http.has_value();
+  // What lists ports of both sides becomes one rule for each pair of them in the kernel.
+  const auto ports = [](const EntityMatch& side) {
+    return side.ports.size() + side.named_ports.size();
+  };
+  if (ports(read.source) * ports(read.destination) > k_most_port_pairs)
+    (field / "destination" / "ports").invalid("", "times the source's ports they are too many");
   return read;
 }
 
+// What was to be left to the next tier is not for the rules below it either.
 policy::Rule closed(Action action) {
-  return {.action = action, .never_matches = action != Action::deny};
+  const bool decides = action == Action::deny || action == Action::pass;
+  return {.action = decides ? Action::deny : action, .never_matches = !decides};
 }
 
 }  // namespace
@@ -118,10 +135,11 @@ std::vector<policy::Rule> read_rules(const std::vector<api::Rule>& rules, const 
     Problems problems;
     read.push_back(read_rule(rules[i], ns, Field(place, problems)));
     for (const auto& problem : problems)
-      warnings.push_back(fmt::format("{} (the rule {})", problem.message(),
-                                     read.back().action == Action::deny
-                                         ? "denies everything until it is corrected"
-                                         : "matches nothing until it is corrected"));
+      warnings.push_back(
+          fmt::format("{} (the rule {})", problem.message(),
+                      read.back().action == Action::deny || read.back().action == Action::pass
+                          ? "denies everything until it is corrected"
+                          : "matches nothing until it is corrected"));
     if (!problems.empty()) read.back() = closed(read.back().action);
     if (rules[i].http && read.back().action != Action::deny)
       warnings.push_back(place +

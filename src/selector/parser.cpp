@@ -210,6 +210,15 @@ class Parser {
 
 }  // namespace
 
+bool is_key(std::string_view text) {
+  return !text.empty() && text.size() <= k_max_key_length &&
+         std::ranges::all_of(text, is_key_character);
+}
+
+bool is_value(std::string_view text) {
+  return text.find('"') == text.npos || text.find('\'') == text.npos;
+}
+
 Result<NodePtr> parse(std::string_view text) { return Parser(text).selector(); }
 
 }  // namespace margay::selector

@@ -19,6 +19,11 @@ inline constexpr unsigned k_max_depth = 500;
 // ends there, whatever follows: an operator may stand directly behind it.
 inline constexpr size_t k_max_key_length = 512;
 
+// Whether the language can say them: a label's key; and a value, which holds at most one of the two
+// kinds of quotes.
+bool is_key(std::string_view text);
+bool is_value(std::string_view text);
+
 // Errors are `invalid`: "at position 4: expected an operator (==, ...), found \"b\"". Positions
 // count bytes from 1.
 base::Result<NodePtr> parse(std::string_view text);

@@ -105,6 +105,13 @@ Selector Selector::in(std::string key, std::vector<std::string> values) {
   return Selector(make_node(Membership{std::move(key), false, std::move(values)}));
 }
 
+Selector Selector::all_of(const std::vector<Selector>& selectors) {
+  std::vector<NodePtr> roots;
+  for (const auto& selector : selectors)
+    if (!selector.is_all()) roots.push_back(selector.shared_->root);
+  return roots.empty() ? Selector() : Selector(conjoin(std::move(roots)));
+}
+
 Selector Selector::operator!() const { return Selector(negate(shared_->root)); }
 
 Selector Selector::operator&&(const Selector& other) const {

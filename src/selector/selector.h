@@ -32,10 +32,13 @@ class Selector {
   // Errors are `invalid`, and say the position and what was expected there.
   static base::Result<Selector> parse(std::string_view text);
 
-  // Values hold at most one of the two kinds of quotes, as everything the language can say does.
+  // Of what the language can say only (selector/parser.h, is_key() and is_value()): the text of
+  // another might be that of a different selector.
   static Selector has(std::string key);
   static Selector equals(std::string key, std::string value);
   static Selector in(std::string key, std::vector<std::string> values);
+  // All of them; none: all().
+  static Selector all_of(const std::vector<Selector>& selectors);
   Selector operator!() const;
   Selector operator&&(const Selector& other) const;  // all() is neutral
   Selector operator||(const Selector& other) const;

@@ -1,16 +1,15 @@
 #include "policy/graph/packed_rules.h"
 
-#include <algorithm>
+#include <array>
 #include <cstring>
-#include <span>
-#include <stdexcept>
 #include <type_traits>
+#include <utility>
+#include <variant>
+
+#include "selector/ast.h"
 
 namespace margay::policy {
 namespace {
-
-// Parentheses in a selector's text from which on it is kept as it is.
-constexpr std::ptrdiff_t k_deep = 16;
 
 // What a rule is made of, once for writing and reading. A member added to these structs must be
 // added here: the sizes are a reminder.
@@ -30,9 +29,33 @@ static_assert(sizeof(EntityMatch) ==
               6 * sizeof(std::vector<Prefix>) + 2 * sizeof(std::optional<Selector>));
 static_assert(sizeof(Rule) == 2 * sizeof(EntityMatch) + 24);
 
+// The forms of a selector's tree, in the order of the variant's alternatives. Not its text: that
+// would have to be parsed, and what is converted from objects may be more than a user may write.
+void each_member(auto&, selector::All&) {}
+void each_member(auto&, const selector::All&) {}
+void each_member(auto&, selector::Global&) {}
+void each_member(auto&, const selector::Global&) {}
+void each_member(auto& archive, auto& form)
+  requires requires { form.key; }
+{
+  archive(form.key);
+  if constexpr (requires { form.op; }) archive(form.op, form.value);
+  if constexpr (requires { form.negated; }) archive(form.negated, form.values);
+}
+void each_member(auto& archive, auto& form)
+  requires requires { form.operand; }
+{
+  archive(form.operand);
+}
+void each_member(auto& archive, auto& form)
+  requires requires { form.operands; }
+{
+  archive(form.operands);
+}
+
 class Writer {
  public:
-  Writer(std::string& bytes, std::vector<Selector>& deep) : bytes_(bytes), deep_(deep) {}
+  explicit Writer(std::string& bytes) : bytes_(bytes) {}
   template <typename... Values>
   void operator()(const Values&... values) {
     (put(values), ...);
@@ -63,13 +86,11 @@ class Writer {
   }
   void put(const PortRange& range) { (*this)(range.first, range.last); }
   void put(const ICMPMatch& match) { (*this)(match.type, match.code); }
-  void put(const Selector& selector) {
-    const bool deep = std::ranges::count(selector.text(), '(') >= k_deep;
-    put(deep);
-    if (deep)
-      deep_.push_back(selector);
-    else
-      put(selector.text());
+  void put(const Selector& selector) { put(selector.root()); }
+  void put(const selector::NodePtr& node) { put(*node); }
+  void put(const selector::Node& node) {
+    put(static_cast<uint8_t>(node.form.index()));
+    std::visit([this](const auto& form) { each_member(*this, form); }, node.form);
   }
   template <typename Value>
   void put(const std::optional<Value>& value) {
@@ -83,12 +104,11 @@ class Writer {
   }
 
   std::string& bytes_;
-  std::vector<Selector>& deep_;
 };
 
 class Reader {
  public:
-  Reader(std::string_view bytes, std::span<const Selector> deep) : bytes_(bytes), deep_(deep) {}
+  explicit Reader(std::string_view bytes) : bytes_(bytes) {}
   template <typename... Values>
   void operator()(Values&... values) {
     (get(values), ...);
@@ -128,18 +148,20 @@ class Reader {
   void get(PortRange& range) { (*this)(range.first, range.last); }
   void get(ICMPMatch& match) { (*this)(match.type, match.code); }
   void get(Selector& selector) {
-    bool deep = false;
-    get(deep);
-    if (deep) {
-      selector = deep_.front();
-      deep_ = deep_.subspan(1);
-      return;
-    }
-    std::string text;
-    get(text);
-    auto parsed = Selector::parse(text);
-    if (!parsed) throw std::logic_error("selector \"" + text + "\": " + parsed.error().message);
-    selector = *std::move(parsed);
+    selector::NodePtr root;
+    get(root);
+    selector = Selector(std::move(root));
+  }
+  void get(selector::NodePtr& node) {
+    uint8_t form = 0;
+    get(form);
+    node = k_forms.at(form)(*this);
+  }
+  template <typename Form>
+  static selector::NodePtr get_form(Reader& reader) {
+    Form form;
+    each_member(reader, form);
+    return selector::make_node(std::move(form));
   }
   template <typename Value>
   void get(std::optional<Value>& value) {
@@ -154,14 +176,24 @@ class Reader {
     for (Value& value : values) get(value);
   }
 
+  template <size_t... Indices>
+  static constexpr auto make_forms(std::index_sequence<Indices...>) {
+    using Forms = decltype(selector::Node::form);
+    return std::array{&get_form<std::variant_alternative_t<Indices, Forms>>...};
+  }
+  using GetForm = selector::NodePtr (*)(Reader&);
+  static const std::array<GetForm, std::variant_size_v<decltype(selector::Node::form)>> k_forms;
+
   std::string_view bytes_;
-  std::span<const Selector> deep_;
 };
+
+constexpr decltype(Reader::k_forms) Reader::k_forms = Reader::make_forms(
+    std::make_index_sequence<std::variant_size_v<decltype(selector::Node::form)>>());
 
 }  // namespace
 
 PackedRules::PackedRules(const std::vector<Rule>& ingress, const std::vector<Rule>& egress) {
-  Writer write(bytes_, deep_selectors_);
+  Writer write(bytes_);
   write(ingress, egress);
   bytes_.shrink_to_fit();
 }
@@ -169,7 +201,7 @@ PackedRules::PackedRules(const std::vector<Rule>& ingress, const std::vector<Rul
 PackedRules::Rules PackedRules::unpack() const {
   Rules rules;
   if (bytes_.empty()) return rules;
-  Reader read(bytes_, deep_selectors_);
+  Reader read(bytes_);
   read(rules.ingress, rules.egress);
   return rules;
 }

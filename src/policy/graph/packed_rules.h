@@ -26,7 +26,6 @@ class PackedRules {
 
  private:
   std::string bytes_;  // of this process only: its form may change with any version
-  std::vector<Selector> deep_selectors_;  // that may nest too deep to be parsed again
 };
 
 }  // namespace margay::policy

@@ -61,5 +61,18 @@ TEST(PackedRules, KeepSelectorsHoweverDeepTheyNest) {
   expect_same({rule, Rule{}}, {rule});
 }
 
+// Of what is converted from objects some cannot be written by a user, and need not parse.
+TEST(PackedRules, KeepSelectorsWhoseTextDoesNotParse) {
+  for (const auto& selector :
+       {Selector::has(std::string(512, 'a')).with_key_prefix("pcns."),
+        Selector::equals("a", "x'y\"z"), Selector::in("a", {"a\"'} || all() || z in {'", "b"}),
+        Selector::in("a", {}), !Selector::has("a b")}) {
+    SCOPED_TRACE(selector.text());
+    Rule rule;
+    rule.source.selector = selector;
+    expect_same({rule}, {});
+  }
+}
+
 }  // namespace
 }  // namespace margay::policy
