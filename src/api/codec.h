@@ -39,6 +39,9 @@ base::Result<> check_json(std::string_view text, const JsonLimits& limits = {});
 // may be a little larger (what that writes to it), so that none is too large to go.
 base::Result<> check_readable(std::string_view text, bool is_being_deleted = false);
 
+// Whether a value that came in another form than JSON is within the limit on values and keys.
+bool has_few_values(const json::value& value, size_t most = k_max_object_values);
+
 // All documents of a YAML stream (JSON is YAML too), with YAML 1.1 scalars as Kubernetes reads
 // them ("yes" is a string only when quoted). Empty documents are left out; a `List` is one
 // document. Errors say line and column.

@@ -151,27 +151,56 @@ json::value service_ports(const json::object& service) {
   return or_none(ports);
 }
 
+// As kubectl's own server writes it: the first three, and how many there are beside them.
+class FirstOf {
+ public:
+  // `make` is called for what is shown only.
+  void add(const auto& make) {
+    if (++count_ <= k_shown) append(list_, make());
+  }
+  void add_more(size_t count) { count_ += count; }
+  bool is_full() const { return count_ >= k_shown; }
+  json::value cell() const {
+    if (count_ <= k_shown) return or_none(list_);
+    return json::value(fmt::format("{} + {} more...", list_, count_ - k_shown));
+  }
+
+ private:
+  static constexpr size_t k_shown = 3;
+  std::string list_;
+  size_t count_ = 0;
+};
+
 json::value slice_ports(const json::object& slice) {
-  std::string ports;
-  for (const auto& port : list_at(slice, ".ports")) append(ports, text_at(port, ".port"));
-  return or_none(ports);
+  FirstOf ports;
+  for (const auto& port : list_at(slice, ".ports"))
+    ports.add([&] { return text_at(port, ".port"); });
+  return ports.cell();
 }
 
 json::value slice_endpoints(const json::object& slice) {
-  std::string addresses;
+  FirstOf addresses;
   for (const auto& endpoint : list_at(slice, ".endpoints"))
     for (const auto& address : list_at(endpoint, ".addresses"))
-      if (address.is_string()) append(addresses, address.get_string());
-  return or_none(addresses);
+      if (address.is_string())
+        addresses.add([&] { return std::string_view(address.get_string()); });
+  return addresses.cell();
 }
 
 json::value endpoints_of(const json::object& endpoints) {
-  std::string all;
-  for (const auto& subset : list_at(endpoints, ".subsets"))
-    for (const auto& address : list_at(subset, ".addresses"))
-      for (const auto& port : list_at(subset, ".ports"))
-        append(all, text_at(address, ".ip") + ":" + text_at(port, ".port"));
-  return or_none(all);
+  FirstOf all;
+  for (const auto& subset : list_at(endpoints, ".subsets")) {
+    const auto ports = list_at(subset, ".ports");
+    for (const auto& address : list_at(subset, ".addresses")) {
+      if (all.is_full()) {
+        all.add_more(ports.size());
+        continue;
+      }
+      for (const auto& port : ports)
+        all.add([&] { return text_at(address, ".ip") + ":" + text_at(port, ".port"); });
+    }
+  }
+  return all.cell();
 }
 
 // ---- policies and events ------------------------------------------------------------------------

@@ -282,6 +282,28 @@ base::Result<> check_readable(std::string_view text, bool is_being_deleted) {
                     {.values = k_max_object_values - (is_being_deleted ? 0 : k_reserved_values)});
 }
 
+namespace {
+
+void count_values(const json::value& value, size_t& left) {
+  if (left == 0) return;
+  --left;
+  if (const auto* array = value.if_array())
+    for (const auto& item : *array) count_values(item, left);
+  if (const auto* object = value.if_object())
+    for (const auto& [key, item] : *object) {
+      if (left > 0) --left;
+      count_values(item, left);
+    }
+}
+
+}  // namespace
+
+bool has_few_values(const json::value& value, size_t most) {
+  size_t left = most + 1;
+  count_values(value, left);
+  return left > 0;
+}
+
 std::string to_json(const json::value& value) { return json::serialize(value); }
 
 }  // namespace margay::api

@@ -4,6 +4,8 @@
 
 #include <boost/json/serialize.hpp>
 
+#include "base/utf8.h"
+
 namespace margay::api {
 
 using Type = base::FieldError::Type;
@@ -59,6 +61,10 @@ void Report::too_long(const json::value& value, size_t limit) const {
 void Report::unknown() const { add(Type::unknown, {}, {}); }
 
 void Report::add(Type type, std::string value, std::string rule) const {
+  if (errors_->size() > k_most_errors) return;
+  if (errors_->size() == k_most_errors) rule = "there are more errors, which are not listed";
+  if (value.size() > k_longest_value)
+    value = base::to_utf8(value.substr(0, k_longest_value)) + "...";
   errors_->push_back({type, path_, std::move(value), std::move(rule)});
 }
 

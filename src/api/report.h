@@ -14,9 +14,13 @@ namespace margay::api {
 
 namespace json = boost::json;
 
-// A value, cheap to derive; `errors` outlives it.
+// A value, cheap to derive; `errors` outlives it. Of many errors the first are told, and of a long
+// value its beginning: an object may have a quarter of a million of them.
 class Report {
  public:
+  static constexpr size_t k_most_errors = 100;
+  static constexpr size_t k_longest_value = 1'024;
+
   explicit Report(std::vector<base::FieldError>& errors, std::string path = {})
       : errors_(&errors), path_(std::move(path)) {}
 

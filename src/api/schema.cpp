@@ -82,7 +82,8 @@ bool prepare_fields(const Schema& schema, json::object& object, const std::strin
     if (schema.find(name) == nullptr) unknown.emplace_back(name);
   }
   for (const auto& name : unknown) {
-    findings.unknown_fields.push_back(report.field(name).path());
+    if (findings.unknown_fields.size() <= Report::k_most_errors)
+      findings.unknown_fields.push_back(report.field(name).path());
     object.erase(name);
   }
   bool typed = true;
@@ -107,8 +108,12 @@ bool prepare_fields(const Schema& schema, json::object& object, const std::strin
 // A null is no value: a label that is null is no label.
 void drop_nulls(const Schema& items, json::object& map) {
   if (items.nullable) return;
-  for (auto entry = map.begin(); entry != map.end();)
-    entry = entry->value().is_null() ? map.stable_erase(entry) : entry + 1;
+  const auto is_null = [](const auto& entry) { return entry.value().is_null(); };
+  if (std::ranges::none_of(map, is_null)) return;
+  json::object kept(map.storage());
+  for (auto& [key, value] : map)
+    if (!value.is_null()) kept.emplace(key, std::move(value));
+  map = std::move(kept);
 }
 
 bool prepare_children(const Schema& schema, json::value& value, const std::string& path,

@@ -68,7 +68,7 @@ struct Schema {
 // Everything found while a value was made ready.
 struct Findings {
   std::vector<base::FieldError> errors;
-  std::vector<std::string> unknown_fields;  // paths
+  std::vector<std::string> unknown_fields;  // paths, of the first ones
 };
 
 // Makes `value` what is stored: drops nulls, unknown fields and the empty strings of string fields,

@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 
 #include <atomic>
 #include <charconv>
+#include <cstdint>
 
 #include "apiserver/documents.h"
 #include "apiserver/namespace_sweeper.h"
@@ -16,6 +18,11 @@
 
 namespace margay::apiserver {
 namespace {
+
+size_t descriptor_limit() {
+  rlimit limit{};
+  return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : SIZE_MAX;
+}
 
 // How clients on this machine reach a server that listens there.
 std::string reachable(const std::string& address) {
@@ -122,13 +129,14 @@ base::Result<std::unique_ptr<ApiServer>> ApiServer::start(Options options) {
   MARGAY_CHECK(parts->open_front_proxy(options.front_proxy));
   parts->connect();
   MARGAY_CHECK(restore_namespaces(*parts->store, *parts->writes));
-  MARGAY_TRY(parts->server,
-             Server::listen({.address = options.address,
-                             .port = options.port,
-                             .sockets = std::move(options.sockets),
-                             .certificate = parts->directory.server(),
-                             .client_authority = parts->directory.authority_certificate(),
-                             .limits = options.limits.fitting(base::memory_limit())}));
+  MARGAY_TRY(
+      parts->server,
+      Server::listen({.address = options.address,
+                      .port = options.port,
+                      .sockets = std::move(options.sockets),
+                      .certificate = parts->directory.server(),
+                      .client_authority = parts->directory.authority_certificate(),
+                      .limits = options.limits.fitting(base::memory_limit(), descriptor_limit())}));
   parts->address = options.address;
   std::unique_ptr<ApiServer> out(new ApiServer(std::move(parts)));
   MARGAY_CHECK(out->parts_->directory.ensure_kubeconfigs(out->url()));

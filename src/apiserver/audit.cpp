@@ -23,6 +23,12 @@
 namespace margay::apiserver {
 namespace {
 
+std::string beginning_of(const std::string& message) {
+  constexpr size_t k_most = 1'024;
+  return base::to_utf8(std::string_view(message).substr(0, k_most)) +
+         (message.size() > k_most ? "..." : "");
+}
+
 std::string time_text(base::Clock::Wall time) {
   return to_micro_time(std::chrono::floor<std::chrono::microseconds>(time));
 }
@@ -43,7 +49,7 @@ json::object object_reference(const Attributes& attributes) {
 json::object response_status(const AuditEvent& event) {
   json::object out{{"metadata", json::object{}}};
   if (event.code >= 400) out["status"] = "Failure";
-  if (!event.message.empty()) out["message"] = event.message;
+  if (!event.message.empty()) out["message"] = beginning_of(event.message);
   if (!event.reason.empty()) out["reason"] = event.reason;
   out["code"] = event.code;
   return out;
@@ -106,7 +112,9 @@ base::Result<std::unique_ptr<AuditLog>> AuditLog::open(const std::string& path,
 }
 
 base::Result<> AuditLog::open_file() {
-  base::UniqueFd file(::open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600));
+  // What takes nothing more (a pipe that nobody reads) loses events: nobody waits for it.
+  base::UniqueFd file(
+      ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600));
   struct stat status{};
   if (!file || ::fstat(file.get(), &status) != 0)
     return base::fail_errno("the audit log " + path_, errno);

@@ -10,6 +10,7 @@ namespace {
 
 constexpr size_t k_step = 32;               // objects
 constexpr size_t k_most_told = 4 << 20;     // bytes of them
+constexpr size_t k_lease = 64 << 10;        // bytes, at a time
 constexpr size_t k_large_bytes = 64 << 10;  // a page is one object when they are so large
 
 }  // namespace
@@ -54,16 +55,36 @@ Answer<> CollectionRemoval::remove(const store::Entry& entry) {
 
 // One that cannot be read goes unnamed.
 void CollectionRemoval::tell(const store::Entry& entry) {
-  if (items_.size() >= k_most_told || !check_stored(entry)) return;
+  if (is_too_much_ || !check_stored(entry)) return;
   const auto& representation = asked_.representation;
   const auto place =
       services_.room.wait(representation.parses() ? entry.value : std::string_view());
-  if (const auto item = representation.list_item(entry, items_.empty())) items_ += *item;
+  const auto item = representation.list_item(entry, items_.empty());
+  if (!item) return;
+  if (has_room_for(item->size())) {
+    items_ += *item;
+  } else {
+    is_too_much_ = true;
+    items_ = {};
+    leases_.clear();
+  }
+}
+
+bool CollectionRemoval::has_room_for(size_t bytes) {
+  if (items_.size() + bytes > k_most_told) return false;
+  if (items_.size() + bytes <= leased_) return true;
+  const auto more = std::max(bytes, k_lease);
+  auto lease = services_.telling.take(more);
+  if (!lease) return false;
+  leases_.push_back(std::move(*lease));
+  leased_ += more;
+  items_.reserve(leased_);
+  return true;
 }
 
 Response CollectionRemoval::answer() const {
   const auto& representation = asked_.representation;
-  if (items_.size() >= k_most_told) return {.body = deleted_json(*asked_.collection.kind, {}, {})};
+  if (is_too_much_) return {.body = deleted_json(*asked_.collection.kind, {}, {})};
   return {.content_type = std::string(representation.media.content_type()),
           .body = representation.finish_list(representation.list_head() + items_ +
                                              representation.list_tail(meta_, items_.empty()))};

@@ -4,7 +4,9 @@
 // answered, and the server from stopping, for longer than a step.
 
 #include <string>
+#include <vector>
 
+#include "apiserver/byte_budget.h"
 #include "apiserver/list_options.h"
 #include "apiserver/parsing_room.h"
 #include "apiserver/representation.h"
@@ -20,6 +22,7 @@ class CollectionRemoval {
     store::Store& store;
     Writes& writes;
     ParsingRoom& room;
+    ByteBudget& telling;  // what all of them hold for their answers
   };
   struct Asked {
     ObjectRef collection;
@@ -40,12 +43,16 @@ class CollectionRemoval {
  private:
   Answer<> remove(const store::Entry& entry);
   void tell(const store::Entry& entry);
+  bool has_room_for(size_t bytes);
 
   const Services services_;
   const Asked asked_;
   size_t left_;  // of the limit; 0: no limit
   Representation::ListMeta meta_;
   std::string items_;
+  std::vector<ByteBudget::Lease> leases_;  // for what items_ has room for
+  size_t leased_ = 0;
+  bool is_too_much_ = false;  // to be told one by one
   bool done_ = false;
 };
 

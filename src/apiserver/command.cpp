@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <cstdio>
 #include <memory>
 
@@ -39,6 +40,7 @@ base::Result<int> serve(const Arguments& arguments, const OpenStore& open_store)
   MARGAY_CHECK(base::set_up_log("apiserver", arguments.log_level));
   MARGAY_TRY(const auto listen, parse_listen_address(arguments.listen));
   raise_descriptor_limit();
+  ::signal(SIGPIPE, SIG_IGN);  // of an audit log or standard error that nobody reads any more
   MARGAY_TRY(const auto server,
              ApiServer::start({.data_dir = arguments.data_dir,
                                .open_store = open_store,

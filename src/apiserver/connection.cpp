@@ -2,6 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -27,6 +29,8 @@ namespace beast = boost::beast;
 namespace http = boost::beast::http;
 using boost::system::error_code;
 using std::chrono::steady_clock;
+
+constexpr size_t k_read_ahead = 64 << 10;  // of a body, at a time
 
 constexpr auto k_await = asio::as_tuple(asio::use_awaitable);
 
@@ -60,6 +64,16 @@ std::optional<Status> check_body_headers(const http::request_header<>& message) 
   if (!content_coding.empty() && !beast::iequals(content_coding, "identity"))
     return unsupported_media_type("Content-Encoding: " + std::string(content_coding), "identity");
   return std::nullopt;
+}
+
+// Who wants to act as another, with fewer rights, must not act as himself.
+bool asks_to_impersonate(const http::request_header<>& message) {
+  constexpr std::string_view k_prefix = "Impersonate-";
+  return std::ranges::any_of(message, [&](const auto& field) {
+    const std::string_view name(field.name_string());
+    return name.size() >= k_prefix.size() &&
+           beast::iequals(name.substr(0, k_prefix.size()), k_prefix);
+  });
 }
 
 Response refusal(const Status& status) {
@@ -107,6 +121,8 @@ Connection::Connection(asio::ip::tcp::socket socket, std::shared_ptr<asio::ssl::
     : tls_(std::move(tls)),
       stream_(beast::tcp_stream(std::move(socket)), *tls_),
       context_(context),
+      // Headers, and of a body the line of a chunk and trailers, which have no other limit.
+      buffer_(context.limits.header_bytes + k_read_ahead),
       events_(stream_.get_executor()) {
   context_.services.metrics.connections().Increment();
 }
@@ -167,13 +183,16 @@ asio::awaitable<bool> Connection::handshake() {
 asio::awaitable<bool> Connection::serve_one() {
   if (!co_await wait_for_request()) co_return false;
   head_only_ = false;
-  Parser parser;
+  std::optional<Parser> read(std::in_place);
+  auto& parser = *read;
   const auto& limits = context_.limits;
   parser.header_limit(known_ ? limits.header_bytes : limits.unknown_header_bytes);
   parser.body_limit(limits.body_bytes);
   auto response = co_await read_and_answer(parser);
   if (!response) co_return false;
   if (response->stream) {
+    read.reset();  // a watch lasts
+    buffer_.shrink_to_fit();
     co_await send_stream(*response);
     co_return false;
   }
@@ -218,6 +237,10 @@ asio::awaitable<std::optional<Response>> Connection::read_and_answer(Parser& par
   auto user = identify(parser.get());
   if (!user) co_return refuse_request(parser.get(), anonymous(), user.error());
   if (unreadable) co_return refuse_request(parser.get(), *std::move(user), *unreadable);
+  if (asks_to_impersonate(parser.get()))
+    co_return refuse_request(
+        parser.get(), *std::move(user),
+        {403, "Forbidden", "impersonation is not supported: nothing is done as the client itself"});
   if (is_too_large)
     co_return refuse_request(parser.get(), *std::move(user), too_large(context_.limits.body_bytes));
   if (chunked_ && parser.get().count(http::field::host) != 1)

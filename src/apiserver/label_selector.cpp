@@ -32,6 +32,11 @@ class Parser {
     if (at_end()) return out;
     while (true) {
       MARGAY_TRY(auto requirement, parse_requirement());
+      terms_ += 1 + requirement.values.size();
+      if (terms_ > k_most_terms)
+        return base::fail(
+            base::ErrorCode::invalid,
+            fmt::format("a label selector has at most {} requirements and values", k_most_terms));
       out.push_back(std::move(requirement));
       if (at_end()) return out;
       if (!take(",")) return unexpected("a comma");
@@ -108,8 +113,11 @@ class Parser {
     return out;
   }
 
+  static constexpr size_t k_most_terms = 1'024;  // a watch keeps them, and asks them at each event
+
   std::string_view text_;
   size_t at_ = 0;
+  size_t terms_ = 0;
 };
 
 bool holds(const LabelRequirement& requirement, std::optional<std::string_view> value) {

@@ -4,6 +4,8 @@
 #include <boost/url/url_view.hpp>
 #include <vector>
 
+#include "base/utf8.h"
+
 namespace margay::apiserver {
 namespace {
 
@@ -63,10 +65,15 @@ Answer<Target> parse_target(std::string_view target) {
   for (const auto& segment : url->segments()) {
     if (segment.find('/') != std::string::npos)
       return refuse(bad_request("the request's path has an encoded slash"));
+    if (!base::is_utf8(segment)) return refuse(bad_request("the request's path is not UTF-8"));
     out.path += "/" + segment;
   }
   if (out.path.empty()) out.path = "/";
-  for (const auto& parameter : url->params()) out.query.emplace(parameter.key, parameter.value);
+  for (const auto& parameter : url->params()) {
+    if (!base::is_utf8(parameter.key) || !base::is_utf8(parameter.value))
+      return refuse(bad_request("the request's query is not UTF-8"));
+    out.query.emplace(parameter.key, parameter.value);
+  }
   return out;
 }
 

@@ -131,7 +131,8 @@ bool is_public(std::string_view target) {
 Router::Router(Services services)
     : services_(std::move(services)),
       feeds_(std::make_unique<EventFeeds>(services_.store)),
-      set_aside_(std::make_unique<SetAside>()) {}
+      set_aside_(std::make_unique<SetAside>()),
+      telling_(std::make_unique<ByteBudget>(16 << 20)) {}
 Router::~Router() = default;
 
 Response Router::handle(const Request& request, RequestLabels& labels) const {
@@ -427,7 +428,7 @@ Answer<Response> Router::remove_collection(const Call& call) const {
   MARGAY_TRY(auto options, parse_delete_options(call.request, call.target.query));
   MARGAY_TRY(auto selection, parse_list_options(*call.ref.kind, call.path, call.target.query));
   return Response{.unfinished = std::make_shared<Unfinished>(CollectionRemoval(
-                      {services_.store, services_.writes, services_.room},
+                      {services_.store, services_.writes, services_.room, *telling_},
                       {call.ref, std::move(selection), std::move(options), call.representation}))};
 }
 

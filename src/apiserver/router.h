@@ -7,6 +7,7 @@
 
 #include "apiserver/audit.h"
 #include "apiserver/authorizer.h"
+#include "apiserver/byte_budget.h"
 #include "apiserver/collection_removal.h"
 #include "apiserver/documents.h"
 #include "apiserver/event_feed.h"
@@ -108,6 +109,7 @@ class Router {
   Services services_;
   const std::unique_ptr<EventFeeds> feeds_;
   const std::unique_ptr<SetAside> set_aside_;
+  const std::unique_ptr<ByteBudget> telling_;  // what collections were removed, all together
 };
 
 }  // namespace margay::apiserver

@@ -86,6 +86,37 @@ TEST_F(CreateTest, InvalidObjectIs422WithEveryCause) {
                                                     "spec.ingress[1].source.nets[0]"));
 }
 
+// As kubectl's own server shows them: not each address with each port.
+TEST_F(CreateTest, ManyEndpointsAreAFewInATable) {
+  std::string addresses, ports;
+  for (int i = 0; i < 2'000; ++i) {
+    addresses += fmt::format(R"({}{{"ip":"10.0.{}.{}"}})", i > 0 ? "," : "", i / 250, i % 250);
+    ports += fmt::format(R"({}{{"name":"p{}","port":{}}})", i > 0 ? "," : "", i, i + 1);
+  }
+  const auto made = post("/api/v1/namespaces/default/endpoints",
+                         R"({"metadata":{"name":"web"},"subsets":[{"addresses":[)" + addresses +
+                             R"(],"ports":[)" + ports + "]}]}");
+  ASSERT_EQ(made.code(), 201) << made.response.body.substr(0, 500);
+  const auto table =
+      get("/api/v1/namespaces/default/endpoints", "application/json;as=Table;v=v1;g=meta.k8s.io");
+  EXPECT_THAT(table.response.body, HasSubstr("10.0.0.0:1,10.0.0.0:2,10.0.0.0:3 + 3999997 more..."));
+  EXPECT_LT(table.response.body.size(), 3'000u);
+}
+
+TEST_F(CreateTest, OfManyCausesTheFirstAreTold) {
+  std::string labels;
+  for (int i = 0; i < 10'000; ++i)
+    labels += (i > 0 ? ",\"" : "\"") + std::to_string(i) + "!\":\"!\"";
+  const auto reply = post(k_config_maps, R"({"metadata":{"name":"p","labels":{)" + labels + "}}}");
+  ASSERT_EQ(reply.code(), 422);
+  EXPECT_LE(find_at(reply.body, {"details", "causes"})->as_array().size(), 101u);
+  EXPECT_THAT(reply.text({"message"}), HasSubstr("there are more errors"));
+  const auto long_value = post(k_config_maps, R"({"metadata":{"name":"p","labels":{"a":")" +
+                                                  std::string(1 << 20, '!') + "\"}}}");
+  ASSERT_EQ(long_value.code(), 422);
+  EXPECT_LT(long_value.response.body.size(), 20'000u);
+}
+
 TEST_F(CreateTest, WhatHasNoProtobufFormIs422InJsonToo) {
   const auto reply = post(k_pods, R"({"metadata":{"name":"p"},"spec":{"nodeName":"n",
       "containers":[{"name":"c","image":"i"}],"affinity":{"nodeAffinity":"x"}}})");

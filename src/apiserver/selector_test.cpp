@@ -66,6 +66,17 @@ TEST(LabelSelectorTest, RefusesWhatItCannotRead) {
 
 const api::Kind& kind(std::string_view resource) { return *api::find_resource(resource); }
 
+// A watch keeps them for as long as it lasts.
+TEST(LabelSelectorTest, HasSoManyTermsAndNoMore) {
+  std::string keys = "a", values = "a in (b";
+  for (int i = 1; i < 1'024; ++i) keys += ",a";
+  for (int i = 2; i < 1'024; ++i) values += ",b";
+  EXPECT_TRUE(LabelSelector::parse(keys));
+  EXPECT_FALSE(LabelSelector::parse(keys + ",a"));
+  EXPECT_TRUE(LabelSelector::parse(values + ")"));
+  EXPECT_FALSE(LabelSelector::parse(values + ",b)"));
+}
+
 TEST(FieldSelectorTest, MatchesTheFieldsOfTheKind) {
   const auto pod = json::parse(R"({"metadata":{"name":"a","namespace":"n"},
       "spec":{"nodeName":"node1"},"status":{"phase":"Running"}})");

@@ -59,11 +59,14 @@ std::shared_ptr<asio::ssl::context> make_tls(const KeyPair& certificate,
 
 }  // namespace
 
-ServerLimits ServerLimits::fitting(size_t memory_bytes) const {
+ServerLimits ServerLimits::fitting(size_t memory_bytes, size_t descriptors) const {
   constexpr size_t k_connection = 96 << 10;  // the buffers of its TLS, nearly all of it
+  constexpr size_t k_others = 64;            // descriptors of the store, logs and listeners
   constexpr size_t k_least = 64;
   auto fitted = *this;
-  fitted.connections = std::min(connections, std::max(k_least, memory_bytes / 2 / k_connection));
+  const size_t free = descriptors > k_others ? descriptors - k_others : 0;
+  fitted.connections =
+      std::min(connections, std::max(k_least, std::min(memory_bytes / 2 / k_connection, free)));
   fitted.unknown_connections = std::min(unknown_connections, fitted.connections / 2);
   return fitted;
 }

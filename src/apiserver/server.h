@@ -48,7 +48,7 @@ struct ServerLimits {
   unsigned stream_threads = 2;
 
   // With no more connections than take half of that memory.
-  ServerLimits fitting(size_t memory_bytes) const;
+  ServerLimits fitting(size_t memory_bytes, size_t descriptors) const;
 };
 
 class Server {

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
 
 #include "apiserver/base64.h"
 #include "apiserver/tokens.h"
@@ -206,7 +208,8 @@ base::Result<> StateDir::ensure_kubeconfigs(const std::string& url) {
       tokens, k_agent_user, [](const Token& token) { return std::string_view(token.user.name); });
   if (agent == tokens.end()) return {};  // the operator took the agents' token away
   const auto agent_file = directory_ / "agent.kubeconfig";
-  const auto credentials = fmt::format("    token: {}\n", agent->secret);
+  const auto credentials =
+      fmt::format("    token: {}\n", boost::json::serialize(boost::json::value(agent->secret)));
   if (file_has(agent_file, {server_line, authority_data, credentials})) return {};
   return write_file(agent_file, kubeconfig(url, authority_.certificate, k_agent_user, credentials),
                     k_private);

@@ -103,7 +103,10 @@ base::Result<> TokenFile::reload() {
   is_unsettled_ = version_.inode == before.inode && version_.is_being_written();
   const auto text = base::read_file(path_);
   if (!text) {
-    users_.clear();  // no file, no tokens
+    if (text.error().code == base::ErrorCode::not_found)
+      users_.clear();  // no file, no tokens
+    else
+      is_unsettled_ = true;  // it is there: read once it can be
     return base::fail(text.error());
   }
   MARGAY_TRY(const auto tokens, parse_tokens(*text));
@@ -117,8 +120,8 @@ base::Result<> TokenFile::reload() {
 std::optional<User> TokenFile::find(std::string_view secret) {
   const std::lock_guard lock(mutex_);
   if (is_unsettled_ || version_on_disk() != version_) {
-    // A malformed file keeps the tokens read before, as one that is being written does: an edit
-    // must not lock every agent out. A missing one has no tokens.
+    // A malformed file keeps the tokens read before, as one that is being written or cannot be
+    // opened just now does: an edit must not lock every agent out. A missing one has no tokens.
     if (const auto read = reload(); !read)
       spdlog::error("{}: {}", path_.string(), read.error().message);
   }

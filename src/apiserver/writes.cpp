@@ -345,9 +345,10 @@ Answer<std::optional<Written>> Writes::try_change(const ObjectRef& ref, const Ch
     return Written{{key, std::move(text), entry->revision}, std::move(prepared->warnings)};
 
   place.leave();  // whoever hears of a removal may want one
-  auto done = is_finished(kind, prepared->object)
-                  ? remove_entry(key, entry->revision)
-                  : store_.update(key, std::move(text), entry->revision);
+  const bool is_last = is_finished(kind, prepared->object);
+  auto done =
+      is_last ? remove_entry(key, entry->revision) : store_.update(key, text, entry->revision);
+  if (done && is_last) done->value = std::move(text);  // as it is now, and not as it was
   if (!done && done.error().code == base::ErrorCode::conflict) return std::nullopt;
   if (!done) return refuse(from_error(kind, ref.name, done.error()));
   return Written{std::move(*done), std::move(prepared->warnings)};

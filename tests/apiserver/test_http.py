@@ -135,6 +135,18 @@ def raw_until_closed(server, text: bytes) -> bytes:
             return b"".join(iter(lambda: stream.recv(65536), b""))
 
 
+def test_nothing_is_done_as_the_client_itself_that_was_to_be_done_as_another(server):
+    for header in ("Impersonate-User", "impersonate-group", "Impersonate-Extra-scopes"):
+        status, said = ask(server, "POST", CONFIG_MAPS, {"metadata": {"name": "alices"}}, {header: "alice"})
+        assert (status, said["reason"]) == (403, "Forbidden"), header
+    assert ask(server, "GET", CONFIG_MAPS + "/alices")[0] == 404
+
+
+def test_a_path_that_is_not_utf8_is_400(server):
+    for path in ("/api/v1/namespaces/%ff%fe", PODS + "?labelSelector=a%3D%ff"):
+        assert ask(server, "GET", path)[0] == 400
+
+
 def test_what_is_not_http_is_400(server):
     assert raw(server, b"nonsense\r\n\r\n").startswith(b"HTTP/1.1 400")
 

@@ -445,6 +445,74 @@ def test_bodies_that_never_end_are_bounded(limited):
         assert most - before < OVER_DATA
 
 
+def all_at_once(count: int, work):
+    """What the threads that do it return."""
+    results = [None] * count
+    def one(number):
+        results[number] = work(number)
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+@pytest.mark.parametrize("begin", [b"5;", b"0\r\nX-Trailer: "], ids=["the line of a chunk", "a trailer"])
+def test_what_surrounds_chunks_is_bounded(limited, begin):
+    before = resident(limited)
+    head = f"POST {CONFIG_MAPS} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    with bystander(limited), socket.create_connection(("127.0.0.1", limited.port), timeout=DEADLINE) as plain:
+        with tls(limited).wrap_socket(plain, server_hostname="127.0.0.1") as stream:
+            with pytest.raises(OSError):
+                stream.sendall(head + begin)
+                for _ in range(200):
+                    stream.sendall(b"a" * MIB)
+    assert peak(limited) - before < 16 * MIB
+
+
+def test_an_object_with_countless_faults_is_refused_in_few_words(limited):
+    before = resident(limited)
+    body = json.dumps({"metadata": {"name": "x", "labels": {f"{i:x}!": "!" for i in range(100_000)}}})
+    with bystander(limited):
+        answers = all_at_once(4, lambda _: ask(limited, "POST", CONFIG_MAPS + "?dryRun=All", body))
+    for status, said in answers:
+        assert status in (422, 429)
+        assert len(json.dumps(said)) < 200_000
+    assert answers[0][0] == 422 or any(status == 422 for status, _ in answers)
+    assert peak(limited) - before < OVER_DATA
+
+
+def test_messages_of_nothing_are_values_too(limited):
+    """A pod of 1,450,000 containers in three megabytes of protobuf."""
+    def field(number: int, content: bytes) -> bytes:
+        length, size = len(content), b""
+        while length >= 0x80:
+            size += bytes([length & 0x7F | 0x80])
+            length >>= 7
+        return bytes([number << 3 | 2]) + size + bytes([length]) + content
+    pod = field(1, field(1, b"x")) + field(2, field(2, b"") * 1_450_000)
+    body = b"k8s\0" + field(1, field(1, b"v1") + field(2, b"Pod")) + field(2, pod)
+    before = resident(limited)
+    with bystander(limited):
+        status, said = ask(limited, "POST", PODS + "?dryRun=All", body, {"Content-Type": "application/vnd.kubernetes.protobuf"})
+    assert (status, said["reason"]) == (400, "BadRequest"), said
+    assert "values and keys" in said["message"]
+    assert peak(limited) - before < OVER_DATA
+
+
+def test_removals_of_collections_hold_little_for_their_answers(limited):
+    for number in range(200):
+        create(limited, f"m{number}", data={"k": "x" * 20_000})
+    before = resident(limited)
+    with bystander(limited):
+        answers = all_at_once(60, lambda _: ask(limited, "DELETE", CONFIG_MAPS + "?dryRun=All"))
+    assert {status for status, _ in answers} <= {200, 429}
+    assert any(status == 200 for status, _ in answers)
+    assert len(ask(limited, "GET", CONFIG_MAPS)[1]["items"]) >= 200
+    assert peak(limited) - before < OVER_DATA
+
+
 def test_a_slow_but_honest_watcher_misses_nothing(limited):
     """It falls behind what watches share, and goes on from history."""
     start = ask(limited, "GET", CONFIG_MAPS)[1]["metadata"]["resourceVersion"]

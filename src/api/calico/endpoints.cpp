@@ -3,6 +3,7 @@
 #include <re2/re2.h>
 
 #include <algorithm>
+#include <set>
 
 #include "api/calico/common.h"
 #include "api/calico/kinds.h"
@@ -83,6 +84,9 @@ void check_conventional_name(const WorkloadEndpoint& endpoint, const Report& rep
 }
 
 void check_nats(const WorkloadEndpointSpec& spec, const Report& report) {
+  std::set<base::IPAddress> own;  // ipNetworks are single addresses: another check
+  for (const auto& network : spec.ip_networks)
+    if (const auto prefix = base::Prefix::parse(network)) own.insert(prefix->address());
   for (size_t i = 0; i < spec.ip_nats.size(); ++i) {
     const auto& nat = spec.ip_nats[i];
     const auto at = report.field("ipNATs").item(i);
@@ -91,11 +95,8 @@ void check_nats(const WorkloadEndpointSpec& spec, const Report& report) {
     if (!internal || !external) continue;
     if (internal->family() != external->family())
       at.field("externalIP").invalid(nat.external_ip, "must have the IP version of internalIP");
-    const bool owned = std::ranges::any_of(spec.ip_networks, [&](const std::string& network) {
-      const auto prefix = base::Prefix::parse(network);
-      return prefix && prefix->contains(*internal);
-    });
-    if (!owned) at.field("internalIP").invalid(nat.internal_ip, "must be one of ipNetworks");
+    if (!own.contains(*internal))
+      at.field("internalIP").invalid(nat.internal_ip, "must be one of ipNetworks");
   }
 }
 

@@ -24,10 +24,10 @@ ErrorCode error_code(int result) {
     case SQLITE_FULL:
     case SQLITE_IOERR:
     case SQLITE_NOMEM:
+    case SQLITE_CANTOPEN:  // no descriptor is left
+    case SQLITE_READONLY:  // the disk was mounted anew
       return ErrorCode::unavailable;
     case SQLITE_PERM:
-    case SQLITE_READONLY:
-    case SQLITE_CANTOPEN:
     case SQLITE_AUTH:
       return ErrorCode::forbidden;
     case SQLITE_TOOBIG:
@@ -91,9 +91,12 @@ std::string_view Query::text(int column) const {
 }
 
 Result<Database> Database::open(const std::string& path) {
-  // The log and shared-memory files that SQLite adds take this file's permissions.
-  const base::UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!file) return base::fail_errno("store " + path, errno);
+  // The log and shared-memory files that SQLite adds take this file's permissions. One that is
+  // there is not opened: to close it would drop the locks that all connections of the process have
+  // on it (fcntl(2)), and whoever else then closes the file takes himself for the last and removes
+  // the log.
+  const base::UniqueFd made(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!made && errno != EEXIST) return base::fail_errno("store " + path, errno);
 
   Database database;
   sqlite3* connection = nullptr;
@@ -110,6 +113,21 @@ Result<> Database::execute(const char* sql) {
   const int result = sqlite3_exec(connection_.get(), sql, nullptr, nullptr, nullptr);
   if (result != SQLITE_OK) return fail_sqlite(connection_.get(), result);
   return {};
+}
+
+Result<> Database::keep_log() {
+  int on = 1;
+  const int result = sqlite3_file_control(connection_.get(), "main", SQLITE_FCNTL_PERSIST_WAL, &on);
+  if (result != SQLITE_OK) return fail_sqlite(connection_.get(), result);
+  return {};
+}
+
+void Database::watch_log() {
+  const auto note = [](void* pages, sqlite3*, const char*, int count) {
+    *static_cast<int*>(pages) = count;
+    return SQLITE_OK;
+  };
+  sqlite3_wal_hook(connection_.get(), note, log_pages_.get());
 }
 
 Result<Query> Database::query(std::string_view sql) {

@@ -54,6 +54,15 @@ class Database {
   // The first column of the first row; 0 when there is none or it is NULL.
   base::Result<int64_t> query_integer(std::string_view sql);
 
+  // The log stays when this is the last connection and is closed: the next one needs its room, on a
+  // full disk.
+  base::Result<> keep_log();
+
+  // Pages in the write-ahead log at this connection's last commit. Without this SQLite would also
+  // move them into the file by itself, which is now the caller's.
+  void watch_log();
+  int log_pages() const { return *log_pages_; }
+
   // False inside a transaction; SQLite itself rolls back after some errors.
   bool autocommit() const { return sqlite3_get_autocommit(connection_.get()) != 0; }
 
@@ -64,6 +73,7 @@ class Database {
   struct Finalize {
     void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
   };
+  std::unique_ptr<int> log_pages_ = std::make_unique<int>(0);
   std::unique_ptr<sqlite3, Close> connection_;
   std::map<std::string, std::unique_ptr<sqlite3_stmt, Finalize>, std::less<>> statements_;
 };

@@ -37,6 +37,8 @@ class ReaderPool {
 
   // Any thread.
   base::Result<Lease> take();
+  // Runs `work` while nobody reads: those who do are waited for, and who comes waits.
+  void without_readers(const std::function<void()>& work);
 
  private:
   void give_back(Database database);
@@ -47,6 +49,7 @@ class ReaderPool {
   std::condition_variable returned_;
   std::vector<Database> idle_;
   size_t opened_ = 0;
+  bool is_paused_ = false;
 };
 
 }  // namespace margay::store::sqlite

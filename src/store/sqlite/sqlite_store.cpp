@@ -42,6 +42,7 @@ Result<base::FileLock> hold(const std::string& path) {
 
 Result<Database> open_connection(const Options& options, int cache_kib) {
   MARGAY_TRY(auto database, Database::open(options.path));
+  MARGAY_CHECK(database.keep_log());
   MARGAY_CHECK(database.execute(R"(
     PRAGMA journal_mode = WAL;
     PRAGMA journal_size_limit = 67108864;
@@ -53,6 +54,8 @@ Result<Database> open_connection(const Options& options, int cache_kib) {
                                     : "PRAGMA synchronous = NORMAL"));
   return database;
 }
+
+std::string reserve_file(const Options& options) { return options.path + ".reserve"; }
 
 // As much as the write-ahead log takes when its pages move into the file. Of a small disk, a part.
 size_t reserve_bytes(const std::string& path) {
@@ -91,7 +94,8 @@ struct SqliteStore::Engine {
                {.compaction = options.compaction,
                 .on_commit = [this](Revision head) { dispatcher.committed(head); },
                 .dispatched = [this] { return dispatcher.dispatched(); },
-                .reserve = options.path + ".reserve",
+                .without_readers = [this](const auto& work) { readers.without_readers(work); },
+                .reserve = reserve_file(options),
                 .reserve_bytes = reserve_bytes(options.path)}) {}
 
   base::FileLock lock;
@@ -102,7 +106,13 @@ struct SqliteStore::Engine {
 
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const Options& options) {
   MARGAY_TRY(auto lock, hold(options.path + ".lock"));
-  MARGAY_TRY(auto writing, open_connection(options, k_cache_kib));
+  auto opened = open_connection(options, k_cache_kib);
+  // The log and its index need room: on a full disk what is held for that.
+  if (!opened && opened.error().code == ErrorCode::unavailable) {
+    DiskReserve(reserve_file(options), 0).release();
+    opened = open_connection(options, k_cache_kib);
+  }
+  MARGAY_TRY(auto writing, std::move(opened));
   if (auto made = create_schema(writing); !made)
     return fail(std::move(made).error().wrap("store " + options.path));
   MARGAY_TRY(const auto extent, read_extent(writing));

@@ -348,6 +348,46 @@ TEST_F(SqliteStoreTest, CompactionLeavesOneRowPerObject) {
   EXPECT_EQ(database.query_integer("SELECT count(*) FROM object").value(), 2);
 }
 
+// SQLite's locks keep whoever else looks into the file from taking himself for its last user, who
+// tidies the log away.
+TEST_F(SqliteStoreTest, AnotherProgramThatReadsTheFileLeavesTheLogAlone) {
+  const auto store = open();
+  ASSERT_TRUE(store->create(thing("a"), "v"));
+  ASSERT_TRUE(store->get(thing("a"))) << "a reader's connection is open, too";
+  const pid_t child = ::fork();
+  if (child == 0) {
+    sqlite3* other = nullptr;
+    const bool read =
+        sqlite3_open_v2(path_.c_str(), &other, SQLITE_OPEN_READWRITE, nullptr) == SQLITE_OK &&
+        sqlite3_exec(other, "SELECT count(*) FROM log", nullptr, nullptr, nullptr) == SQLITE_OK;
+    sqlite3_close(other);
+    ::_exit(read ? 0 : 1);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  ASSERT_EQ(status, 0);
+  struct stat log{};
+  ASSERT_EQ(::stat((path_ + "-wal").c_str(), &log), 0) << "removed under the store";
+  ASSERT_TRUE(store->create(thing("b"), "v"));
+}
+
+// Reads that always overlap would keep SQLite from ever beginning its log anew.
+TEST_F(SqliteStoreTest, TheLogStaysShortHoweverManyRead) {
+  const auto store = open();
+  for (int i = 0; i < 2'000; ++i)
+    ASSERT_TRUE(store->create(thing(std::to_string(i)), std::string(1'000, 'v')));
+  std::atomic<bool> stop = false;
+  std::vector<std::jthread> readers;
+  for (int i = 0; i < 4; ++i)
+    readers.emplace_back([&] {
+      while (!stop) EXPECT_TRUE(store->list({"things"}, {}));
+    });
+  for (int i = 0; i < 600; ++i)
+    ASSERT_TRUE(store->update(thing("0"), std::string(200'000, 'w'), std::nullopt));  // 120 MB
+  stop = true;
+  EXPECT_LT(std::filesystem::file_size(path_ + "-wal"), 80u << 20);
+}
+
 // ---- a full disk
 // ----------------------------------------------------------------------------------
 
@@ -462,6 +502,24 @@ TEST_F(SqliteStoreTest, SmallObjectsWithLongNamesDoNotOutrunTheLookAtTheDisk) {
     const int second = fill(first);
     if (second == first) return 2;
     return remove(first * 3 / 5, second) ? 0 : 3;
+  });
+  if (status == k_no_permission) GTEST_SKIP() << "mounting a file system needs CAP_SYS_ADMIN";
+  EXPECT_EQ(status, 0);
+}
+
+// Nobody could make room if the store did not open: what is held for that is given up.
+TEST_F(SqliteStoreTest, OnADiskThatOthersFilledItOpensAgain) {
+  const int status = on_small_disk(folder_.file(""), "size=24m", [this] {
+    if (!open()->create(thing("0"), "v")) return 1;
+    std::ofstream ballast(folder_.file("ballast"));
+    while (ballast << std::string(4'096, 'x') << std::flush) {
+    }
+    const auto store = open();
+    const auto again = store->create(thing("0"), "v");
+    if (again || again.error().code != ErrorCode::already_exists) return 2;
+    // The commit that meets the full disk is refused.
+    return store->remove(thing("0"), std::nullopt) || store->remove(thing("0"), std::nullopt) ? 0
+                                                                                              : 3;
   });
   if (status == k_no_permission) GTEST_SKIP() << "mounting a file system needs CAP_SYS_ADMIN";
   EXPECT_EQ(status, 0);

@@ -45,7 +45,10 @@ Writer::Writer(Database database, Extent extent, Options options)
       schedule_(options_.compaction),
       state_{.extent = extent},
       reserve_(options_.reserve, options_.reserve_bytes),
-      thread_([this] { run(); }) {}
+      thread_([this] {
+        database_.watch_log();
+        run();
+      }) {}
 
 Writer::~Writer() {
   {
@@ -109,6 +112,7 @@ void Writer::commit(const std::vector<Request*>& batch) {
     for (auto* request : batch) request->result = fail(committed.error());
     if (committed.error().code == ErrorCode::unavailable) make_room();
   }
+  keep_log_short();
   // Watches first: whoever is answered and asks may find its change already delivered.
   if (state_.extent.head != before.extent.head) options_.on_commit(state_.extent.head);
   answer(batch);
@@ -154,13 +158,13 @@ Result<> Writer::apply_all(Request& request) {
 }
 
 Result<std::optional<base::Error>> Writer::apply(Write& write, Entry& entry) {
+  MARGAY_TRY(const Last last, last_of(write.key));
+  if (auto refused = refusal(write, last.removed ? 0 : last.revision)) return refused;
   if (is_full_ && write.type == Write::Type::create)
     return base::Error{ErrorCode::unavailable,
                        "the store's disk is full: until there is room, objects can be changed and "
                        "removed, but not created",
                        {}};
-  MARGAY_TRY(const Last last, last_of(write.key));
-  if (auto refused = refusal(write, last.removed ? 0 : last.revision)) return refused;
   if (is_full_ && write.type == Write::Type::update) {
     MARGAY_TRY(const auto value, value_of(last.revision));
     const size_t more = write.value.size() - std::min(write.value.size(), value.size());
@@ -269,6 +273,18 @@ void Writer::make_room() {
 void Writer::move_log() {
   if (const auto moved = database_.execute("PRAGMA wal_checkpoint(RESTART)"); !moved)
     spdlog::warn("the write-ahead log stays: {}", moved.error().message);
+}
+
+// As far as it can be moved while others read, it is, as SQLite does by itself. That begins it anew
+// only once nobody reads, which may never come by itself: then they are held up for a moment.
+void Writer::keep_log_short() {
+  constexpr int k_pages = 1'000;
+  constexpr int k_most_pages = 16'000;  // 64 MB
+  const int pages = database_.log_pages();
+  if (pages >= k_most_pages && options_.without_readers)
+    options_.without_readers([this] { move_log(); });
+  else if (pages >= k_pages)
+    static_cast<void>(database_.execute("PRAGMA wal_checkpoint(PASSIVE)"));
 }
 
 // Room that the file itself has is as good as the disk's: no file is made smaller.

@@ -26,6 +26,8 @@ class Writer {
     std::function<void(Revision head)> on_commit;
     // Compaction never passes this: changes after it are still to be handed to watches.
     std::function<Revision()> dispatched;
+    // Runs the work while nobody reads.
+    std::function<void(const std::function<void()>& work)> without_readers;
     std::string reserve = {};  // the file of the disk's reserve
     size_t reserve_bytes = 16 << 20;
   };
@@ -76,6 +78,7 @@ class Writer {
   void look_at_the_disk();
   void make_room();
   void move_log();
+  void keep_log_short();
 
   Database database_;
   Options options_;
