@@ -42,6 +42,7 @@ Config iptables_config(const std::string& node, const Parameters& from) {
                 .allow_ipip_from_workloads = from.allow_ipip_from_workloads,
                 .floating_ips_of_pods = from.floating_ips,
                 .log_prefix = from.log_prefix,
+                .failsafes = from.failsafes,
                 .nat_outgoing_address = from.nat_outgoing_address,
                 .nat_outgoing_interface = from.nat_outgoing_interface_filter,
                 .vxlan_vni = from.vxlan_vni,

@@ -211,6 +211,15 @@ Result<> parse_nat_address(std::string_view value, Parameters& into) {
   return {};
 }
 
+// "none" is no failsafe.
+Parser failsafes(std::vector<policy::Failsafe> policy::Failsafes::* side) {
+  return {[side](std::string_view value, Parameters& into) -> Result<> {
+            MARGAY_TRY(into.failsafes.*side, policy::parse_failsafes(value));
+            return {};
+          },
+          [side](Parameters& into) { (into.failsafes.*side).clear(); }};
+}
+
 // ---- the table ------------------------------------------------------------------------------
 
 struct Parameter {
@@ -251,6 +260,8 @@ std::vector<Parameter> parameters() {
                                      {"RETURN", EndpointToHostAction::return_to_host},
                                      {"ACCEPT", EndpointToHostAction::accept}}),
        k_dangerous, k_non_zero},
+      {"FailsafeInboundHostPorts", failsafes(&policy::Failsafes::inbound), k_dangerous},
+      {"FailsafeOutboundHostPorts", failsafes(&policy::Failsafes::outbound), k_dangerous},
       {"LogPrefix", text(&P::log_prefix, dataplane::iptables::check_log_prefix)},
       {"DisableConntrackInvalidCheck", boolean(&P::disable_conntrack_invalid_check)},
       {"AllowVXLANPacketsFromWorkloads", boolean(&P::allow_vxlan_from_workloads)},

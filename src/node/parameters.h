@@ -20,6 +20,7 @@
 
 #include "base/address.h"
 #include "base/result.h"
+#include "policy/failsafe.h"
 
 namespace margay::node {
 
@@ -54,6 +55,7 @@ struct Parameters {
   bool allow_vxlan_from_workloads = false;
   bool allow_ipip_from_workloads = false;
   bool floating_ips = false;  // of pods
+  policy::Failsafes failsafes = policy::default_failsafes();
 
   bool vxlan_enabled = false;
   uint16_t vxlan_port = 4789;

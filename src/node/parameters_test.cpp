@@ -42,6 +42,8 @@ TEST(Parameters, ReadsEveryType) {
                                   {"IptablesRefreshInterval", "45"},
                                   {"NATPortRange", "32768:65535"},
                                   {"NATOutgoingAddress", "192.0.2.1"},
+                                  {"FailsafeInboundHostPorts", "none"},
+                                  {"FailsafeOutboundHostPorts", "udp:53"},
                                   {"FloatingIPs", "Enabled"}}});
   ASSERT_TRUE(resolved);
   const Parameters& got = resolved->parameters;
@@ -55,6 +57,8 @@ TEST(Parameters, ReadsEveryType) {
   EXPECT_EQ(got.nat_port_range, (PortSpan{32768, 65535}));
   EXPECT_EQ(got.nat_outgoing_address->to_string(), "192.0.2.1");
   EXPECT_TRUE(got.floating_ips);
+  EXPECT_TRUE(got.failsafes.inbound.empty());
+  EXPECT_EQ(got.failsafes.outbound, policy::parse_failsafes("udp:53").value());
 }
 
 TEST(Parameters, ABadValueFallsBackWithAWarningThatNamesIt) {
@@ -89,6 +93,7 @@ TEST(Parameters, ATimeBeyondAllClocksIsABadValue) {
 TEST(Parameters, WhatMustNotBeGuessedIsAnError) {
   for (const auto& [name, value] : Settings{{"InterfacePrefix", "cali,,tap"},
                                             {"IptablesMarkMask", "0x4"},
+                                            {"FailsafeInboundHostPorts", "tcp:22,icmp:1"},
                                             {"DefaultEndpointToHostAction", "maybe"}}) {
     EXPECT_FALSE(resolve({{{name, value}}})) << name;
   }

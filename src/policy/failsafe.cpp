@@ -55,6 +55,19 @@ Result<Failsafe> parse_failsafe(std::string_view text) {
   return failsafe;
 }
 
+bool has(const std::vector<Failsafe>& failsafes, uint8_t protocol, const IPAddress& remote,
+         uint16_t port) {
+  return std::ranges::any_of(failsafes, [&](const Failsafe& failsafe) {
+    return failsafe.protocol == protocol && failsafe.port == port &&
+           (!failsafe.net || failsafe.net->contains(remote));
+  });
+}
+
+// Solicitations and advertisements of routers and neighbours.
+bool is_neighbour_discovery(const Packet& packet) {
+  return packet.protocol == k_icmpv6 && packet.icmp_type >= 133 && packet.icmp_type <= 136;
+}
+
 }  // namespace
 
 const Failsafes& default_failsafes() {
@@ -77,13 +90,16 @@ Result<std::vector<Failsafe>> parse_failsafes(std::string_view text) {
 }
 
 bool is_failsafe(const Failsafes& failsafes, Direction direction, const Packet& packet) {
+  if (is_neighbour_discovery(packet)) return true;
   const bool comes_in = direction == Direction::ingress;
-  const IPAddress& remote = comes_in ? packet.source : packet.destination;
-  return std::ranges::any_of(
-      comes_in ? failsafes.inbound : failsafes.outbound, [&](const Failsafe& failsafe) {
-        return failsafe.protocol == packet.protocol && failsafe.port == packet.destination_port &&
-               (!failsafe.net || failsafe.net->contains(remote));
-      });
+  return has(comes_in ? failsafes.inbound : failsafes.outbound, packet.protocol,
+             comes_in ? packet.source : packet.destination, packet.destination_port);
+}
+
+bool answers_failsafe(const Failsafes& failsafes, Direction direction, const Packet& packet) {
+  const bool comes_in = direction == Direction::ingress;
+  return has(comes_in ? failsafes.outbound : failsafes.inbound, packet.protocol,
+             comes_in ? packet.source : packet.destination, packet.source_port);
 }
 
 }  // namespace margay::policy

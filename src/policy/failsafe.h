@@ -33,7 +33,10 @@ const Failsafes& default_failsafes();
 // "tcp:22, udp:10.0.0.0/8:68, tcp:[2001:db8::/32]:22, 179" or "none". `invalid`, naming the entry.
 base::Result<std::vector<Failsafe>> parse_failsafes(std::string_view text);
 
-// Whether the host's own packet, on its way in or out, is one of a failsafe's.
+// Whether the host's own packet, on its way in or out, is one of a failsafe's, or of IPv6 neighbour
+// discovery (RFC 4861): without that no failsafe would be reached.
 bool is_failsafe(const Failsafes& failsafes, Direction direction, const Packet& packet);
+// Whether it answers one that went the other way, as far as can be seen before tracking.
+bool answers_failsafe(const Failsafes& failsafes, Direction direction, const Packet& packet);
 
 }  // namespace margay::policy

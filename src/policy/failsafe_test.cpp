@@ -64,5 +64,24 @@ TEST(Failsafes, AreForTheirNetAndItsFamily) {
     EXPECT_EQ(is_failsafe(safe, direction, packet), is_safe) << to_string(packet);
 }
 
+TEST(Failsafes, LetNeighboursBeFound) {
+  for (uint8_t type = 0; type < 255; ++type) {
+    const Packet packet{.source = ip("fe80::1"),
+                        .destination = ip("ff02::1"),
+                        .protocol = k_icmpv6,
+                        .icmp_type = type};
+    EXPECT_EQ(is_failsafe({}, k_in, packet), type >= 133 && type <= 136) << int{type};
+  }
+}
+
+TEST(Failsafes, AreAnsweredFromTheirPort) {
+  const Failsafes safe{.inbound = parse_failsafes("tcp:10.0.0.0/8:22").value(),
+                       .outbound = parse_failsafes("tcp:443").value()};
+  EXPECT_TRUE(answers_failsafe(safe, k_out, tcp("192.0.2.1", "10.1.1.1", 40000, 22)));
+  EXPECT_FALSE(answers_failsafe(safe, k_out, tcp("192.0.2.1", "11.1.1.1", 40000, 22)));
+  EXPECT_TRUE(answers_failsafe(safe, k_in, tcp("203.0.113.1", "192.0.2.1", 40000, 443)));
+  EXPECT_FALSE(answers_failsafe(safe, k_in, tcp("10.1.1.1", "192.0.2.1", 40000, 22)));
+}
+
 }  // namespace
 }  // namespace margay::policy

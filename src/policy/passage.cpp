@@ -99,20 +99,24 @@ class Way {
     const bool is_the_hosts =
         passage_.original ? passage_.original->is_the_hosts : is_for_the_host();
     const bool is_spared = is_the_hosts && spares(*gate, arrived_);
-    if (!is_spared)
-      for (const Stage stage : {Stage::untracked, Stage::pre_dnat})
-        if (const auto decided = ask(*gate, stage, arrived_)) return *decided == Verdict::allow;
+    if (!is_spared) {
+      if (!is_the_hosts || !answers_a_failsafe(*gate))
+        if (const auto decided = ask(*gate, Stage::untracked, arrived_))
+          return *decided == Verdict::allow;
+      if (const auto decided = ask(*gate, Stage::pre_dnat, arrived_))
+        return *decided == Verdict::allow;
+    }
     if (!is_for_the_host()) return ask(*gate, Stage::forward, passage_.packet) != Verdict::deny;
-    return is_spared || ask_for_the_host(*gate);
+    return ask_for_the_host(*gate);
   }
 
   bool goes_out() {
     const auto gate = gate_at(passage_.out, Direction::egress);
     if (!gate) return true;
     if (!is_of_the_host()) return ask(*gate, Stage::forward, passage_.packet) != Verdict::deny;
-    if (spares(*gate, arrived_)) return true;
-    if (const auto decided = ask(*gate, Stage::untracked, arrived_))
-      return *decided == Verdict::allow;
+    if (!spares(*gate, arrived_) && !answers_a_failsafe(*gate))
+      if (const auto decided = ask(*gate, Stage::untracked, arrived_))
+        return *decided == Verdict::allow;
     return ask_for_the_host(*gate);
   }
 
@@ -136,9 +140,17 @@ class Way {
   // Whether a failsafe keeps the host endpoint from being asked.
   bool spares(const Gate& gate, const Packet& packet) {
     if (!is_failsafe(settings_.failsafes, gate.direction, packet)) return false;
+    const bool is_told = !result_.host.empty() && !result_.host.back().stage &&
+                         result_.host.back().endpoint == gate.endpoint.key;
+    if (is_told) return true;
     result_.host.push_back(
         {.endpoint = gate.endpoint.key, .interface = gate.interface, .direction = gate.direction});
     return true;
+  }
+
+  // doNotTrack is not asked of it, so that no half of a failsafe's flow goes untracked.
+  bool answers_a_failsafe(const Gate& gate) const {
+    return answers_failsafe(settings_.failsafes, gate.direction, arrived_);
   }
 
   // Nothing: the stage leaves the packet to what comes next.

@@ -309,6 +309,33 @@ TEST(Passage, AFailsafeIsForWhatWasSentToTheHost) {
             "pre_dnat in eth0 deny, ingress, deny");
 }
 
+// Each stage goes by what it sees: a failsafe's port that is translated to another is none behind
+// it.
+TEST(Passage, AFailsafeThatIsTranslatedIsNoneBehindTheTranslation) {
+  const Case c{"", {"eth0"}, {{"untracked", "eth0", k_deny}, {"pre_dnat", "eth0", k_deny}}, {}, ""};
+  const Model model = model_of(c);
+  auto passage = passage_of(model, k_in_to_host);
+  passage.original = {.destination = ip("192.0.2.1"), .port = 22, .is_the_hosts = true};
+  EXPECT_EQ(text(judge(Evaluator(model), model, {}, passage)),
+            "failsafe in eth0 allow, normal in eth0 deny, deny");
+  passage = passage_of(model, k_host_out);
+  passage.original = {.destination = ip("203.0.113.53"), .port = 179};
+  EXPECT_EQ(text(judge(Evaluator(model), model, {}, passage)),
+            "failsafe out eth0 allow, normal out eth0 deny, deny");
+}
+
+TEST(Passage, DoNotTrackIsNotAskedOfAnAnswerToAFailsafe) {
+  const Case c{"", {"eth0"}, {{"untracked", "eth0", k_allow}, {"normal", "eth0", k_deny}}, {}, ""};
+  const Model model = model_of(c);
+  auto passage = passage_of(model, k_in_to_host);
+  EXPECT_EQ(text(judge(Evaluator(model), model, {}, passage)), "untracked in eth0 allow, allow");
+  passage.packet.source_port = 6443;
+  EXPECT_EQ(text(judge(Evaluator(model), model, {}, passage)), "normal in eth0 deny, deny");
+  passage = passage_of(model, k_host_out);
+  passage.packet.source_port = 22;
+  EXPECT_EQ(text(judge(Evaluator(model), model, {}, passage)), "normal out eth0 deny, deny");
+}
+
 struct GovernorCase {
   const char* name;
   std::vector<HostEndpoint> endpoints;

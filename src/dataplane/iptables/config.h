@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "policy/failsafe.h"
 #include "policy/model.h"
 
 namespace margay::dataplane::iptables {
@@ -40,6 +41,8 @@ struct Config {
   // orchestrators' are always in effect.
   bool floating_ips_of_pods = false;
   std::string log_prefix = "calico-packet";  // logPrefix
+  // failsafeInboundHostPorts, failsafeOutboundHostPorts
+  policy::Failsafes failsafes = policy::default_failsafes();
 
   std::optional<policy::PortRange> nat_ports;             // natPortRange
   std::optional<policy::IPAddress> nat_outgoing_address;  // natOutgoingAddress (IPv4)

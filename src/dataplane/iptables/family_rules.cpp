@@ -32,6 +32,11 @@ policy::SetMembers as_members(const auto& nets) {
   return members;
 }
 
+const std::vector<policy::ProgramRule>& rules_of(const policy::ProgramRules& rules,
+                                                 Direction direction) {
+  return direction == Direction::ingress ? rules.ingress : rules.egress;
+}
+
 // Of the policies and profiles that an endpoint is subject to.
 std::vector<std::string> rules_chains(const policy::ProgramWorkload& workload) {
   std::vector<std::string> names;
@@ -56,7 +61,7 @@ FamilyRules::FamilyRules(const Config& config, IPFamily family, Marks marks, Com
                       .log_prefix = config.log_prefix,
                       .deny_target = deny_target(config)},
       commands_(commands),
-      tables_(family, {&raw_, &filter_, &nat_}, commands),
+      tables_(family, {&raw_, &mangle_, &filter_, &nat_}, commands),
       sets_(family, commands) {}
 
 void FamilyRules::on_delta(const policy::Delta& delta) {
@@ -73,8 +78,8 @@ void FamilyRules::on(const policy::SetRemove& update) { sets_.remove(update.id);
 
 void FamilyRules::on(const policy::PolicyUpdate& update) {
   const std::string subject = "policy " + update.key.id();
-  set_rules_chain(policy_chain(Direction::ingress, update.key), subject, update.rules->ingress);
-  set_rules_chain(policy_chain(Direction::egress, update.key), subject, update.rules->egress);
+  for (const auto direction : {Direction::ingress, Direction::egress})
+    set_rules_chain(policy_chain(direction, update.key), subject, update.rules, direction);
 }
 void FamilyRules::on(const policy::PolicyRemove& update) {
   remove_rules_chain(policy_chain(Direction::ingress, update.key));
@@ -82,8 +87,8 @@ void FamilyRules::on(const policy::PolicyRemove& update) {
 }
 void FamilyRules::on(const policy::ProfileUpdate& update) {
   const std::string subject = "profile " + update.name;
-  set_rules_chain(profile_chain(Direction::ingress, update.name), subject, update.rules->ingress);
-  set_rules_chain(profile_chain(Direction::egress, update.name), subject, update.rules->egress);
+  for (const auto direction : {Direction::ingress, Direction::egress})
+    set_rules_chain(profile_chain(direction, update.name), subject, update.rules, direction);
 }
 void FamilyRules::on(const policy::ProfileRemove& update) {
   remove_rules_chain(profile_chain(Direction::ingress, update.name));
@@ -91,15 +96,18 @@ void FamilyRules::on(const policy::ProfileRemove& update) {
 }
 
 void FamilyRules::set_rules_chain(const std::string& name, const std::string& subject,
-                                  std::span<const policy::ProgramRule> rules) {
-  auto rendered = render(rules, render_options_);
+                                  std::shared_ptr<const policy::ProgramRules> rules,
+                                  Direction direction) {
+  auto rendered = render(rules_of(*rules, direction), render_options_);
   hold(rendered.net_sets);
   auto& held = held_sets_[name];
   release(held);
   held.clear();
   for (const auto& [id, nets] : rendered.net_sets) held.push_back(id);
   filter_.set_chain({name, std::move(rendered.rules), true});
-  chain_subjects_[name] = subject;
+  rules_chains_[name] = {subject, std::move(rules), direction};
+  for (auto* table : {&raw_, &mangle_})
+    if (early_rules_[table].contains(name)) render_early(*table, name);
 }
 
 void FamilyRules::remove_rules_chain(const std::string& name) {
@@ -108,7 +116,7 @@ void FamilyRules::remove_rules_chain(const std::string& name) {
     held_sets_.erase(held);
   }
   filter_.remove_chain(name);
-  chain_subjects_.erase(name);
+  rules_chains_.erase(name);
 }
 
 void FamilyRules::hold(const NetSets& sets) {
@@ -183,20 +191,27 @@ Encapsulations FamilyRules::encapsulations() const {
 }
 
 void FamilyRules::render_pending() {
+  if (hosts_changed_) render_hosts();
   if (static_changed_) render_static();
   render_endpoints();
   if (dispatch_changed_) render_dispatch();
   if (nat_changed_) render_nat();
   if (address_sets_changed_) render_address_sets();
-  static_changed_ = dispatch_changed_ = nat_changed_ = address_sets_changed_ = false;
+  hosts_changed_ = static_changed_ = dispatch_changed_ = nat_changed_ = address_sets_changed_ =
+      false;
 }
 
 void FamilyRules::render_static() {
   const ChainContext context{config_, family_, marks_};
-  for (const auto& chain : filter_chains(context, encapsulations())) filter_.set_chain(chain);
-  for (const auto& chain : raw_chains(context)) raw_.set_chain(chain);
+  const HostPolicy hosts = host_policy();
+  for (const auto& chain : filter_chains(context, encapsulations(), hosts))
+    filter_.set_chain(chain);
+  for (const auto& chain : raw_chains(context, hosts)) raw_.set_chain(chain);
   for (const char* hook : k_filter_hooks) filter_.set_insertions(insertion(hook));
   raw_.set_insertions(insertion("PREROUTING"));
+  raw_.set_insertions(hosts.untracked ? insertion("OUTPUT") : Chain{"OUTPUT", {}});
+  for (const char* hook : {"PREROUTING", "POSTROUTING"})
+    mangle_.set_insertions(hosts.any ? insertion(hook) : Chain{hook, {}});
   for (const char* hook : {"PREROUTING", "POSTROUTING", "OUTPUT"})
     nat_.set_insertions(insertion(hook));
 }
@@ -290,13 +305,16 @@ Result<> FamilyRules::apply() {
 // What names a set that is not as it should be would match what it should not.
 Result<> FamilyRules::apply_sets() {
   auto result = sets_.apply_updates();
-  for (const auto& chain : chains_without_sets_) filter_.allow(chain);
+  const auto tables = {&raw_, &mangle_, &filter_};
+  for (const auto& chain : chains_without_sets_)
+    for (auto* table : tables) table->allow(chain);
   chains_without_sets_.clear();
   for (const auto& [name, reason] : sets_.refused())
-    for (auto& chain : filter_.chains_with(" " + name + " ")) {
-      filter_.refuse({chain, "", fmt::format("set {}: {}", name, reason)});
-      chains_without_sets_.push_back(std::move(chain));
-    }
+    for (auto* table : tables)
+      for (auto& chain : table->chains_with(" " + name + " ")) {
+        table->refuse({chain, "", fmt::format("set {}: {}", name, reason)});
+        chains_without_sets_.push_back(std::move(chain));
+      }
   return result;
 }
 
@@ -308,7 +326,7 @@ bool FamilyRules::close_endpoints() {
         const auto refused = filter_.refused().find(chain);
         if (refused == filter_.refused().end()) continue;
         const auto& [name, rule, reason] = refused->second;
-        closed.emplace(key, fmt::format("{}: {}{}", chain_subjects_.at(name),
+        closed.emplace(key, fmt::format("{}: {}{}", rules_chains_.at(name).subject,
                                         rule.empty() ? "" : "rule \"" + rule + "\": ", reason));
       }
   if (closed == closed_) return false;
@@ -333,9 +351,37 @@ bool FamilyRules::is_wired() const {
                              [&](const char* hook) { return filter_.leads_to_ours(hook); });
 }
 
+// Whether a run before has left what enforces, host endpoints included.
+bool FamilyRules::has_all_chains() const {
+  return raw_.has_rules("cali-PREROUTING") &&
+         std::ranges::all_of(
+             std::initializer_list<std::string_view>{"cali-FORWARD", "cali-INPUT", "cali-OUTPUT",
+                                                     k_workload_to_host, k_from_workload_dispatch,
+                                                     k_to_workload_dispatch},
+             [this](std::string_view chain) { return filter_.has_rules(std::string(chain)); });
+}
+
+// Another program has flushed the kernel's own chains: leads packets to ours again, which stay.
+Result<> FamilyRules::wire() {
+  std::string input;
+  const auto add = [&](const Table& table, std::span<const char* const> hooks) {
+    input += fmt::format("*{}\n", table.name());
+    for (const char* hook : hooks)
+      if (!table.leads_to_ours(hook))
+        input += fmt::format("-I {} 1 {}\n", hook, hashed(insertion(hook)).front().text);
+    input += "COMMIT\n";
+  };
+  constexpr std::array k_raw_hooks{"PREROUTING"};
+  add(raw_, k_raw_hooks);
+  add(filter_, k_filter_hooks);
+  tables_.forget();
+  return commands_.restore(family_, input);
+}
+
 Result<> FamilyRules::apply_closed_start() {
   MARGAY_CHECK(tables_.load());
   if (is_wired()) return {};
+  if (has_all_chains()) return wire();
   Table raw("raw"), filter("filter");
   TableGroup tables(family_, {&raw, &filter}, commands_);
   const ChainContext context{config_, family_, marks_};
@@ -353,8 +399,8 @@ Result<> FamilyRules::apply_closed_start() {
 
 Result<> FamilyRules::clean_up() {
   tables_.forget();
-  Table raw("raw"), filter("filter"), nat("nat");
-  MARGAY_CHECK(TableGroup(family_, {&raw, &filter, &nat}, commands_).apply());
+  Table raw("raw"), mangle("mangle"), filter("filter"), nat("nat");
+  MARGAY_CHECK(TableGroup(family_, {&raw, &mangle, &filter, &nat}, commands_).apply());
   // The kernel lets go of a set a moment after the last rule that named it.
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
   IPSets none(family_, commands_);

@@ -11,6 +11,7 @@
 
 #include "dataplane/iptables/config.h"
 #include "dataplane/iptables/filter_chains.h"
+#include "dataplane/iptables/host_chains.h"
 #include "dataplane/iptables/ip_sets.h"
 #include "dataplane/iptables/marks.h"
 #include "dataplane/iptables/rule_renderer.h"
@@ -39,6 +40,9 @@ class FamilyRules {
   void resync_sets() { sets_.resync(); }
   base::Result<> clean_up();
 
+  // The host endpoints with a policy that could not be programmed, which drops everything that
+  // comes to it, and why.
+  std::map<policy::HostEndpointKey, std::string> impaired_hosts() const;
   // The endpoints that are closed since their policy could not be programmed, and why.
   const std::map<policy::WorkloadKey, std::string>& closed() const { return closed_; }
   // After apply(): what of it is to be tried again, as sets that could not be written.
@@ -46,6 +50,8 @@ class FamilyRules {
 
  private:
   bool is_wired() const;
+  bool has_all_chains() const;
+  base::Result<> wire();
   using NetSets = std::map<std::string, std::vector<policy::Prefix>>;
 
   void on(const policy::SetUpdate& update);
@@ -63,11 +69,14 @@ class FamilyRules {
   void on(const policy::HostRemove& update);
   void on(const policy::TunnelUpdate& update);
   void on(const policy::TunnelRemove& update);
+  void on(const policy::HostEndpointUpdate& update);
+  void on(const policy::HostEndpointRemove& update);
   template <typename Other>
-  void on(const Other&) {}  // routes and host endpoints are not of these tables
+  void on(const Other&) {}  // routes are not of these tables
 
   void set_rules_chain(const std::string& name, const std::string& subject,
-                       std::span<const policy::ProgramRule> rules);
+                       std::shared_ptr<const policy::ProgramRules> rules,
+                       policy::Direction direction);
   void remove_rules_chain(const std::string& name);
   void hold(const NetSets& sets);
   void release(const std::vector<std::string>& ids);
@@ -75,6 +84,10 @@ class FamilyRules {
 
   void render_pending();
   void render_static();
+  void render_hosts();
+  void render_early(Table& table, const std::string& name);
+  HostPolicy host_policy() const;
+  HostEndpoints host_endpoints() const;
   void render_endpoints();
   void render_dispatch();
   bool may_have_floating_ips(const policy::WorkloadKey& key) const;
@@ -90,7 +103,7 @@ class FamilyRules {
   Marks marks_;
   RenderOptions render_options_;
   Commands& commands_;
-  Table raw_{"raw"}, filter_{"filter"}, nat_{"nat"};
+  Table raw_{"raw"}, mangle_{"mangle"}, filter_{"filter"}, nat_{"nat"};
   TableGroup tables_;
   IPSets sets_;
   base::Result<> unfinished_;
@@ -98,7 +111,17 @@ class FamilyRules {
 
   std::map<policy::WorkloadKey, policy::ProgramWorkload> workloads_;
   std::map<policy::WorkloadKey, std::string> closed_;
-  std::map<std::string, std::string> chain_subjects_;  // rules chain -> "policy default/ns/web"
+  // A policy's or profile's rules in one direction, which are one chain.
+  struct RulesChain {
+    std::string subject;  // "policy default/ns/web"
+    std::shared_ptr<const policy::ProgramRules> rules;
+    policy::Direction direction;
+  };
+  std::map<std::string, RulesChain> rules_chains_;
+  std::map<policy::HostEndpointKey, policy::ProgramHostEndpoint> host_endpoints_;
+  // The chains that each table has for host endpoints, rules chains in raw and mangle included.
+  std::map<const Table*, std::set<std::string>> host_chains_;
+  std::map<const Table*, std::set<std::string>> early_rules_;  // rules chains in raw and mangle
   std::map<std::string, policy::WorkloadKey> interfaces_;
   std::set<std::string> changed_interfaces_;
   std::set<std::string> dispatched_;  // interfaces that the dispatch chains know
@@ -108,7 +131,7 @@ class FamilyRules {
   std::map<std::string, policy::IPAddress> hosts_;        // this family's address of each node
   std::map<std::string, policy::IPAddress> tunnel_ends_;  // node -> outer address
   std::map<std::string, std::set<std::string>> dispatch_names_;  // dispatch -> chains it has now
-  bool static_changed_ = true, dispatch_changed_ = true, nat_changed_ = true,
+  bool hosts_changed_ = true, static_changed_ = true, dispatch_changed_ = true, nat_changed_ = true,
        address_sets_changed_ = true;
 };
 

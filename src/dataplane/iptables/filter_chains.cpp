@@ -32,43 +32,87 @@ void add_tunnel_input(const ChainContext& context, Encapsulations encapsulations
           "VXLAN");
 }
 
-Chain forward_chain(const ChainContext& context) {
+// The host's own tunnel packets to known nodes: no policy of a host endpoint cuts the nodes'
+// overlay.
+void add_tunnel_output(const ChainContext& context, Encapsulations encapsulations, Chain& chain) {
+  const auto allow = [&](const std::string& packets, std::string_view set, const char* kind) {
+    chain.rules.push_back({fmt::format("{} -m set --match-set {} dst -m addrtype --src-type LOCAL",
+                                       packets, set_name(context.family, set)),
+                           "-j ACCEPT", fmt::format("{} to a node", kind)});
+  };
+  if (encapsulations.ipip && context.family == policy::IPFamily::v4)
+    allow("-p 4", k_ipip_hosts, "IPIP");
+  if (encapsulations.vxlan)
+    allow(fmt::format("-p udp -m multiport --dports {}", context.config.vxlan_port), k_vxlan_hosts,
+          "VXLAN");
+}
+
+// What policy allowed; on filter_allow Return the rules of others still see it.
+void add_allowed(const ChainContext& context, Chain& chain) {
+  if (context.config.filter_allow == AllowAction::accept)
+    chain.rules.push_back({has_mark(context.marks.accept), "-j ACCEPT", "Allowed by policy"});
+}
+
+void add_clear(const ChainContext& context, Chain& chain) {
+  chain.rules.push_back({"", clear_mark(context.marks.accept | context.marks.pass)});
+}
+
+Chain forward_chain(const ChainContext& context, HostPolicy hosts) {
   Chain chain{"cali-FORWARD", {}};
-  const uint32_t marks = context.marks.accept | context.marks.pass;
-  chain.rules.push_back({"", clear_mark(marks)});
+  const auto& marks = context.marks;
+  if (hosts.any) {
+    // Of what doNotTrack or preDNAT allowed, the interface that it came in by asks no more.
+    chain.rules.push_back({"", clear_mark(marks.pass)});
+    chain.rules.push_back({lacks_mark(marks.accept), jump(k_from_host_forward_dispatch)});
+  } else {
+    add_clear(context, chain);
+  }
   for (const auto& prefix : context.config.interface_prefixes)
     chain.rules.push_back({fmt::format("-i {}+", prefix), jump(k_from_workload_dispatch)});
   for (const auto& prefix : context.config.interface_prefixes)
     chain.rules.push_back({fmt::format("-o {}+", prefix), jump(k_to_workload_dispatch)});
-  if (context.config.filter_allow == AllowAction::accept)
-    chain.rules.push_back({has_mark(context.marks.accept), "-j ACCEPT", "Allowed by policy"});
+  if (hosts.any) chain.rules.push_back({"", jump(k_to_host_forward_dispatch)});
+  add_allowed(context, chain);
+  if (hosts.any) chain.rules.push_back({"", set_mark(marks.accept), "Not the host's own"});
   return chain;
 }
 
-Chain input_chain(const ChainContext& context, Encapsulations encapsulations) {
+Chain input_chain(const ChainContext& context, Encapsulations encapsulations, HostPolicy hosts) {
   Chain chain{"cali-INPUT", {}};
   for (const auto& prefix : context.config.interface_prefixes)
     chain.rules.push_back(
         {fmt::format("-i {}+", prefix), fmt::format("-g {}", k_workload_to_host)});
   add_tunnel_input(context, encapsulations, chain.rules);
+  if (!hosts.any) return chain;
+  add_allowed(context, chain);
+  chain.rules.push_back({lacks_mark(context.marks.accept), jump(k_from_host_dispatch)});
+  add_allowed(context, chain);
   return chain;
 }
 
 // Host processes reach the workloads of their node whatever their policy: health probes.
-Chain output_chain(const ChainContext& context) {
+Chain output_chain(const ChainContext& context, Encapsulations encapsulations, HostPolicy hosts) {
   Chain chain{"cali-OUTPUT", {}};
+  if (hosts.untracked) add_allowed(context, chain);
   for (const auto& prefix : context.config.interface_prefixes)
     chain.rules.push_back({fmt::format("-o {}+", prefix), "-j RETURN"});
+  if (!hosts.any) return chain;
+  if (!hosts.untracked) add_clear(context, chain);
+  add_tunnel_output(context, encapsulations, chain);
+  // Where services translate, the way out is known behind this only: mangle POSTROUTING.
+  chain.rules.push_back({lacks_mark(context.marks.accept) + " -m conntrack ! --ctstate DNAT",
+                         jump(k_to_host_dispatch)});
+  add_allowed(context, chain);
   return chain;
 }
 
-Chain workload_to_host_chain(const ChainContext& context) {
+Chain workload_to_host_chain(const ChainContext& context, HostPolicy hosts) {
   Chain chain{std::string(k_workload_to_host), {}};
   if (context.family == policy::IPFamily::v6)
     for (const int type : k_icmpv6_to_router)
       chain.rules.push_back(
           {fmt::format("-p ipv6-icmp -m icmp6 --icmpv6-type {}", type), "-j ACCEPT"});
-  chain.rules.push_back({"", clear_mark(context.marks.accept | context.marks.pass)});
+  add_clear(context, chain);
   chain.rules.push_back({"", jump(k_from_workload_dispatch)});
   const char* comment = "Configured DefaultEndpointToHostAction";
   switch (context.config.endpoint_to_host) {
@@ -79,6 +123,10 @@ Chain workload_to_host_chain(const ChainContext& context) {
       chain.rules.push_back({"", "-j ACCEPT", comment});
       break;
     case EndpointToHostAction::pass_on:
+      if (hosts.for_all) {
+        chain.rules.push_back({"", jump(host_chain(Direction::ingress, false, k_any_interface))});
+        add_allowed(context, chain);
+      }
       chain.rules.push_back({"", "-j RETURN", comment});
       break;
   }
@@ -89,16 +137,19 @@ Chain workload_to_host_chain(const ChainContext& context) {
 
 std::string deny_target(const Config& config) { return config.reject ? "-j REJECT" : "-j DROP"; }
 
-std::vector<Chain> filter_chains(const ChainContext& context, Encapsulations encapsulations) {
-  return {forward_chain(context), input_chain(context, encapsulations), output_chain(context),
-          workload_to_host_chain(context)};
+std::vector<Chain> filter_chains(const ChainContext& context, Encapsulations encapsulations,
+                                 HostPolicy hosts) {
+  return {forward_chain(context, hosts), input_chain(context, encapsulations, hosts),
+          output_chain(context, encapsulations, hosts), workload_to_host_chain(context, hosts)};
 }
 
-std::vector<Chain> raw_chains(const ChainContext& context) {
+std::vector<Chain> raw_chains(const ChainContext& context, HostPolicy hosts) {
   Chain chain{"cali-PREROUTING", {}};
+  if (hosts.any) add_clear(context, chain);  // of what came in a tunnel, too
   for (const auto& prefix : context.config.interface_prefixes)
     chain.rules.push_back({fmt::format("-i {}+ -m rpfilter --validmark --invert", prefix),
                            "-j DROP", "Source is not the workload's"});
+  if (hosts.untracked) chain.rules.push_back({"", jump(k_untracked)});
   return {chain};
 }
 

@@ -39,11 +39,19 @@ std::vector<Chain> endpoint_chains(const ChainContext& context,
 // The same, dropping every packet: its policy could not be programmed.
 std::vector<Chain> closed_endpoint_chains(const policy::ProgramWorkload& workload);
 
+// Which chains of host endpoints there are (host_chains.h).
+struct HostPolicy {
+  bool any = false;        // any at all
+  bool for_all = false;    // one for `*`
+  bool untracked = false;  // those of doNotTrack
+};
+
 // cali-FORWARD, cali-INPUT, cali-OUTPUT, cali-wl-to-host.
-std::vector<Chain> filter_chains(const ChainContext& context, Encapsulations encapsulations);
+std::vector<Chain> filter_chains(const ChainContext& context, Encapsulations encapsulations,
+                                 HostPolicy hosts = {});
 
 // cali-PREROUTING of raw: the strict reverse-path check on workload interfaces.
-std::vector<Chain> raw_chains(const ChainContext& context);
+std::vector<Chain> raw_chains(const ChainContext& context, HostPolicy hosts = {});
 
 // One external address is mapped to one workload's.
 using FloatingIPs = std::set<policy::FloatingIP>;

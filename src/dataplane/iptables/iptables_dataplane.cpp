@@ -76,7 +76,7 @@ IptablesDataPlane::IptablesDataPlane(Config config, std::unique_ptr<Commands> co
 IptablesDataPlane::~IptablesDataPlane() = default;
 
 Capabilities IptablesDataPlane::capabilities() const {
-  return {.name = "iptables", .ipv6 = config_.ipv6};
+  return {.name = "iptables", .host_endpoints = true, .ipv6 = config_.ipv6};
 }
 
 void IptablesDataPlane::on_delta(const policy::Delta& delta) {
@@ -88,6 +88,13 @@ void IptablesDataPlane::on_delta(const policy::Delta& delta) {
     endpoints_.erase(gone->key);
     unprogrammed_.erase(gone->key);
     statuses_.remove(gone->key);
+  } else if (const auto* host = std::get_if<policy::HostEndpointUpdate>(&delta)) {
+    host_endpoints_.insert(host->endpoint.endpoint.key);
+    unprogrammed_hosts_.insert(host->endpoint.endpoint.key);
+  } else if (const auto* host_gone = std::get_if<policy::HostEndpointRemove>(&delta)) {
+    host_endpoints_.erase(host_gone->key);
+    unprogrammed_hosts_.erase(host_gone->key);
+    statuses_.remove(host_gone->key);
   }
   // Without IPv6 support that family knows of no endpoint, and so closes all: kernels give each
   // interface a link-local address, by which its pod would reach the node and the node it.
@@ -100,8 +107,21 @@ ApplyReport IptablesDataPlane::apply() {
   ApplyReport report{.outcome = program()};
   if (!in_sync_) return report;
   for (const auto& key : endpoints_) statuses_.set(key, status_of(key, report.outcome));
+  report_hosts(report.outcome);
   report.endpoints = statuses_.take_changes();
   return report;
+}
+
+void IptablesDataPlane::report_hosts(const Result<>& outcome) {
+  std::map<policy::HostEndpointKey, std::string> impaired;
+  for (const auto& family : families_) impaired.merge(family->impaired_hosts());
+  for (const auto& key : unprogrammed_hosts_) impaired.emplace(key, outcome.error().message);
+  for (const auto& key : host_endpoints_) {
+    const auto reason = impaired.find(key);
+    statuses_.set(key, reason == impaired.end()
+                           ? EndpointStatus{}
+                           : EndpointStatus{EndpointState::error, reason->second});
+  }
 }
 
 Result<> IptablesDataPlane::program() {
@@ -114,7 +134,10 @@ Result<> IptablesDataPlane::program() {
     keep_first(result, std::move(done));
   }
   if (!in_sync_) return result;
-  if (result) unprogrammed_.clear();
+  if (result) {
+    unprogrammed_.clear();
+    unprogrammed_hosts_.clear();
+  }
   if (routes_) keep_first(result, routes_->apply(programmed));
   for (const auto& family : families_) keep_first(result, family->unfinished());
   if (result && other_backend_) sweep_other_backend();
@@ -128,8 +151,9 @@ void IptablesDataPlane::sweep_other_backend() {
     const auto saved = other_backend_->save(family->family());
     if (!saved || !saved->contains("\n:cali-")) continue;  // not installed, or nothing there
     spdlog::info("iptables: removing what another run left under the other backend");
-    Table raw("raw"), filter("filter"), nat("nat");
-    const auto swept = TableGroup(family->family(), {&raw, &filter, &nat}, *other_backend_).apply();
+    Table raw("raw"), mangle("mangle"), filter("filter"), nat("nat");
+    const auto swept =
+        TableGroup(family->family(), {&raw, &mangle, &filter, &nat}, *other_backend_).apply();
     if (!swept) return spdlog::warn("the other iptables backend: {}", swept.error().message);
   }
   other_backend_.reset();

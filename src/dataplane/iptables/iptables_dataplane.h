@@ -48,6 +48,7 @@ class IptablesDataPlane final : public DataPlane {
   base::Result<> program();
   void sweep_other_backend();
   EndpointStatus status_of(const policy::WorkloadKey& key, const base::Result<>& outcome) const;
+  void report_hosts(const base::Result<>& outcome);
 
   const Config config_;
   std::unique_ptr<Commands> commands_;
@@ -58,7 +59,9 @@ class IptablesDataPlane final : public DataPlane {
   bool in_sync_ = false;
 
   std::set<policy::WorkloadKey> endpoints_;
-  std::set<policy::WorkloadKey> unprogrammed_;   // changed since their rules could be written
+  std::set<policy::WorkloadKey> unprogrammed_;  // changed since their rules could be written
+  std::set<policy::HostEndpointKey> host_endpoints_;
+  std::set<policy::HostEndpointKey> unprogrammed_hosts_;
   std::map<std::string, Interface> interfaces_;  // by name, as last told
   EndpointStatusTable statuses_;
 };

@@ -140,6 +140,7 @@ TEST_P(IptablesDataPlaneTest, StartsClosedWhereNoPacketReachesWhatARunBeforeLeft
     output({program_of("iptables", ""), "-t", table, "-F", hook});  // as a firewall's reload does
     give(*make(), {}, false);
     EXPECT_THAT(output({program_of("iptables", ""), "-t", table, "-S", hook}), HasSubstr(jump));
+    EXPECT_THAT(state(), HasSubstr("cali-tw-cali1")) << "what enforced before still does";
   }
 }
 

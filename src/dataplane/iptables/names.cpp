@@ -50,6 +50,12 @@ std::string to_workload_chain(std::string_view interface_name) {
   return limited("cali-tw-", interface_name);
 }
 
+std::string host_chain(Direction direction, bool forward, std::string_view interface_name) {
+  const bool comes_in = direction == Direction::ingress;
+  if (forward) return limited(comes_in ? "cali-fhfw-" : "cali-thfw-", interface_name);
+  return limited(comes_in ? "cali-fh-" : "cali-th-", interface_name);
+}
+
 std::string branch_chain(std::string_view dispatch, std::string_view characters) {
   return limited(std::string(dispatch) + "-", characters);
 }
