@@ -132,7 +132,10 @@ Result<> Ipam::from_own_blocks(Search& search) {
     } else if (!search.pools_were_named()) {
       // Its pool is gone, disabled or meant for other nodes now.
       const auto released = affinities_.release(host, block, true);
-      if (!released && released.error().code != ErrorCode::conflict) return released;
+      // Of no use to this request: what is wrong with it does not keep others from being assigned.
+      const bool may_stay = !released && (released.error().code == ErrorCode::conflict ||
+                                          is_unreadable(released.error()));
+      if (!released && !may_stay) return released;
     }
   }
   // Claims that were left half made have no block to assign from yet, or none that may be used.

@@ -59,7 +59,8 @@ base::Result<policy::Profile> profile_of(const api::Profile& profile, Warnings& 
 policy::NetworkSet network_set_of(const api::NetworkSet& set, Warnings& warnings);
 policy::NetworkSet network_set_of(const api::GlobalNetworkSet& set, Warnings& warnings);
 base::Result<policy::WorkloadEndpoint> endpoint_of(const api::WorkloadEndpoint& endpoint);
-base::Result<policy::HostEndpoint> endpoint_of(const api::HostEndpoint& endpoint);
+// What of it cannot be read is left out with a warning: what can be still closes the interface.
+policy::HostEndpoint endpoint_of(const api::HostEndpoint& endpoint, Warnings& warnings);
 base::Result<policy::IPPool> pool_of(const api::IPPool& pool);
 base::Result<policy::Host> host_of(const api::CalicoNode& node);
 base::Result<policy::Block> block_of(const api::IPAMBlock& block);

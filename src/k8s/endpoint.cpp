@@ -257,7 +257,7 @@ Result<WorkloadEndpoint> endpoint_of(const api::WorkloadEndpoint& object) {
   return endpoint;
 }
 
-Result<policy::HostEndpoint> endpoint_of(const api::HostEndpoint& object) {
+policy::HostEndpoint endpoint_of(const api::HostEndpoint& object, Warnings& warnings) {
   Problems problems;
   const Field field("spec", problems);
   policy::HostEndpoint endpoint{
@@ -268,7 +268,7 @@ Result<policy::HostEndpoint> endpoint_of(const api::HostEndpoint& object) {
       .profiles = object.spec.profiles,
       .ports = read_named_ports(object.spec.ports, field / "ports"),
   };
-  if (!problems.empty()) return fail(std::move(problems));
+  for (const auto& problem : problems) warnings.push_back(problem.message() + " (it is left out)");
   return endpoint;
 }
 

@@ -78,8 +78,8 @@ Placement place(const api::GlobalNetworkSet& set, Reading& reading) {
 Placement place(const api::WorkloadEndpoint& endpoint, Reading&) {
   return placed(endpoint_of(endpoint));
 }
-Placement place(const api::HostEndpoint& endpoint, Reading&) {
-  return placed(endpoint_of(endpoint));
+Placement place(const api::HostEndpoint& endpoint, Reading& reading) {
+  return change_to(endpoint_of(endpoint, reading.warnings));
 }
 Placement place(const api::IPPool& pool, Reading&) { return placed(pool_of(pool)); }
 Placement place(const api::CalicoNode& node, Reading&) { return placed(host_of(node)); }

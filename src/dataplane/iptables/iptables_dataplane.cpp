@@ -45,7 +45,10 @@ Result<> validate(const Config& config) {
 
 Result<std::unique_ptr<IptablesDataPlane>> IptablesDataPlane::create(Config config) {
   MARGAY_TRY(auto commands, system_commands(config.backend, config.lock_timeout));
-  config.kernel_has_ipv6 = net::read_sysctl("net/ipv6/conf/all/forwarding").has_value();
+  const auto forwarding = net::read_sysctl("net/ipv6/conf/all/forwarding");
+  if (!forwarding && forwarding.error().code != base::ErrorCode::not_found)
+    return base::fail(forwarding.error());  // else IPv6 would be left open
+  config.kernel_has_ipv6 = forwarding.has_value();
   if (config.ipv6 && !config.kernel_has_ipv6)
     spdlog::warn("ipv6Support: the kernel has no IPv6, so there is none");
   MARGAY_TRY(auto made, create(std::move(config), std::move(commands.chosen), true));

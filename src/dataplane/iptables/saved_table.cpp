@@ -22,10 +22,26 @@ std::string hash_of(std::string_view rule) {
   return "";
 }
 
+// Without what others have written into comments and log prefixes.
+std::string without_quoted(std::string_view rule) {
+  std::string out;
+  bool is_quoted = false;
+  for (size_t i = 0; i < rule.size(); ++i) {
+    if (is_quoted && rule[i] == '\\')
+      ++i;
+    else if (rule[i] == '"')
+      is_quoted = !is_quoted;
+    else if (!is_quoted)
+      out += rule[i];
+  }
+  return out;
+}
+
 SavedRule parse_rule(std::string_view text, bool keep_text) {
   SavedRule rule;
   rule.hash = hash_of(text);
-  rule.jumps_to_ours = text.contains("-j cali-") || text.contains("-g cali-");
+  const auto bare = text.contains("cali-") ? without_quoted(text) : std::string();
+  rule.jumps_to_ours = bare.contains("-j cali-") || bare.contains("-g cali-");
   if (keep_text) rule.text = text;
   return rule;
 }

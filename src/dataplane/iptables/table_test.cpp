@@ -274,6 +274,17 @@ TEST_F(RefusedChainsTest, AreSoManyAtMostThatTheSearchEnds) {
   EXPECT_LE(commands_.restored.size(), 1200U);
 }
 
+TEST(SavedTables, ARuleIsOursByWhatItDoesAndNotByWhatOthersWriteIntoIt) {
+  const auto saved = parse_saved_tables(
+      "*filter\n:INPUT ACCEPT [0:0]\n"
+      "-A INPUT -m comment --comment \"stands behind -j cali-INPUT\" -j DROP\n"
+      "-A INPUT -m comment --comment \"a \\\" -g cali-x\" -j DROP\n"
+      "-A INPUT -m comment --comment \"mine\" -j cali-INPUT\nCOMMIT\n");
+  std::vector<bool> ours;
+  for (const auto& rule : saved.at("filter").chains.at("INPUT")) ours.push_back(rule.jumps_to_ours);
+  EXPECT_EQ(ours, (std::vector<bool>{false, false, true}));
+}
+
 TEST(Quoted, IsOneArgumentWhateverTheText) {
   EXPECT_EQ(quoted("plain text"), R"("plain text")");
   EXPECT_EQ(quoted(R"(a "b" \ c)"), R"("a \"b\" \\ c")");
