@@ -7,6 +7,7 @@
 
 #include "base/utf8.h"
 #include "k8s/names.h"
+#include "policy/port_ranges.h"
 #include "policy/protocol.h"
 #include "selector/ast.h"
 #include "selector/parser.h"
@@ -161,14 +162,7 @@ Ports read_ports(const std::vector<api::IntOrString>& ports, const Field& field)
 void simplify(Ports& ports) {
   std::ranges::sort(ports.names);
   ports.names.erase(std::ranges::unique(ports.names).begin(), ports.names.end());
-  std::ranges::sort(ports.ranges);
-  std::vector<PortRange> merged;
-  for (const auto& range : ports.ranges)
-    if (merged.empty() || range.first > uint32_t{merged.back().last} + 1)
-      merged.push_back(range);
-    else
-      merged.back().last = std::max(merged.back().last, range.last);
-  ports.ranges = std::move(merged);
+  ports.ranges = policy::merged(std::move(ports.ranges));
 }
 
 void check_names(const Ports& ports, const Field& field) {

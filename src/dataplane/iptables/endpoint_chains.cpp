@@ -31,7 +31,7 @@ Chain endpoint_chain(const ChainContext& context, const ProgramWorkload& workloa
     return chain;
   }
   add_conntrack(context, chain);
-  chain.rules.push_back({"", clear_mark(context.marks.accept | context.marks.pass)});
+  add_clear(context, chain);
   if (direction == Direction::egress) add_tunnel_drops(context, chain);
   const auto deny = deny_target(context.config);
   add_tiers(context, workload.tiers, direction, deny, chain);

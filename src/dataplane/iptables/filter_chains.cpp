@@ -5,6 +5,7 @@
 #include <array>
 
 #include "dataplane/iptables/names.h"
+#include "dataplane/iptables/tier_rules.h"
 
 namespace margay::dataplane::iptables {
 namespace {
@@ -12,8 +13,6 @@ namespace {
 // Multicast listener queries and reports, router solicitation, neighbour discovery: the node is
 // the workloads' router. Router advertisements (134) are the node's to send, not to hear.
 constexpr std::array<int, 6> k_icmpv6_to_router{130, 131, 132, 133, 135, 136};
-
-std::string jump(std::string_view chain) { return fmt::format("-j {}", chain); }
 
 // Between nodes: only known ones may send us tunnel packets.
 void add_tunnel_input(const ChainContext& context, Encapsulations encapsulations,
@@ -51,10 +50,6 @@ void add_tunnel_output(const ChainContext& context, Encapsulations encapsulation
 void add_allowed(const ChainContext& context, Chain& chain) {
   if (context.config.filter_allow == AllowAction::accept)
     chain.rules.push_back({has_mark(context.marks.accept), "-j ACCEPT", "Allowed by policy"});
-}
-
-void add_clear(const ChainContext& context, Chain& chain) {
-  chain.rules.push_back({"", clear_mark(context.marks.accept | context.marks.pass)});
 }
 
 Chain forward_chain(const ChainContext& context, HostPolicy hosts) {

@@ -88,10 +88,6 @@ void add_failsafe_jump(Direction direction, Chain& chain) {
 
 // ---- one endpoint -------------------------------------------------------------------------------
 
-void add_clear(const ChainContext& context, Chain& chain) {
-  chain.rules.push_back({"", clear_mark(context.marks.accept | context.marks.pass)});
-}
-
 // doNotTrack and preDNAT: what no policy decides goes on.
 Chain early_chain(const ChainContext& context, const Tiers& tiers, Direction direction,
                   const std::string& name) {
@@ -150,8 +146,6 @@ Chain dispatch_chain(const ChainContext& context, std::string_view dispatch, Dir
         {"", fmt::format("-g {}", host_chain(direction, forward, k_any_interface))});
   return chain;
 }
-
-std::string jump(std::string_view chain) { return fmt::format("-j {}", chain); }
 
 // What doNotTrack allows is not tracked, and keeps its mark.
 Chain raw_chain(const ChainContext& context, std::string name, Direction direction) {

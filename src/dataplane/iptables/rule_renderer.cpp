@@ -199,20 +199,6 @@ RenderedRules render(std::span<const ProgramRule> rules, const RenderOptions& op
   return out;
 }
 
-std::vector<PortRange> merged(std::vector<PortRange> ports) {
-  std::ranges::sort(ports);
-  std::vector<PortRange> out;
-  for (const auto& range : ports) {
-    if (range.first > range.last) continue;
-    if (!out.empty() && range.first <= uint32_t{out.back().last} + 1) {
-      out.back().last = std::max(out.back().last, range.last);
-    } else {
-      out.push_back(range);
-    }
-  }
-  return out;
-}
-
 std::vector<std::string> multiport_lists(const std::vector<PortRange>& ports) {
   std::vector<std::string> out;
   size_t used = k_multiport_slots;

@@ -19,6 +19,7 @@
 
 #include "dataplane/iptables/chain.h"
 #include "dataplane/iptables/marks.h"
+#include "policy/port_ranges.h"
 #include "policy/program.h"
 
 namespace margay::dataplane::iptables {
@@ -37,9 +38,6 @@ struct RenderedRules {
 };
 
 RenderedRules render(std::span<const policy::ProgramRule> rules, const RenderOptions& options);
-
-// The least list of disjoint ranges that covers the same ports, ascending.
-std::vector<policy::PortRange> merged(std::vector<policy::PortRange> ports);
 
 // Lists for multiport, none longer than it can take: {"80,443,1000:2000", ...}.
 std::vector<std::string> multiport_lists(const std::vector<policy::PortRange>& ports);

@@ -160,11 +160,6 @@ TEST(Render, ARuleThatIsNotEmittedLeavesNoSets) {
   EXPECT_THAT(out.net_sets, IsEmpty());
 }
 
-TEST(Merged, JoinsWhatOverlapsOrTouches) {
-  EXPECT_EQ(merged({{10, 20}, {1, 3}, {21, 30}, {15, 16}, {4, 4}, {40, 39}, {65535, 65535}}),
-            (std::vector<policy::PortRange>{{1, 4}, {10, 30}, {65535, 65535}}));
-}
-
 TEST(MultiportLists, TakeFifteenSlotsEachAndTwoForARange) {
   std::vector<policy::PortRange> singles, ranges;
   for (uint16_t i = 0; i < 16; ++i) singles.push_back({uint16_t(10 * i), uint16_t(10 * i)});

@@ -25,6 +25,12 @@ void add_tier(const ChainContext& context, const policy::ProgramTier& tier, Dire
 
 }  // namespace
 
+std::string jump(std::string_view chain) { return fmt::format("-j {}", chain); }
+
+void add_clear(const ChainContext& context, Chain& chain) {
+  chain.rules.push_back({"", clear_mark(context.marks.accept | context.marks.pass)});
+}
+
 void add_conntrack(const ChainContext& context, Chain& chain) {
   chain.rules.push_back({"-m conntrack --ctstate RELATED,ESTABLISHED", "-j ACCEPT"});
   if (context.config.drop_invalid)

@@ -4,12 +4,16 @@
 // with their policies, the profiles. Each adds rules to a chain.
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "dataplane/iptables/filter_chains.h"
 
 namespace margay::dataplane::iptables {
 
+std::string jump(std::string_view chain);
+// What was decided before is forgotten.
+void add_clear(const ChainContext& context, Chain& chain);
 // Established flows pass, invalid packets are dropped.
 void add_conntrack(const ChainContext& context, Chain& chain);
 // A packet that is allowed leaves the chain with the mark "accept". `deny`: the target that denies,
