@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "api/codec.h"
+#include "base/text.h"
 #include "k8s/names.h"
 
 namespace margay::ctl {
@@ -138,6 +139,10 @@ Result<> Cluster::remember_settings(const api::FelixConfiguration& configuration
     } else if (name == "defaultEndpointToHostAction") {
       const auto action = k_actions.find(value);
       if (action != k_actions.end()) settings.from_workload = action->second;
+    } else if (name == "interfacePrefix") {
+      auto& prefixes = settings.workload_interfaces.emplace().prefixes;
+      prefixes.clear();
+      for (const auto part : base::split(value, ',')) prefixes.emplace_back(base::trim(part));
     }
   }
   host_settings_[configuration.metadata.name] = std::move(settings);
@@ -227,10 +232,11 @@ policy::HostTrafficSettings Cluster::host_traffic_settings(const std::string& no
   for (const auto& name : {std::string("default"), "node." + node}) {
     const auto said = host_settings_.find(name);
     if (said == host_settings_.end()) continue;
-    const auto& [inbound, outbound, from_workload] = said->second;
+    const auto& [inbound, outbound, from_workload, workload_interfaces] = said->second;
     if (inbound) settings.failsafes.inbound = *inbound;
     if (outbound) settings.failsafes.outbound = *outbound;
     if (from_workload) settings.from_workload = *from_workload;
+    if (workload_interfaces) settings.workload_interfaces = *workload_interfaces;
   }
   return settings;
 }

@@ -72,6 +72,7 @@ class Cluster {
   struct HostSettings {
     std::optional<std::vector<policy::Failsafe>> inbound, outbound;
     std::optional<policy::HostTrafficSettings::FromWorkload> from_workload;
+    std::optional<policy::WorkloadInterfaces> workload_interfaces;
   };
   std::map<std::string, HostSettings> host_settings_;  // by FelixConfiguration
   std::unordered_map<std::string, policy::WorkloadKey> workloads_;

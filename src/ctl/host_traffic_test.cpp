@@ -60,6 +60,11 @@ metadata: {name: inner, labels: {role: inner}}
 spec: {node: n1, expectedIPs: [10.9.9.9]}
 ---
 apiVersion: projectcalico.org/v3
+kind: HostEndpoint
+metadata: {name: of-a-workload-by-its-name}
+spec: {node: n2, interfaceName: vm5}
+---
+apiVersion: projectcalico.org/v3
 kind: GlobalNetworkPolicy
 metadata: {name: office}
 spec:
@@ -108,7 +113,7 @@ spec:
 apiVersion: projectcalico.org/v3
 kind: FelixConfiguration
 metadata: {name: node.n2}
-spec: {defaultEndpointToHostAction: Drop}
+spec: {defaultEndpointToHostAction: Drop, interfacePrefix: "cali,vm"}
 )";
 
 class HostTraffic : public ::testing::Test {
@@ -187,6 +192,9 @@ TEST_F(HostTraffic, IsAnsweredStageByStage) {
               "inner forward egress deny inner-transit 0; deny"},
           Case{"by an interface that nobody governs",
                R"({"from":"203.0.114.7","to":"node/n1","protocol":"tcp","port":443,"in":"eth7"})",
+               "allow"},
+          Case{"by an interface that is a workload's by its name",
+               R"({"from":"203.0.114.7","to":"node/n2","protocol":"tcp","port":443,"in":"vm5"})",
                "allow"},
           Case{"from a pod to its node",
                R"({"from":"shop/web","to":"node/n1","protocol":"tcp","port":443})", "allow"},

@@ -82,7 +82,7 @@ class Agent::Impl final : public store::SyncerSink {
         health_(health),
         metrics_(metrics),
         options_(std::move(options)),
-        graph_(options_.node),
+        graph_(options_.node, options_.workload_interfaces),
         heartbeat_(loop.context()) {
     health_.add_part(k_health_part, k_liveness_timeout);
   }
@@ -127,10 +127,7 @@ class Agent::Impl final : public store::SyncerSink {
   // ---- the host's interfaces, on the loop -----------------------------------------------------
 
   void set_interface(const dataplane::Interface& interface) {
-    const bool workload = std::ranges::any_of(
-        options_.workload_interface_prefixes,
-        [&](const std::string& prefix) { return interface.name.starts_with(prefix); });
-    if (workload) return;
+    if (options_.workload_interfaces.contains(interface.name)) return;
     policy::HostInterface host{.name = interface.name, .addresses = {}};
     for (const auto& [address, length] : interface.addresses) host.addresses.push_back(address);
     std::ranges::sort(host.addresses);

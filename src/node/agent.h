@@ -17,6 +17,7 @@
 #include "node/enforcer.h"
 #include "node/health.h"
 #include "node/parameters.h"
+#include "policy/workload_interfaces.h"
 #include "store/store.h"
 
 namespace margay::node {
@@ -41,8 +42,7 @@ class Agent final : public dataplane::InterfaceSource::Listener {
     // Called on the loop when the pools are known, and again when one has changed.
     std::function<void()> on_pools_changed;
     std::vector<Settings> stored_settings;  // what settings_from_store said at start
-    // Interfaces whose names begin so are workloads'; the others are the host's.
-    std::vector<std::string> workload_interface_prefixes{"cali"};
+    policy::WorkloadInterfaces workload_interfaces;
   };
 
   Agent(base::EventLoop& loop, store::Store& store, Enforcer& enforcer, Health& health,

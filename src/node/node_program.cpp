@@ -265,7 +265,7 @@ class NodeProgram {
                              mtu.request();
                            },
                        .stored_settings = std::move(stored_),
-                       .workload_interface_prefixes = parameters_.interface_prefixes});
+                       .workload_interfaces = {parameters_.interface_prefixes}});
     interfaces_.add_listener(*agent_);
     MARGAY_CHECK(agent_->start());
     ServedEndpoint health("health", parameters_.health_host, parameters_.health_port,

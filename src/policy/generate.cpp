@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "policy/generate_objects.h"
+#include "policy/workload_interfaces.h"
 
 namespace margay::policy {
 namespace {
@@ -88,8 +89,8 @@ Model Generator::model() {
     const std::string node = i == 0 || random_.chance(40) ? options_.node : random_.pick(nodes);
     const WorkloadKey key = workload_key(node, i);
     WorkloadEndpoint endpoint = random_workload(random_, options_, key, i);
-    while (i == 0 &&
-           (endpoint.addresses.empty() || !endpoint.admin_up || endpoint.interface_name.empty()))
+    while (i == 0 && (endpoint.addresses.empty() || !endpoint.admin_up ||
+                      !WorkloadInterfaces().contains(endpoint.interface_name)))
       endpoint = random_workload(random_, options_, key, i);
     put(model.workloads, key, std::move(endpoint));
   }

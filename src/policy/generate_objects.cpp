@@ -278,7 +278,8 @@ WorkloadEndpoint random_workload(Random& random, const GenerateOptions& options,
     endpoint.floating_ips = {
         {endpoint.addresses[0], IPAddress::parse("198.51.100.64")->plus(random.below(3))}};
   if (random.chance(5)) endpoint.addresses.clear();
-  if (random.chance(5)) endpoint.interface_name.clear();
+  if (random.chance(5))
+    endpoint.interface_name = options.host_endpoints ? random.pick({"", "eth0"}) : "";
   endpoint.admin_up = !random.chance(5);
   return endpoint;
 }

@@ -1,5 +1,7 @@
 #include "policy/generate.h"
 
+#include "policy/workload_interfaces.h"
+
 #include <gtest/gtest.h>
 
 #include <set>
@@ -27,8 +29,8 @@ TEST(Generator, SaysTheSameForTheSameSeed) {
 }
 
 bool is_usable(const WorkloadEndpoint& endpoint, const std::string& node) {
-  return endpoint.key.node == node && endpoint.admin_up && !endpoint.interface_name.empty() &&
-         endpoint.addresses.size() == 2;
+  return endpoint.key.node == node && endpoint.admin_up &&
+         WorkloadInterfaces().contains(endpoint.interface_name) && endpoint.addresses.size() == 2;
 }
 
 TEST(Generator, HasALocalWorkloadToTry) {

@@ -54,7 +54,7 @@ void append_removals(std::vector<Delta>& deltas, const auto& keys) {
 // needed) to sets, and puts the differences in order.
 class Graph::Impl {
  public:
-  explicit Impl(std::string node);
+  Impl(std::string node, const WorkloadInterfaces& workload_interfaces);
 
   void operator()(const Change<std::string, Tier>& change);
   void operator()(const Change<PolicyKey, Policy>& change);
@@ -87,8 +87,7 @@ class Graph::Impl {
   ActiveRules<std::string> profiles_{RulesOf::profile, sets_};
   EndpointPrograms endpoints_{policies_, profiles_};
   WorkloadOwners workload_owners_;
-  HostEndpointInterfaces host_endpoints_{
-      [this](const std::string& name) { return workload_owners_.owner_of_interface(name); }};
+  HostEndpointInterfaces host_endpoints_;
   Routes routes_;
   Services services_;
   Tunnels tunnels_;
@@ -96,8 +95,13 @@ class Graph::Impl {
   Tracked<std::string, Host> hosts_;
 };
 
-Graph::Impl::Impl(std::string node)
-    : node_(std::move(node)), routes_(node_), services_(node_), tunnels_(node_) {
+Graph::Impl::Impl(std::string node, const WorkloadInterfaces& workload_interfaces)
+    : node_(std::move(node)),
+      workload_owners_(workload_interfaces),
+      host_endpoints_(workload_interfaces),
+      routes_(node_),
+      services_(node_),
+      tunnels_(node_) {
   (*this)(Change<std::string, Profile>{std::string(k_default_allow_profile), std::nullopt});
 }
 
@@ -226,8 +230,6 @@ void Graph::Impl::resolve_owners() {
     endpoints_.remove_endpoint(key);
     routes_.remove_workload(key);
   }
-  if (!workloads.updated.empty() || !workloads.removed.empty())
-    host_endpoints_.on_workload_interfaces_changed();
   host_endpoints_.resolve();
   const auto host_endpoints = host_endpoints_.take_difference();
   for (const auto& [key, endpoint] : host_endpoints.updated) endpoints_.set_endpoint(endpoint);
@@ -295,7 +297,8 @@ Graph::Counts Graph::Impl::counts() const {
           .host_endpoints = host_endpoint_count_};
 }
 
-Graph::Graph(std::string node) : impl_(std::make_unique<Impl>(std::move(node))) {}
+Graph::Graph(std::string node, WorkloadInterfaces workload_interfaces)
+    : impl_(std::make_unique<Impl>(std::move(node), std::move(workload_interfaces))) {}
 Graph::~Graph() = default;
 void Graph::on_change(const ModelChange& change) { std::visit(*impl_, change); }
 void Graph::on_in_sync() { impl_->on_in_sync(); }

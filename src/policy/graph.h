@@ -12,13 +12,14 @@
 #include <vector>
 
 #include "policy/program.h"
+#include "policy/workload_interfaces.h"
 
 namespace margay::policy {
 
 class Graph {
  public:
   // `node`: whose endpoints are local.
-  explicit Graph(std::string node);
+  explicit Graph(std::string node, WorkloadInterfaces workload_interfaces = {});
   ~Graph();
 
   // Host interfaces are those of this node, without workloads' ones.

@@ -85,17 +85,21 @@ class Workloads {
 
   std::map<WorkloadKey, WorkloadEndpoint> programmed;
   std::map<WorkloadKey, std::string> reasons;
-  std::map<std::string, WorkloadKey> interfaces;
 
  private:
   void give_interface(const WorkloadEndpoint& endpoint) {
+    if (!endpoint.interface_name.empty() && !endpoint.interface_name.starts_with("cali")) {
+      reasons[endpoint.key] =
+          "interface " + endpoint.interface_name + " is the host's by its name (interfacePrefix)";
+      return;
+    }
     if (endpoint.interface_name.empty() ||
-        interfaces.try_emplace(endpoint.interface_name, endpoint.key).second) {
+        interfaces_.try_emplace(endpoint.interface_name, endpoint.key).second) {
       programmed[endpoint.key] = endpoint;
       return;
     }
     reasons[endpoint.key] = "interface " + endpoint.interface_name + " is that of " +
-                            interfaces.at(endpoint.interface_name).id();
+                            interfaces_.at(endpoint.interface_name).id();
   }
 
   void give_addresses(WorkloadEndpoint& endpoint) {
@@ -114,6 +118,7 @@ class Workloads {
     });
   }
 
+  std::map<std::string, WorkloadKey> interfaces_;
   std::map<IPAddress, WorkloadKey> addresses_, floating_ips_;
 };
 
@@ -137,8 +142,7 @@ std::string governor(const Model& model, const std::string& node, const std::str
   });
 }
 
-void add_host_endpoint(ProgramState& state, const Model& model, const Workloads& workloads,
-                       const HostEndpoint& endpoint) {
+void add_host_endpoint(ProgramState& state, const Model& model, const HostEndpoint& endpoint) {
   const HostEndpointKey& key = endpoint.key;
   ProgramHostEndpoint program = host_program(model, endpoint);
   const auto for_all =
@@ -163,9 +167,8 @@ void add_host_endpoint(ProgramState& state, const Model& model, const Workloads&
           return std::ranges::count(endpoint.expected_addresses, address) > 0;
         });
     if (!named && !expected) continue;
-    const auto workload = workloads.interfaces.find(name);
-    if (workload != workloads.interfaces.end()) {
-      if (named) reason = "interface " + name + " is that of " + workload->second.id();
+    if (name.starts_with("cali")) {
+      if (named) reason = "interface " + name + " is a workload's by its name (interfacePrefix)";
       continue;
     }
     const std::string winner = governor(model, key.node, name);
@@ -386,7 +389,7 @@ ProgramState reference_program(const Model& model, const std::string& node) {
     add_profiles(state, model, endpoint.profiles);
   }
   for (const auto& [key, endpoint] : model.host_endpoints)
-    if (key.node == node) add_host_endpoint(state, model, workloads, endpoint);
+    if (key.node == node) add_host_endpoint(state, model, endpoint);
   for (const auto& [key, program] : state.host_endpoints) {
     for (const auto* tiers :
          {&program.untracked, &program.pre_dnat, &program.forward, &program.normal})

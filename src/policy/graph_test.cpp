@@ -561,7 +561,7 @@ TEST(Owners, HostEndpointsGovernByNameThenByAddressTheLowestFirst) {
       {"a workload's interface is no host's",
        {host_endpoint("h", "cali-web")},
        {},
-       {{"h", "interface cali-web is that of node-a/k8s/shop/web/eth0"}}},
+       {{"h", "interface cali-web is a workload's by its name (interfacePrefix)"}}},
   };
   for (const auto& [name, endpoints, interfaces, reasons] : cases) {
     Observed observed;

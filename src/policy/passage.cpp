@@ -17,14 +17,6 @@ bool expects_an_address_of(const HostEndpoint& endpoint, const HostInterface& in
   });
 }
 
-bool is_a_workloads(const Model& model, const std::string& node, const std::string& interface) {
-  if (interface.empty()) return false;
-  for (auto entry = model.workloads.lower_bound({.node = node});
-       entry != model.workloads.end() && entry->first.node == node; ++entry)
-    if (entry->second.interface_name == interface) return true;
-  return false;
-}
-
 // The lowest of a node's host endpoints for which `fits` holds: their keys are in order.
 const HostEndpoint* lowest(const Model& model, const std::string& node, const auto& fits) {
   for (auto entry = model.host_endpoints.lower_bound({node, ""});
@@ -76,7 +68,8 @@ class Way {
   std::optional<Gate> gate_at(const std::optional<HostInterface>& interface,
                               Direction direction) const {
     if (!interface) return std::nullopt;
-    const auto* governor = governor_of(model_, passage_.node, *interface);
+    const auto* governor =
+        governor_of(model_, settings_.workload_interfaces, passage_.node, *interface);
     if (governor == nullptr) return std::nullopt;
     return Gate{*governor, interface->name, direction};
   }
@@ -180,10 +173,9 @@ class Way {
 
 }  // namespace
 
-const HostEndpoint* governor_of(const Model& model, const std::string& node,
-                                const HostInterface& interface) {
-  if (lowest(model, node, [](const HostEndpoint&) { return true; }) == nullptr) return nullptr;
-  if (is_a_workloads(model, node, interface.name)) return nullptr;
+const HostEndpoint* governor_of(const Model& model, const WorkloadInterfaces& workload_interfaces,
+                                const std::string& node, const HostInterface& interface) {
+  if (workload_interfaces.contains(interface.name)) return nullptr;
   if (!interface.name.empty())
     if (const auto* named = lowest(model, node, [&](const HostEndpoint& endpoint) {
           return endpoint.interface_name == interface.name;

@@ -10,6 +10,7 @@
 
 #include "policy/evaluate.h"
 #include "policy/failsafe.h"
+#include "policy/workload_interfaces.h"
 
 namespace margay::policy {
 
@@ -19,6 +20,7 @@ struct HostTrafficSettings {
   enum class FromWorkload { drop, return_to_host, accept };
   Failsafes failsafes = default_failsafes();
   FromWorkload from_workload = FromWorkload::drop;  // defaultEndpointToHostAction
+  WorkloadInterfaces workload_interfaces = {};      // interfacePrefix
 };
 
 // It comes in by an interface of the host, or from a workload here, or (neither) from a process of
@@ -67,7 +69,7 @@ PassageDecision judge(const Evaluator& evaluator, const Model& model,
                       bool with_steps = false);
 
 // The host endpoint that governs an interface of a node; null: none does.
-const HostEndpoint* governor_of(const Model& model, const std::string& node,
-                                const HostInterface& interface);
+const HostEndpoint* governor_of(const Model& model, const WorkloadInterfaces& workload_interfaces,
+                                const std::string& node, const HostInterface& interface);
 
 }  // namespace margay::policy

@@ -360,13 +360,16 @@ TEST(Governor, IsTheOneThatNamesTheInterfaceElseOneThatExpectsItsAddress) {
         GovernorCase{"of this node", {endpoint("a", "eth0", {}, "node-b")}, ""}}) {
     Model model;
     for (const auto& each : endpoints) model.host_endpoints[each.key] = each;
-    const auto* found = governor_of(model, "node-a", k_eth0);
+    const auto* found = governor_of(model, {}, "node-a", k_eth0);
     EXPECT_EQ(found ? found->key.name : "", governor) << name;
   }
   Model model = cluster();
+  model.host_endpoints[{"node-a", "a"}] = endpoint("a", "*");
+  const WorkloadInterfaces prefixes{.prefixes = {"tap", "eth"}};
+  EXPECT_EQ(governor_of(model, prefixes, "node-a", k_eth0), nullptr) << "a workload's by its name";
   model.workloads.begin()->second.interface_name = "eth0";
-  model.host_endpoints[{"node-a", "a"}] = endpoint("a", "eth0");
-  EXPECT_EQ(governor_of(model, "node-a", k_eth0), nullptr) << "a workload's is never the host's";
+  EXPECT_NE(governor_of(model, {}, "node-a", k_eth0), nullptr)
+      << "the host's, whatever a workload endpoint says";
 }
 
 }  // namespace

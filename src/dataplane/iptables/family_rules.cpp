@@ -293,12 +293,24 @@ Result<> FamilyRules::apply() {
   render_pending();
   unfinished_ = apply_sets();
   if (!unfinished_ && sets_.refused().empty()) return unfinished_;
-  MARGAY_CHECK(tables_.apply());
+  MARGAY_CHECK(apply_tables());
   if (close_endpoints()) {
     render_endpoints();
-    MARGAY_CHECK(tables_.apply());
+    MARGAY_CHECK(apply_tables());
   }
   base::keep_first(unfinished_, sets_.apply_removals());
+  return {};
+}
+
+// Workloads need nothing of mangle.
+Result<> FamilyRules::apply_tables() {
+  auto written = tables_.apply();
+  if (do_without_unwritten()) {
+    render_pending();
+    written = tables_.apply();
+  }
+  if (written || unwritten_ != std::set<std::string>{"mangle"}) return written;
+  base::keep_first(unfinished_, std::move(written));
   return {};
 }
 

@@ -95,8 +95,12 @@ class FamilyRules {
   void render_address_sets();
   Encapsulations encapsulations() const;
   base::Result<> apply_sets();
+  base::Result<> apply_tables();
   // Whether that changed anything.
   bool close_endpoints();
+  // Follows what tables can be written: where raw or mangle cannot, host endpoints are closed by
+  // filter. Whether that changed anything.
+  bool do_without_unwritten();
 
   const Config& config_;
   policy::IPFamily family_;
@@ -107,6 +111,7 @@ class FamilyRules {
   TableGroup tables_;
   IPSets sets_;
   base::Result<> unfinished_;
+  std::set<std::string> unwritten_;               // tables that host endpoints have to do without
   std::vector<std::string> chains_without_sets_;  // refused since a set they name could not be made
 
   std::map<policy::WorkloadKey, policy::ProgramWorkload> workloads_;

@@ -1,6 +1,7 @@
 // What host endpoints add to the tables of a family.
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -70,11 +71,12 @@ HostPolicy FamilyRules::host_policy() const {
   const auto endpoints = host_endpoints();
   return {.any = !endpoints.empty(),
           .for_all = has_one_for_all(endpoints),
-          .untracked = has_untracked(endpoints)};
+          .untracked = has_untracked(endpoints),
+          .without_mangle = unwritten_.contains("mangle")};
 }
 
 void FamilyRules::render_hosts() {
-  const auto chains = host_chains({config_, family_, marks_}, host_endpoints());
+  const auto chains = host_chains({config_, family_, marks_}, host_endpoints(), unwritten_);
   early_rules_.clear();
   for (const auto& [key, endpoint] : host_endpoints_) {
     early_rules_[&raw_].merge(raw_rules(endpoint));
@@ -107,6 +109,14 @@ void FamilyRules::render_early(Table& table, const std::string& name) {
   table.set_chain({name, render(list, options).rules, true});
 }
 
+bool FamilyRules::do_without_unwritten() {
+  if (unwritten_ == tables_.unwritten()) return false;
+  unwritten_ = tables_.unwritten();
+  if (host_endpoints_.empty()) return false;
+  hosts_changed_ = static_changed_ = true;
+  return true;
+}
+
 std::map<policy::HostEndpointKey, std::string> FamilyRules::impaired_hosts() const {
   std::map<policy::HostEndpointKey, std::string> impaired;
   const auto look = [&](const policy::HostEndpointKey& key, const Table& table,
@@ -119,6 +129,8 @@ std::map<policy::HostEndpointKey, std::string> FamilyRules::impaired_hosts() con
                                      refused.reason));
   };
   for (const auto& [key, endpoint] : host_endpoints_) {
+    if (!unwritten_.empty())
+      impaired.emplace(key, fmt::format("cannot be written: {}", fmt::join(unwritten_, ", ")));
     const auto odd = std::ranges::find_if_not(endpoint.interfaces, base::is_interface_name);
     if (odd != endpoint.interfaces.end())
       impaired.emplace(key, fmt::format("interface \"{}\" has a name that no rule can say", *odd));

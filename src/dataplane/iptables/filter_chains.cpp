@@ -95,8 +95,9 @@ Chain output_chain(const ChainContext& context, Encapsulations encapsulations, H
   if (!hosts.untracked) add_clear(context, chain);
   add_tunnel_output(context, encapsulations, chain);
   // Where services translate, the way out is known behind this only: mangle POSTROUTING.
-  chain.rules.push_back({lacks_mark(context.marks.accept) + " -m conntrack ! --ctstate DNAT",
-                         jump(k_to_host_dispatch)});
+  const char* untranslated = hosts.without_mangle ? "" : " -m conntrack ! --ctstate DNAT";
+  chain.rules.push_back(
+      {lacks_mark(context.marks.accept) + untranslated, jump(k_to_host_dispatch)});
   add_allowed(context, chain);
   return chain;
 }

@@ -3,7 +3,6 @@
 // The chains of the filter, raw and nat tables, as pure functions from desired state to values.
 // Their layout is Felix's: docs/dataplane-iptables.md shows it as a picture.
 
-#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -44,6 +43,9 @@ struct HostPolicy {
   bool any = false;        // any at all
   bool for_all = false;    // one for `*`
   bool untracked = false;  // those of doNotTrack
+  // The kernel or firewall refuses mangle: what it would ask of the host's own packets to services
+  // is asked in filter, by the interface that was chosen before the translation.
+  bool without_mangle = false;
 };
 
 // cali-FORWARD, cali-INPUT, cali-OUTPUT, cali-wl-to-host.

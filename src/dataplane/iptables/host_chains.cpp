@@ -97,11 +97,23 @@ Chain early_chain(const ChainContext& context, const Tiers& tiers, Direction dir
   return chain;
 }
 
+// Whether an earlier stage has policies that nothing asks.
+bool is_unasked(const ProgramHostEndpoint& endpoint, Direction direction,
+                const std::set<std::string>& unwritten) {
+  return (unwritten.contains("raw") && has_policies(endpoint.untracked, direction)) ||
+         (unwritten.contains("mangle") && has_policies(endpoint.pre_dnat, direction));
+}
+
 Chain normal_chain(const ChainContext& context, const ProgramHostEndpoint& endpoint,
-                   Direction direction, const std::string& name, const std::string& deny) {
+                   Direction direction, const std::string& name, const std::string& deny,
+                   bool closed) {
   Chain chain{host_chain(direction, false, name), {}};
   add_conntrack(context, chain);
   add_failsafe_jump(direction, chain);
+  if (closed) {
+    chain.rules.push_back({"", deny, "An earlier stage is not programmed"});
+    return chain;
+  }
   add_clear(context, chain);
   add_tiers(context, endpoint.normal, direction, deny, chain);
   add_profiles(context, endpoint.endpoint.profiles, direction, deny, chain);
@@ -110,10 +122,14 @@ Chain normal_chain(const ChainContext& context, const ProgramHostEndpoint& endpo
 
 // Empty where nothing is for forwarded packets.
 Chain forward_chain(const ChainContext& context, const ProgramHostEndpoint& endpoint,
-                    Direction direction, const std::string& name) {
+                    Direction direction, const std::string& name, bool closed) {
   Chain chain{host_chain(direction, true, name), {}};
-  if (!has_policies(endpoint.forward, direction)) return chain;
+  if (!closed && !has_policies(endpoint.forward, direction)) return chain;
   add_conntrack(context, chain);
+  if (closed) {
+    chain.rules.push_back({"", deny_target(context.config), "An earlier stage is not programmed"});
+    return chain;
+  }
   add_clear(context, chain);
   add_tiers(context, endpoint.forward, direction, deny_target(context.config), chain);
   return chain;
@@ -204,7 +220,8 @@ bool has_one_for_all(const HostEndpoints& endpoints) {
   return std::ranges::any_of(endpoints, &ProgramHostEndpoint::every_other_interface);
 }
 
-HostChains host_chains(const ChainContext& context, const HostEndpoints& endpoints) {
+HostChains host_chains(const ChainContext& context, const HostEndpoints& endpoints,
+                       const std::set<std::string>& unwritten) {
   HostChains chains;
   if (endpoints.empty()) return chains;
   auto& [raw, mangle, filter] = chains;
@@ -212,11 +229,12 @@ HostChains host_chains(const ChainContext& context, const HostEndpoints& endpoin
   for (const auto* endpoint : endpoints)
     for (const auto& name : names_of(*endpoint)) {
       mangle.push_back(early_chain(context, endpoint->pre_dnat, k_in, name));
-      mangle.push_back(normal_chain(context, *endpoint, k_out, name, k_drop));
+      mangle.push_back(normal_chain(context, *endpoint, k_out, name, k_drop, false));
       for (const auto direction : {k_in, k_out}) {
+        const bool closed = is_unasked(*endpoint, direction, unwritten);
         filter.push_back(
-            normal_chain(context, *endpoint, direction, name, deny_target(context.config)));
-        filter.push_back(forward_chain(context, *endpoint, direction, name));
+            normal_chain(context, *endpoint, direction, name, deny_target(context.config), closed));
+        filter.push_back(forward_chain(context, *endpoint, direction, name, closed));
       }
     }
   for (auto* table : {&mangle, &filter}) {

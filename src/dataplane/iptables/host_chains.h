@@ -8,8 +8,11 @@
 //           whose way out is known only there: the normal policy of egress
 //   filter  what is for the host, of it, or forwarded by it
 //
-// What one of the first stages allows keeps the mark "accept" until filter.
+// What one of the first stages allows keeps the mark "accept" until filter. Where one of the first
+// two tables cannot be written, filter is closed to what its policies would have been asked of.
 
+#include <set>
+#include <string>
 #include <vector>
 
 #include "dataplane/iptables/filter_chains.h"
@@ -22,8 +25,10 @@ struct HostChains {
   std::vector<Chain> raw, mangle, filter;
 };
 
-// All that there are because of these host endpoints; none without any.
-HostChains host_chains(const ChainContext& context, const HostEndpoints& endpoints);
+// All that there are because of these host endpoints; none without any. `unwritten`: the tables
+// that cannot be written, by name.
+HostChains host_chains(const ChainContext& context, const HostEndpoints& endpoints,
+                       const std::set<std::string>& unwritten = {});
 
 // Whether one of them is for `*`, or has a doNotTrack policy.
 bool has_one_for_all(const HostEndpoints& endpoints);

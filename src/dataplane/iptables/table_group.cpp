@@ -20,7 +20,10 @@ Result<> TableGroup::apply() {
     result = apply_together();
   }
   if (!result && result.error().code != base::ErrorCode::conflict) result = apply_one_by_one();
-  if (!result) unlearn();
+  if (result)
+    unwritten_.clear();
+  else
+    unlearn();
   return result;
 }
 
@@ -51,7 +54,12 @@ Result<> TableGroup::verify() {
 Result<> TableGroup::apply_one_by_one() {
   MARGAY_CHECK(load());
   Result<> result;
-  for (auto* table : tables_) base::keep_first(result, apply_alone(*table));
+  unwritten_.clear();
+  for (auto* table : tables_) {
+    auto written = apply_alone(*table);
+    if (!written) unwritten_.insert(table->name());
+    base::keep_first(result, std::move(written));
+  }
   if (result && verify_) MARGAY_CHECK(verify());
   verify_ = false;
   return result;

@@ -8,6 +8,8 @@
 // kernel refuses are closed (Table::refuse) so that the rest of the table is programmed. One
 // thread.
 
+#include <set>
+#include <string>
 #include <vector>
 
 #include "base/result.h"
@@ -26,6 +28,8 @@ class TableGroup {
   // first or repaired state reads again to verify. On error a table that could not be written has
   // the state it had. Refused chains are no error: see Table::refused().
   base::Result<> apply();
+  // By name, the tables that could not be written when it was last tried.
+  const std::set<std::string>& unwritten() const { return unwritten_; }
   // Reads what is not known.
   base::Result<> load();
   // The next apply() reads the kernel's tables anew, and tries again what was refused.
@@ -43,6 +47,7 @@ class TableGroup {
   policy::IPFamily family_;
   std::vector<Table*> tables_;
   Commands& commands_;
+  std::set<std::string> unwritten_;
   bool verify_ = false;
 };
 

@@ -30,6 +30,7 @@ void HostEndpointInterfaces::remove_host_endpoint(const HostEndpointKey& key) {
 }
 
 void HostEndpointInterfaces::set_interface(const HostInterface& interface) {
+  if (workload_interfaces_.contains(interface.name)) return;
   interfaces_.insert_or_assign(interface.name, interface);
   changed_ = true;
 }
@@ -62,7 +63,8 @@ std::set<std::string> HostEndpointInterfaces::interface_names() const {
   std::set<std::string> names;
   for (const auto& [name, interface] : interfaces_) names.insert(name);
   for (const auto& [key, endpoint] : endpoints_)
-    if (!endpoint.interface_name.empty() && endpoint.interface_name != k_all_interfaces)
+    if (!endpoint.interface_name.empty() && endpoint.interface_name != k_all_interfaces &&
+        !workload_interfaces_.contains(endpoint.interface_name))
       names.insert(endpoint.interface_name);
   return names;
 }
@@ -72,13 +74,13 @@ std::string HostEndpointInterfaces::reason_for_none(const HostEndpoint& endpoint
   if (name == k_all_interfaces)
     return fmt::format("host endpoint {} is the one for *", governor_of_all()->key.name);
   if (!name.empty()) {
-    if (const WorkloadKey* workload = workload_of_(name))
-      return fmt::format("interface {} is that of {}", name, workload->id());
+    if (workload_interfaces_.contains(name))
+      return fmt::format("interface {} is a workload's by its name (interfacePrefix)", name);
     return fmt::format("interface {} is that of host endpoint {}", name,
                        governor_of(name)->key.name);
   }
   for (const auto& [interface_name, interface] : interfaces_)
-    if (expects_an_address_of(endpoint, interface) && workload_of_(interface_name) == nullptr)
+    if (expects_an_address_of(endpoint, interface))
       return fmt::format("interface {} is that of host endpoint {}", interface_name,
                          governor_of(interface_name)->key.name);
   return "no interface has one of its expectedIPs";
@@ -90,7 +92,7 @@ void HostEndpointInterfaces::resolve() {
   if (const HostEndpoint* governor = governor_of_all())
     governing[governor->key].every_other_interface = true;
   for (const std::string& name : interface_names())
-    if (const HostEndpoint* governor = workload_of_(name) ? nullptr : governor_of(name))
+    if (const HostEndpoint* governor = governor_of(name))
       governing[governor->key].interfaces.push_back(name);
 
   for (const auto& [key, endpoint] : endpoints_) {

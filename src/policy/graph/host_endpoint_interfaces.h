@@ -5,9 +5,8 @@
 // interface's; the lowest name wins. `*` is for every interface that none of those governs.
 //
 // An interface that is named is governed before it is there, so that it is closed from its first
-// packet on. A workload's interface is never a host's.
+// packet on. What has a workload's name is never a host's (policy/workload_interfaces.h).
 
-#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -15,6 +14,7 @@
 
 #include "policy/graph/tracked.h"
 #include "policy/program.h"
+#include "policy/workload_interfaces.h"
 
 namespace margay::policy {
 
@@ -28,17 +28,14 @@ struct GoverningHostEndpoint {
 
 class HostEndpointInterfaces {
  public:
-  // The workload that has an interface of this name; null when none has.
-  using WorkloadOf = std::function<const WorkloadKey*(const std::string& interface)>;
-  explicit HostEndpointInterfaces(WorkloadOf workload_of) : workload_of_(std::move(workload_of)) {}
+  explicit HostEndpointInterfaces(WorkloadInterfaces workload_interfaces)
+      : workload_interfaces_(std::move(workload_interfaces)) {}
 
   // Local host endpoints only.
   void set_host_endpoint(const HostEndpoint& endpoint);
   void remove_host_endpoint(const HostEndpointKey& key);
   void set_interface(const HostInterface& interface);
   void remove_interface(const std::string& name);
-  // What `workload_of` says may have changed.
-  void on_workload_interfaces_changed() { changed_ = true; }
 
   // Looks at all host endpoints and interfaces of the node, which are few, when any has changed.
   void resolve();
@@ -53,11 +50,11 @@ class HostEndpointInterfaces {
   // The endpoint that governs the interface by its name or addresses; null: that for `*`.
   const HostEndpoint* governor_of(const std::string& name) const;
   const HostEndpoint* governor_of_all() const;  // that for `*`; null: none
-  // Those that are there, and those that are named.
+  // Of the host's, those that are there, and those that are named.
   std::set<std::string> interface_names() const;
   std::string reason_for_none(const HostEndpoint& endpoint) const;
 
-  WorkloadOf workload_of_;
+  WorkloadInterfaces workload_interfaces_;
   std::map<HostEndpointKey, HostEndpoint> endpoints_;
   std::map<std::string, HostInterface> interfaces_;
   bool changed_ = false;

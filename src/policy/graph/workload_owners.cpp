@@ -67,14 +67,17 @@ void WorkloadOwners::touch_addresses(const WorkloadEndpoint& endpoint) {
       changed_.insert(claimants->second.begin(), claimants->second.end());
 }
 
-const WorkloadKey* WorkloadOwners::owner_of_interface(const std::string& name) const {
-  const auto claimants = interfaces_.find(name);
-  return claimants == interfaces_.end() ? nullptr : &*claimants->second.begin();
+bool WorkloadOwners::is_programmed(const WorkloadEndpoint& endpoint) const {
+  const std::string& name = endpoint.interface_name;
+  return name.empty() ||
+         (workload_interfaces_.contains(name) && *interfaces_.at(name).begin() == endpoint.key);
 }
 
-bool WorkloadOwners::is_programmed(const WorkloadEndpoint& endpoint) const {
-  const WorkloadKey* owner = owner_of_interface(endpoint.interface_name);
-  return owner == nullptr || *owner == endpoint.key;
+std::string WorkloadOwners::reason_for_none(const WorkloadEndpoint& endpoint) const {
+  const std::string& name = endpoint.interface_name;
+  if (!workload_interfaces_.contains(name))
+    return fmt::format("interface {} is the host's by its name (interfacePrefix)", name);
+  return fmt::format("interface {} is that of {}", name, interfaces_.at(name).begin()->id());
 }
 
 const WorkloadKey& WorkloadOwners::owner_among(const std::set<WorkloadKey>& claimants) const {
@@ -112,10 +115,7 @@ void WorkloadOwners::resolve(const WorkloadKey& key) {
   if (found == workloads_.end()) return unprogrammed_.erase(key);
   WorkloadEndpoint endpoint = found->second;
   if (!is_programmed(endpoint)) {
-    unprogrammed_.set(key,
-                      {.key = key,
-                       .reason = fmt::format("interface {} is that of {}", endpoint.interface_name,
-                                             owner_of_interface(endpoint.interface_name)->id())});
+    unprogrammed_.set(key, {.key = key, .reason = reason_for_none(endpoint)});
     return;
   }
   std::vector<std::string> reasons;

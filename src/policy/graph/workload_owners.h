@@ -3,7 +3,8 @@
 // Which local workload has an interface, an address and a floating IP that several claim, and so
 // what of each workload is programmed.
 //
-// * An interface: the lowest key. The others are not programmed at all.
+// * An interface: the lowest key, where the name is a workload's (policy/workload_interfaces.h).
+//   The others are not programmed at all.
 // * An address, also one from outside that is mapped to a workload: of the workloads that are
 //   programmed, first those that are up and have an interface, then the lowest key. The others are
 //   programmed without it.
@@ -16,11 +17,15 @@
 
 #include "policy/graph/tracked.h"
 #include "policy/program.h"
+#include "policy/workload_interfaces.h"
 
 namespace margay::policy {
 
 class WorkloadOwners {
  public:
+  explicit WorkloadOwners(WorkloadInterfaces workload_interfaces)
+      : workload_interfaces_(std::move(workload_interfaces)) {}
+
   // Local workloads only.
   void set_workload(const WorkloadEndpoint& endpoint);
   void remove_workload(const WorkloadKey& key);
@@ -34,8 +39,6 @@ class WorkloadOwners {
   Tracked<WorkloadKey, Unprogrammed>::Difference take_unprogrammed_difference() {
     return unprogrammed_.take_difference();
   }
-  // The workload that has the interface; null when none claims it.
-  const WorkloadKey* owner_of_interface(const std::string& name) const;
 
  private:
   template <typename Name>
@@ -50,8 +53,11 @@ class WorkloadOwners {
   // Takes out of `endpoint` what others own, and says so.
   void leave_to_owners(WorkloadEndpoint& endpoint, std::vector<std::string>& reasons) const;
   bool is_programmed(const WorkloadEndpoint& endpoint) const;
+  // For one that is not programmed.
+  std::string reason_for_none(const WorkloadEndpoint& endpoint) const;
   const WorkloadKey& owner_among(const std::set<WorkloadKey>& claimants) const;
 
+  WorkloadInterfaces workload_interfaces_;
   std::map<WorkloadKey, WorkloadEndpoint> workloads_;  // as written
   Claims<std::string> interfaces_;
   Claims<IPAddress> addresses_;

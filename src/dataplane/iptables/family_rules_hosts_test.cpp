@@ -1,0 +1,97 @@
+// Host endpoints where the kernel or its firewall refuses a table that their policy needs.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "dataplane/iptables/fake_commands.h"
+#include "dataplane/iptables/family_rules.h"
+#include "dataplane/iptables/names.h"
+
+namespace margay::dataplane::iptables {
+namespace {
+
+using policy::Direction;
+using policy::IPFamily;
+using policy::PolicyKey;
+using testing::Contains;
+using testing::HasSubstr;
+using testing::Not;
+
+const PolicyKey k_policy{.tier = "default", .ns = "", .name = "guard"};
+
+class HostRules : public ::testing::Test {
+ protected:
+  HostRules() {
+    policy::ProgramRules rules{.ingress = {{.action = policy::Action::deny, .id = "deny"}},
+                               .egress = {{.action = policy::Action::deny, .id = "deny"}}};
+    rules_.on_delta(
+        policy::PolicyUpdate{k_policy, std::make_shared<const policy::ProgramRules>(rules)});
+  }
+
+  void give(policy::ProgramHostEndpoint endpoint) {
+    endpoint.endpoint.key = {"node", "eth0"};
+    endpoint.interfaces = {"eth0"};
+    rules_.on_delta(policy::HostEndpointUpdate{std::move(endpoint)});
+  }
+  static std::vector<policy::ProgramTier> tiers() {
+    return {{.name = "default", .ingress = {k_policy}, .egress = {k_policy}}};
+  }
+  std::vector<std::string> filter(const std::string& chain) {
+    return commands_.tables[{IPFamily::v4, "filter"}][chain];
+  }
+  std::string last(const std::string& chain) {
+    const auto rules = filter(chain);
+    return rules.empty() ? "" : rules.back();
+  }
+
+  Config config_{.node = "node"};
+  FakeCommands commands_;
+  FamilyRules rules_{config_, IPFamily::v4, *Marks::from_mask(config_.mark_mask), commands_};
+  const std::string from_host_ = host_chain(Direction::ingress, false, "eth0");
+  const std::string from_host_forward_ = host_chain(Direction::ingress, true, "eth0");
+};
+
+const auto k_is_closed = testing::AllOf(HasSubstr("An earlier stage"), HasSubstr("-j DROP"));
+
+TEST_F(HostRules, WithoutMangleFilterClosesWhatPreDNATWouldBeAskedOf) {
+  commands_.refused_rules = {"*mangle"};
+  give({.pre_dnat = tiers()});
+  ASSERT_TRUE(rules_.apply()) << "workloads need nothing of mangle";
+  EXPECT_FALSE(rules_.unfinished()) << "and yet it is tried again";
+  EXPECT_THAT(rules_.impaired_hosts().at({"node", "eth0"}), HasSubstr("mangle"));
+  EXPECT_THAT(last(from_host_), k_is_closed);
+  EXPECT_THAT(last(from_host_forward_), k_is_closed);
+
+  commands_.refused_rules.clear();
+  ASSERT_TRUE(rules_.apply());
+  EXPECT_TRUE(rules_.unfinished());
+  EXPECT_TRUE(rules_.impaired_hosts().empty());
+  EXPECT_THAT(last(from_host_), Not(HasSubstr("An earlier stage")));
+  EXPECT_TRUE(filter(from_host_forward_).empty());
+}
+
+TEST_F(HostRules, WithoutMangleTheHostsOwnPacketsToServicesAreAskedAboutInFilter) {
+  const auto jump_to_hosts = HasSubstr(std::string(k_to_host_dispatch));
+  const auto untranslated_only = HasSubstr("! --ctstate DNAT");
+  give({.normal = tiers()});
+  ASSERT_TRUE(rules_.apply());
+  EXPECT_THAT(filter("cali-OUTPUT"), Contains(testing::AllOf(jump_to_hosts, untranslated_only)));
+
+  commands_.tables.erase({IPFamily::v4, "mangle"});
+  commands_.refused_rules = {"*mangle"};
+  rules_.resync_rules();
+  ASSERT_TRUE(rules_.apply());
+  EXPECT_THAT(filter("cali-OUTPUT"), Contains(jump_to_hosts));
+  EXPECT_THAT(filter("cali-OUTPUT"), Not(Contains(untranslated_only)));
+  EXPECT_THAT(last(from_host_), Not(HasSubstr("An earlier stage"))) << "no preDNAT policy";
+}
+
+TEST_F(HostRules, WithoutRawNothingOfTheFamilyIsProgrammed) {
+  commands_.refused_rules = {"*raw"};
+  give({.untracked = tiers()});
+  EXPECT_FALSE(rules_.apply()) << "raw keeps workloads from claiming others' addresses";
+  EXPECT_THAT(last(from_host_), k_is_closed);
+}
+
+}  // namespace
+}  // namespace margay::dataplane::iptables
