@@ -20,6 +20,7 @@
 
 #include "apiserver/event_stream.h"
 #include "apiserver/list_stream.h"
+#include "apiserver/request_head.h"
 
 namespace margay::apiserver {
 namespace {
@@ -33,48 +34,6 @@ using std::chrono::steady_clock;
 constexpr size_t k_read_ahead = 64 << 10;  // of a body, at a time
 
 constexpr auto k_await = asio::as_tuple(asio::use_awaitable);
-
-Method method_of(http::verb verb) {
-  switch (verb) {
-    case http::verb::get:
-    case http::verb::head:  // as GET, with an answer that has no body
-      return Method::get;
-    case http::verb::post:
-      return Method::post;
-    case http::verb::put:
-      return Method::put;
-    case http::verb::patch:
-      return Method::patch;
-    case http::verb::delete_:
-      return Method::remove;
-    default:
-      return Method::other;
-  }
-}
-
-// What says how a body is to be read must leave no doubt: whoever stands between reads it too, and
-// two that differ take one's request for another's (RFC 9112, 6.1).
-std::optional<Status> check_body_headers(const http::request_header<>& message) {
-  const auto codings = message.count(http::field::transfer_encoding);
-  const bool plain_chunks = codings == 1 && message.version() >= 11 &&
-                            beast::iequals(message[http::field::transfer_encoding], "chunked");
-  if (codings > 0 && !plain_chunks)
-    return bad_request("the only Transfer-Encoding that is understood is chunked, of HTTP/1.1");
-  const auto content_coding = message[http::field::content_encoding];
-  if (!content_coding.empty() && !beast::iequals(content_coding, "identity"))
-    return unsupported_media_type("Content-Encoding: " + std::string(content_coding), "identity");
-  return std::nullopt;
-}
-
-// Who wants to act as another, with fewer rights, must not act as himself.
-bool asks_to_impersonate(const http::request_header<>& message) {
-  constexpr std::string_view k_prefix = "Impersonate-";
-  return std::ranges::any_of(message, [&](const auto& field) {
-    const std::string_view name(field.name_string());
-    return name.size() >= k_prefix.size() &&
-           beast::iequals(name.substr(0, k_prefix.size()), k_prefix);
-  });
-}
 
 Response refusal(const Status& status) {
   Response response{.code = status.code, .body = status.to_json()};
