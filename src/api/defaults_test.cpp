@@ -118,6 +118,16 @@ TEST(Defaults, NullsAreNoValues) {
                             "labels": {"c": "d", "kubernetes.io/metadata.name": "a"}})"));
 }
 
+TEST(Defaults, ALabelThatIsWantedIsNotDroppedForItsMissingValue) {
+  EXPECT_EQ(prepared_spec("networking.k8s.io/v1", "NetworkPolicy",
+                          "{podSelector: {matchLabels: {app: , tier: web}}}")
+                .at("podSelector"),
+            json::parse(R"({"matchLabels": {"app": "", "tier": "web"}})"));
+  EXPECT_EQ(
+      prepared_spec("v1", "Service", "{selector: {app: null}, ports: [{port: 80}]}").at("selector"),
+      json::parse(R"({"app": ""})"));
+}
+
 TEST(Defaults, NamespaceIsLabelledWithItsName) {
   auto prepared = prepare_manifest(*find_kind("v1", "Namespace"), "metadata: {name: a}");
   ASSERT_TRUE(prepared);

@@ -167,6 +167,8 @@ Described<Map> map_of(const Described<typename Map::mapped_type>& item) {
 }
 
 inline Described<Labels> string_map() { return map_of<Labels>(string()); }
+// Of labels that something must have.
+inline Described<Labels> wanted_labels() { return map_of<Labels>(string().keeps_empty()); }
 
 // null stands for an unset element.
 template <typename T>

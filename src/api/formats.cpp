@@ -186,6 +186,8 @@ void interface_name(const std::string& text, const Report& report) {
 }
 
 void regular_expression(const std::string& text, const Report& report) {
+  if (text.size() > k_longest_expression)
+    return report.too_long(boost::json::value(text), k_longest_expression);
   const RE2 pattern(text, RE2::Quiet);
   if (!pattern.ok()) report.invalid(text, "must be a regular expression: " + pattern.error());
 }

@@ -34,7 +34,9 @@ void cidr(const std::string& text, const Report& report);     // a prefix, host 
 void network(const std::string& text, const Report& report);  // a prefix without host bits
 void mac_address(const std::string& text, const Report& report);
 
-void interface_name(const std::string& text, const Report& report);      // 1 to 15 characters
+void interface_name(const std::string& text, const Report& report);  // 1 to 15 characters
+// RE2 works out repetitions before it looks at any bound of its own.
+inline constexpr size_t k_longest_expression = 1'024;
 void regular_expression(const std::string& text, const Report& report);  // RE2's, as Go has them
 void rfc3339(const std::string& text, const Report& report);
 void base64(const std::string& text, const Report& report);

@@ -73,7 +73,10 @@ class Paths {
     if (kind_.namespaced) add(root + "/" + kind_.plural, {k_list}, "ForAllNamespaces");
     const std::string collection =
         root + (kind_.namespaced ? "/namespaces/{namespace}/" : "/") + kind_.plural;
-    add(collection, {k_list, k_create, k_delete_all}, {});
+    if (kind_.resource() == "namespaces")
+      add(collection, {k_list, k_create}, {});
+    else
+      add(collection, {k_list, k_create, k_delete_all}, {});
     add(collection + "/{name}", {k_get, k_replace, k_patch, k_delete}, {});
     if (kind_.has_status) add(collection + "/{name}/status", {k_get, k_replace, k_patch}, "Status");
     return std::move(paths_);

@@ -105,11 +105,16 @@ bool prepare_fields(const Schema& schema, json::object& object, const std::strin
   return typed;
 }
 
-// A null is no value: a label that is null is no label.
+// A null is no value: a label that is null is no label. Where none may be missing it is "".
 void drop_nulls(const Schema& items, json::object& map) {
   if (items.nullable) return;
   const auto is_null = [](const auto& entry) { return entry.value().is_null(); };
   if (std::ranges::none_of(map, is_null)) return;
+  if (items.keeps_empty) {
+    for (auto& [key, value] : map)
+      if (value.is_null()) value.emplace_string();
+    return;
+  }
   json::object kept(map.storage());
   for (auto& [key, value] : map)
     if (!value.is_null()) kept.emplace(key, std::move(value));

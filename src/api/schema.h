@@ -54,7 +54,9 @@ struct Schema {
   std::vector<Field> fields;            // of an object
   std::shared_ptr<const Schema> items;  // of a list or map: each value
   bool nullable = false;
-  bool keeps_empty = false;  // of a string: "" is a value to be judged, where else it means "unset"
+  // Of a string: "" is a value to be judged, where else it means "unset". In a map null stands for
+  // it, as for Go's decoders: a selector must not select more for a value that is missing.
+  bool keeps_empty = false;
   std::vector<std::string> supported_values;  // empty: any
   std::optional<int64_t> minimum;
   std::optional<int64_t> maximum;

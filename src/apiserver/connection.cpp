@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/bind_executor.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
@@ -18,6 +19,7 @@
 #include <boost/beast/http/serializer.hpp>
 #include <boost/beast/http/write.hpp>
 
+#include "apiserver/counted.h"
 #include "apiserver/event_stream.h"
 #include "apiserver/list_stream.h"
 #include "apiserver/request_head.h"
@@ -32,6 +34,10 @@ using boost::system::error_code;
 using std::chrono::steady_clock;
 
 constexpr size_t k_read_ahead = 64 << 10;  // of a body, at a time
+
+// What YAML costs to read, for what JSON of that size does: its scanner keeps every word of a flow
+// collection until the end of it is seen.
+constexpr size_t k_yaml_weight = 8;
 
 constexpr auto k_await = asio::as_tuple(asio::use_awaitable);
 
@@ -49,29 +55,6 @@ void fill_header(http::response<Body>& out, const Response& response) {
   out.set(http::field::cache_control, "no-cache, private");
   for (const auto& [name, value] : response.headers) out.insert(name, value);
 }
-
-// Counts an event for as long as it lasts.
-class Counted {
- public:
-  explicit Counted(prometheus::Gauge& gauge) : gauge_(gauge) { gauge_.Increment(); }
-  Counted(const Counted&) = delete;
-  Counted& operator=(const Counted&) = delete;
-  ~Counted() { gauge_.Decrement(); }
-
- private:
-  prometheus::Gauge& gauge_;
-};
-
-class InFlight {
- public:
-  explicit InFlight(std::atomic<size_t>& count) : count_(count) { ++count_; }
-  InFlight(const InFlight&) = delete;
-  InFlight& operator=(const InFlight&) = delete;
-  ~InFlight() { --count_; }
-
- private:
-  std::atomic<size_t>& count_;
-};
 
 }  // namespace
 
@@ -189,6 +172,7 @@ asio::awaitable<std::optional<Response>> Connection::read_and_answer(Parser& par
       co_return std::nullopt;
     co_return answer_read_error(error);
   }
+  buffer_.shrink_to_fit();  // the headers are the parser's by now
   head_only_ = parser.get().method() == http::verb::head;
   chunked_ = parser.get().version() >= 11;
   const auto unreadable = check_body_headers(parser.get());
@@ -210,8 +194,8 @@ asio::awaitable<std::optional<Response>> Connection::read_and_answer(Parser& par
   if (!known_ && !parser.is_done())
     co_return refuse_request(parser.get(), *std::move(user),
                              bad_request("a request of nobody known must not have a body"));
-  const auto announced = std::min<uint64_t>(
-      parser.content_length().value_or(context_.limits.body_bytes), context_.limits.body_bytes);
+  const auto most = is_yaml(parser.get()) ? context_.limits.yaml_bytes : context_.limits.body_bytes;
+  const auto announced = std::min<uint64_t>(parser.content_length().value_or(most), most);
   const auto room = lease(context_.receiving, parser.is_done() ? 0 : announced);
   if (!room) co_return refuse_request(parser.get(), *std::move(user), too_many_requests(1));
   if (!parser.is_done() && !co_await read_body(parser)) co_return std::nullopt;
@@ -295,7 +279,10 @@ Response Connection::refuse_request(Parser::value_type& message, User user, cons
 }
 
 asio::awaitable<Response> Connection::answer(Parser::value_type& message, User user) {
-  const auto room = lease(context_.handling, message.body().size());
+  if (is_yaml(message) && message.body().size() > context_.limits.yaml_bytes)
+    co_return refuse_request(message, std::move(user), too_large(context_.limits.yaml_bytes));
+  const size_t weight = is_yaml(message) ? k_yaml_weight : 1;
+  const auto room = lease(context_.handling, weight * message.body().size());
   if (!room || context_.in_flight >= context_.limits.in_flight)
     co_return refuse_request(message, std::move(user), too_many_requests(1));
   const Request request = request_of(message, std::move(user));
@@ -315,18 +302,29 @@ asio::awaitable<Response> Connection::answer(Parser::value_type& message, User u
   co_return response;
 }
 
+// Runs `work`, which throws nothing, on a thread of the pool, and comes back. Not by co_spawn():
+// its result goes through the pool's queue a second time, behind all that has come meanwhile, and
+// is held for so long.
+template <typename Work>
+asio::awaitable<void> Connection::run_on(asio::thread_pool& pool, Work work) {
+  co_await asio::post(asio::bind_executor(pool, asio::use_awaitable));
+  work();
+  co_await asio::post(asio::bind_executor(executor(), asio::use_awaitable));
+}
+
 // Runs `work` on a handler thread.
 template <typename Work>
 asio::awaitable<Response> Connection::handle(Work work) {
-  const auto guarded = [](Work& run) -> asio::awaitable<Response> {
+  std::optional<Response> response;
+  co_await run_on(context_.handlers, [&] {
     try {
-      co_return run();
+      response = work();
     } catch (const std::exception& bug) {
       spdlog::error("bug: {}", bug.what());
+      response = refusal(internal("the server has a bug; its log says more"));
     }
-    co_return refusal(internal("the server has a bug; its log says more"));
-  };
-  co_return co_await asio::co_spawn(context_.handlers, guarded(work), asio::use_awaitable);
+  });
+  co_return *std::move(response);
 }
 
 asio::awaitable<bool> Connection::send(Response response, bool keep_alive) {
@@ -377,12 +375,17 @@ void Connection::wake(const std::weak_ptr<Connection>& connection) {
 }
 
 template <typename Body>
-asio::awaitable<void> Connection::read_more(std::shared_ptr<Body> body) {
-  const auto read = [](std::shared_ptr<Body> reading) -> asio::awaitable<void> {
-    reading->read();
-    co_return;
-  };
-  co_await asio::co_spawn(context_.streams, read(std::move(body)), asio::use_awaitable);
+asio::awaitable<bool> Connection::read_more(Body& body) {
+  bool is_read = false;
+  co_await run_on(context_.streams, [&] {
+    try {
+      body.read();
+      is_read = true;
+    } catch (const std::exception& bug) {
+      spdlog::error("bug: {}", bug.what());
+    }
+  });
+  co_return is_read;
 }
 
 asio::awaitable<void> Connection::send_stream(const Response& response) {
@@ -405,7 +408,7 @@ asio::awaitable<void> Connection::send_stream(const Response& response) {
     if (piece.next == Piece::Next::end) break;
     if (piece.next == Piece::Next::take) continue;
     if (piece.next == Piece::Next::read) {
-      co_await read_more(response.stream);
+      if (!co_await read_more(stream)) co_return;
       continue;
     }
     if (steady_clock::now() >= next_bookmark) {
@@ -425,7 +428,7 @@ asio::awaitable<bool> Connection::send_list(const Response& response, bool keep_
     auto piece = response.list->take();
     if (!piece.text.empty() && !co_await send_chunk(std::move(piece.text), response.list->unread()))
       co_return false;
-    if (piece.next == Piece::Next::read) co_await read_more(response.list);
+    if (piece.next == Piece::Next::read && !co_await read_more(*response.list)) co_return false;
     if (piece.next == Piece::Next::cut) co_return false;
     if (piece.next == Piece::Next::end) co_return co_await send_last_chunk({}) && chunked_;
   }

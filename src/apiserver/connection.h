@@ -91,6 +91,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Response refuse_request(Parser::value_type& message, User user, const Status& status);
   awaitable<Response> answer(Parser::value_type& message, User user);
   template <typename Work>
+  awaitable<void> run_on(boost::asio::thread_pool& pool, Work work);
+  template <typename Work>
   awaitable<Response> handle(Work work);
   awaitable<bool> send(Response response, bool keep_alive);
   void set_known();
@@ -102,9 +104,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   awaitable<bool> send_chunk(std::string text, Unread unread = {});
   UnreadAnswers::Wait wait_for_client(Unread unread);
   awaitable<bool> send_last_chunk(std::string text);
-  // On a stream thread.
+  // On a stream thread. False: it has a bug, and can tell no more.
   template <typename Body>
-  awaitable<void> read_more(std::shared_ptr<Body> body);
+  awaitable<bool> read_more(Body& body);
   awaitable<void> watch_peer();
   awaitable<void> wait_for_events(std::chrono::steady_clock::time_point until);
   awaitable<void> drain();

@@ -33,6 +33,8 @@ struct Served {
   bool is_kept;  // else it is only asked, as reviews are
   json::array verbs() const {
     if (!is_kept) return {"create"};
+    if (kind->resource() == "namespaces")
+      return {"create", "delete", "get", "list", "patch", "update", "watch"};
     return {"create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"};
   }
 };

@@ -50,7 +50,7 @@ Answer<> EventStream::start() {
   const auto from = options_.revision.value_or(0);
   MARGAY_TRY(feed_, feeds_.of(*representation_.kind));
   if (options_.initial_events || from == 0) {
-    MARGAY_TRY(position_, begin_with_state());
+    MARGAY_CHECK(begin_with_state(from));
   } else {
     // Says at once when history does not reach that far.
     const auto reached = store_.changes(options_.scope, from, 1);
@@ -74,18 +74,15 @@ Answer<store::List> EventStream::next_page(const std::string& resume, size_t byt
   return refuse(from_error(*representation_.kind, {}, page.error()));
 }
 
-// Returns the state's revision; its first page is loaded.
-Answer<store::Revision> EventStream::begin_with_state() {
-  MARGAY_TRY(auto page, next_page({}, limits_.page_bytes));
-  const auto asked = options_.revision.value_or(0);
-  if (asked > page.revision) return refuse(revision_too_large(asked, page.revision));
-  for (auto& entry : page.entries)
-    loaded_.push_back(std::make_shared<const Change>(
-        store::Event{store::Event::Type::created, std::move(entry)}));
-  resume_ = std::move(page.resume);
-  state_left_ = !resume_.empty();
+// Nothing of the state is held until there is a thread to read it: many watches may begin at once.
+Answer<> EventStream::begin_with_state(store::Revision asked) {
+  const auto first = store_.list(options_.scope, {.limit = 1});
+  if (!first) return refuse(from_error(*representation_.kind, {}, first.error()));
+  if (asked > first->revision) return refuse(revision_too_large(asked, first->revision));
+  position_ = first->revision;
+  state_left_ = true;
   end_of_state_due_ = options_.initial_events;
-  return page.revision;
+  return {};
 }
 
 void EventStream::Ready::operator()() {
@@ -116,14 +113,18 @@ void EventStream::read() {
     read_history();
 }
 
+// A page, put into the client's form at once: as much is held as there are threads to read.
 void EventStream::read_state() {
   auto page = next_page(resume_, limits_.page_bytes);
   if (!page) return end_with(page.error());
-  for (auto& entry : page->entries)
-    loaded_.push_back(std::make_shared<const Change>(
-        store::Event{store::Event::Type::created, std::move(entry)}));
+  position_ = page->revision;  // of all pages the same, and what is shown is of it
   resume_ = std::move(page->resume);
   state_left_ = !resume_.empty();
+  for (auto& entry : page->entries) {
+    loaded_.push_back(std::make_shared<const Change>(
+        store::Event{store::Event::Type::created, std::move(entry)}));
+    render_next();
+  }
 }
 
 void EventStream::read_history() {

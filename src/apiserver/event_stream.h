@@ -70,7 +70,7 @@ class EventStream {
   using Changes = std::vector<std::shared_ptr<const Change>>;
 
   Answer<> start();
-  Answer<store::Revision> begin_with_state();
+  Answer<> begin_with_state(store::Revision asked);
   Answer<store::List> next_page(const std::string& resume, size_t bytes) const;
   void read_state();
   void read_history();

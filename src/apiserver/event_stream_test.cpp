@@ -98,6 +98,15 @@ class EventStreamTest : public RouterFixture {
     const Representation representation{.kind = api::find_resource("configmaps"), .clock = &clock_};
     return EventStream::open(feeds, router_->set_aside(), room_, options, representation, limits);
   }
+  // The same of which the state, nothing yet, has been read.
+  Answer<std::shared_ptr<EventStream>> begin(EventFeeds& feeds,
+                                             const EventStream::Limits& limits = {}) {
+    auto stream = open(feeds, limits);
+    if (!stream) return stream;
+    EXPECT_EQ((*stream)->take().next, Piece::Next::read);
+    (*stream)->read();
+    return stream;
+  }
   std::string revision() { return get(k_url).text({"metadata", "resourceVersion"}); }
 };
 
@@ -254,7 +263,7 @@ TEST_F(EventStreamTest, HistoryThatIsGoneIs410) {
 
 TEST_F(EventStreamTest, SlowClientGoesOnFromHistory) {
   EventFeeds feeds(*store_, {.bytes = 2000});
-  auto opened = open(feeds);
+  auto opened = begin(feeds);
   ASSERT_TRUE(opened);
   const auto prompt = open(feeds);  // holds the feed, as other watches do
   for (int i = 0; i < 30; ++i) create("c" + std::to_string(i));
@@ -266,7 +275,7 @@ TEST_F(EventStreamTest, SlowClientGoesOnFromHistory) {
 
 TEST_F(EventStreamTest, SlowClientWhoseHistoryIsGoneIsToldToListAgain) {
   EventFeeds feeds(*store_, {.bytes = 2000});
-  auto opened = open(feeds);
+  auto opened = begin(feeds);
   ASSERT_TRUE(opened);
   for (int i = 0; i < 30; ++i) create("c" + std::to_string(i));
   ASSERT_TRUE(store_->compact(*store_->head()));
@@ -306,7 +315,7 @@ TEST_F(EventStreamTest, WatchesShareTheTextOfAnEvent) {
 
 TEST_F(EventStreamTest, OfALargeEventOnlyAPieceIsTakenAtOnce) {
   EventFeeds feeds(*store_);
-  const auto opened = open(feeds);
+  const auto opened = begin(feeds);
   ASSERT_TRUE(opened);
   post(k_url, R"({"metadata":{"name":"big"},"data":{"k":")" + std::string(1 << 20, 'x') + "\"}}");
   Piece piece;
@@ -329,7 +338,7 @@ TEST_F(EventStreamTest, OfALargeEventOnlyAPieceIsTakenAtOnce) {
 
 TEST_F(EventStreamTest, WhatIsLargeIsNotMadeWhileItIsSent) {
   EventFeeds feeds(*store_);
-  const auto stream = open(feeds, {.large_bytes = 5'000});
+  const auto stream = begin(feeds, {.large_bytes = 5'000});
   ASSERT_TRUE(stream);
   create("small");
   post(k_url, R"({"metadata":{"name":"big"},"data":{"k":")" + std::string(5'000, 'x') + "\"}}");
@@ -349,6 +358,9 @@ TEST_F(EventStreamTest, LongStatesComeInPieces) {
   EventFeeds feeds(*store_);
   auto stream = open(feeds, {.piece_bytes = 500, .page_bytes = 700});
   ASSERT_TRUE(stream);
+  EXPECT_EQ((*stream)->unread().own, 0U) << "nothing is held before it is read";
+  EXPECT_EQ((*stream)->take().next, Piece::Next::read);
+  (*stream)->read();
   const auto first = (*stream)->take();
   EXPECT_EQ(first.next, Piece::Next::take);
   EXPECT_EQ(first.text.size(), 500u);

@@ -102,8 +102,13 @@ std::optional<FieldRequirement> parse_term(const std::string& term) {
 }  // namespace
 
 base::Result<FieldSelector> FieldSelector::parse(const api::Kind& kind, std::string_view text) {
+  constexpr size_t k_most_terms = 1'024;  // they are asked of each object
   FieldSelector selector;
-  for (const auto& term : split_terms(text)) {
+  const auto terms = split_terms(text);
+  if (terms.size() > k_most_terms)
+    return base::fail(base::ErrorCode::invalid,
+                      fmt::format("a field selector has at most {} requirements", k_most_terms));
+  for (const auto& term : terms) {
     auto requirement = parse_term(term);
     if (!requirement)
       return base::fail(base::ErrorCode::invalid,

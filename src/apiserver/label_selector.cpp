@@ -113,7 +113,7 @@ class Parser {
     return out;
   }
 
-  static constexpr size_t k_most_terms = 1'024;  // a watch keeps them, and asks them at each event
+  static constexpr size_t k_most_terms = 1'024;  // they are asked of each object
 
   std::string_view text_;
   size_t at_ = 0;
@@ -155,6 +155,12 @@ base::Result<LabelSelector> LabelSelector::parse(std::string_view text) {
   LabelSelector selector;
   selector.requirements_ = std::move(requirements);
   return selector;
+}
+
+size_t LabelSelector::terms() const {
+  size_t count = requirements_.size();
+  for (const auto& requirement : requirements_) count += requirement.values.size();
+  return count;
 }
 
 bool LabelSelector::matches(const boost::json::object* labels) const {

@@ -30,6 +30,7 @@ class LabelSelector {
   // `labels`: metadata.labels, or null when the object has none.
   bool matches(const boost::json::object* labels) const;
   const std::vector<LabelRequirement>& requirements() const { return requirements_; }
+  size_t terms() const;  // requirements and values
 
  private:
   std::vector<LabelRequirement> requirements_;  // all must hold

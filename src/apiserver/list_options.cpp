@@ -20,6 +20,20 @@ Answer<> read_selectors(const api::Kind& kind, const Query& query, ListOptions& 
   return {};
 }
 
+// A watch keeps its selectors, and asks them at each event.
+Answer<> bound_selectors(const Query& query, const ListOptions& options) {
+  constexpr size_t k_most_terms = 256;
+  constexpr size_t k_most_bytes = 16 << 10;
+  const auto& [labels, fields, nothing] = options.filter;
+  const size_t terms = labels.terms() + fields.requirements().size();
+  const size_t bytes =
+      text_in(query, "labelSelector").size() + text_in(query, "fieldSelector").size();
+  if (terms <= k_most_terms && bytes <= k_most_bytes) return {};
+  return refuse(bad_request(
+      fmt::format("the selectors of a watch have at most {} requirements and values, in {} bytes",
+                  k_most_terms, k_most_bytes)));
+}
+
 // Moves what the store can look up from the field selector into the scope.
 void narrow(std::string_view field, std::string& scope, ListOptions& out) {
   const auto wanted = out.filter.fields.extract(field);
@@ -103,6 +117,7 @@ Answer<ListOptions> parse_list_options(const api::Kind& kind, const ResourcePath
   out.limit = static_cast<uint64_t>(limit.value_or(0));
   out.resume = text_in(query, "continue");
   MARGAY_CHECK(read_watch(query, out));
+  if (out.watch) MARGAY_CHECK(bound_selectors(query, out));
   MARGAY_CHECK(read_revision(query, out));
   return out;
 }

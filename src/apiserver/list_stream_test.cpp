@@ -223,9 +223,10 @@ TEST_F(ListStreamTest, OneBadNamespaceDoesNotKeepTheServerFromStarting) {
   ASSERT_TRUE(store_->create({"namespaces", "", "bad"}, "{\"metadata\":{\"name\":\"\xff\"}}"));
   Writes writes(*store_, clock_, room_);
   NamespaceSweeper sweeper(*store_, writes, room_);
+  KnownNamespaces known;
   const auto restored = restore_namespaces(*store_, writes);
   ASSERT_TRUE(restored) << restored.error().message;
-  EXPECT_EQ(read_namespace(*store_, room_, "default")->state, Namespace::State::active);
+  EXPECT_EQ(read_namespace(*store_, room_, known, "default")->state, Namespace::State::active);
 }
 
 }  // namespace

@@ -106,7 +106,7 @@ void NamespaceSweeper::run() {
 }
 
 bool NamespaceSweeper::sweep(const std::string& ns) {
-  const auto now = read_namespace(store_, room_, ns);
+  const auto now = read_namespace(store_, room_, known_, ns);
   if (!now) {
     spdlog::warn("namespace {} cannot be read: {}", ns, now.error().message);
     return false;

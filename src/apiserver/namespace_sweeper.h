@@ -45,6 +45,7 @@ class NamespaceSweeper {
   store::Store& store_;
   Writes& writes_;
   ParsingRoom& room_;
+  KnownNamespaces known_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<std::function<void()>> tasks_;  // of the syncer

@@ -13,12 +13,9 @@ Namespace to_namespace(const store::Entry& entry) {
 }
 
 base::Result<Namespace> read_namespace(store::Store& store, ParsingRoom& room,
-                                       std::string_view name) {
+                                       KnownNamespaces& known, std::string_view name) {
   const auto entry = store.get({"namespaces", {}, std::string(name)});
-  if (entry) {
-    const auto place = room.wait(entry->value);
-    return to_namespace(*entry);
-  }
+  if (entry) return known.get(*entry, room, to_namespace);
   if (entry.error().code == base::ErrorCode::not_found) return Namespace{};
   return std::unexpected(entry.error());
 }

@@ -5,12 +5,10 @@
 #include "api/codec.h"
 #include "apiserver/object.h"
 #include "apiserver/reads.h"
-#include "base/address.h"
 
 namespace margay::apiserver {
 namespace {
 
-// Nothing of a pool that cannot be read: nobody takes addresses from it.
 std::optional<base::Prefix> prefix_of(const store::Entry& entry) {
   const auto value = api::parse_json(entry.value);
   if (!value || !value->is_object()) return std::nullopt;
@@ -20,14 +18,13 @@ std::optional<base::Prefix> prefix_of(const store::Entry& entry) {
 
 }  // namespace
 
-base::Result<> check_pool_overlap(store::Store& store, ParsingRoom& room, std::string_view name,
-                                  const boost::json::object& pool) {
+base::Result<> check_pool_overlap(store::Store& store, ParsingRoom& room, KnownPools& known,
+                                  std::string_view name, const boost::json::object& pool) {
   const std::string text(text_at(pool, {"spec", "cidr"}));
   MARGAY_TRY(const auto cidr, base::Prefix::parse(text));
   const auto check = [&](const store::Entry& entry) -> base::Result<> {
     if (entry.key.name == name) return {};
-    const auto place = room.wait(entry.value);
-    const auto other = prefix_of(entry);
+    const auto other = known.get(entry, room, prefix_of);
     if (!other || !other->overlaps(cidr)) return {};
     return base::fail({base::FieldError{
         .path = "spec.cidr",

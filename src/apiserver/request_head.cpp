@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <boost/beast/core/string.hpp>
 
+#include "apiserver/negotiate.h"
+
 namespace margay::apiserver {
 
 namespace beast = boost::beast;
@@ -36,6 +38,11 @@ std::optional<Status> check_body_headers(const RequestHead& head) {
   if (!content_coding.empty() && !beast::iequals(content_coding, "identity"))
     return unsupported_media_type("Content-Encoding: " + std::string(content_coding), "identity");
   return std::nullopt;
+}
+
+bool is_yaml(const RequestHead& head) {
+  const auto type = body_type(head[http::field::content_type]);
+  return type && *type == BodyType::yaml;
 }
 
 bool asks_to_impersonate(const RequestHead& head) {

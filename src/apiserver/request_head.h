@@ -19,6 +19,9 @@ Method method_of(boost::beast::http::verb verb);
 // two that differ take one's request for another's (RFC 9112, 6.1). What to answer if it does.
 std::optional<Status> check_body_headers(const RequestHead& head);
 
+// Whether the body is said to be YAML.
+bool is_yaml(const RequestHead& head);
+
 // Who wants to act as another, with fewer rights, must not act as himself.
 bool asks_to_impersonate(const RequestHead& head);
 

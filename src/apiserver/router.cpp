@@ -424,7 +424,9 @@ Answer<Response> Router::remove(const Call& call) const {
 }
 
 Answer<Response> Router::remove_collection(const Call& call) const {
-  if (call.ref.kind->namespaced && call.ref.ns.empty()) return refuse(method_not_allowed());
+  const bool is_of_namespaces = call.ref.kind->resource() == "namespaces";  // none, in Kubernetes
+  if (is_of_namespaces || (call.ref.kind->namespaced && call.ref.ns.empty()))
+    return refuse(method_not_allowed());
   MARGAY_TRY(auto options, parse_delete_options(call.request, call.target.query));
   MARGAY_TRY(auto selection, parse_list_options(*call.ref.kind, call.path, call.target.query));
   return Response{.unfinished = std::make_shared<Unfinished>(CollectionRemoval(

@@ -60,8 +60,10 @@ std::shared_ptr<asio::ssl::context> make_tls(const KeyPair& certificate,
 }  // namespace
 
 ServerLimits ServerLimits::fitting(size_t memory_bytes, size_t descriptors) const {
-  constexpr size_t k_connection = 96 << 10;  // the buffers of its TLS, nearly all of it
-  constexpr size_t k_others = 64;            // descriptors of the store, logs and listeners
+  // The buffers of its TLS, headers, a body that is not counted, what is read ahead; or a watch and
+  // its selectors.
+  constexpr size_t k_connection = 224 << 10;
+  constexpr size_t k_others = 64;  // descriptors of the store, logs and listeners
   constexpr size_t k_least = 64;
   auto fitted = *this;
   const size_t free = descriptors > k_others ? descriptors - k_others : 0;

@@ -196,7 +196,7 @@ Answer<Written> Writes::create(const ObjectRef& ref, json::object object,
 
 Answer<Namespace> Writes::enter(const ObjectRef& ref, const std::string& name) {
   const auto& namespaces = *api::find_resource("namespaces");
-  auto found = read_namespace(store_, room_, ref.ns);
+  auto found = read_namespace(store_, room_, known_namespaces_, ref.ns);
   if (!found) return refuse(from_error(namespaces, ref.ns, found.error()));
   if (found->state == Namespace::State::absent) return refuse(not_found(namespaces, ref.ns));
   if (found->state == Namespace::State::active) return std::move(*found);
@@ -217,7 +217,7 @@ Answer<> Writes::confirm(const ObjectRef& ref, const store::Entry& created,
     return now ? refuse(not_found(*api::find_resource("namespaces"), ref.ns)) : refuse(now.error());
   }
   if (!is_pool(*ref.kind)) return {};
-  const auto free = check_pool_overlap(store_, room_, created.key.name, object);
+  const auto free = check_pool_overlap(store_, room_, known_pools_, created.key.name, object);
   if (free) return {};
   take_back(created, object);
   return refuse(from_error(*ref.kind, created.key.name, free.error()));
@@ -260,8 +260,9 @@ Answer<Written> Writes::create_named(const ObjectRef& ref, json::object object,
   std::unique_lock one_pool_at_a_time(pool_creation_, std::defer_lock);
   if (is_pool(kind)) {
     one_pool_at_a_time.lock();
-    const auto free = store_.get(key) ? base::Result<>()
-                                      : check_pool_overlap(store_, room_, name, prepared->object);
+    const auto free = store_.get(key)
+                          ? base::Result<>()
+                          : check_pool_overlap(store_, room_, known_pools_, name, prepared->object);
     if (!free) return refuse(from_error(kind, name, free.error()));
   }
   MARGAY_TRY(auto text, to_stored(kind, prepared->object));

@@ -15,6 +15,7 @@
 #include "apiserver/namespaces.h"
 #include "apiserver/negotiate.h"
 #include "apiserver/parsing_room.h"
+#include "apiserver/pool_overlap.h"
 #include "apiserver/status.h"
 #include "base/clock.h"
 #include "store/store.h"
@@ -91,6 +92,8 @@ class Writes {
   store::Store& store_;
   const base::Clock& clock_;
   ParsingRoom& room_;
+  KnownNamespaces known_namespaces_;
+  KnownPools known_pools_;
   // So that of the pools created through this server none is seen that is then taken back.
   std::mutex pool_creation_;
   std::function<void(const store::Key&)> on_removed_;

@@ -97,18 +97,3 @@ class Prefix {
 };
 
 }  // namespace margay::base
-
-template <>
-struct std::hash<margay::base::IPAddress> {
-  size_t operator()(const margay::base::IPAddress& address) const noexcept {
-    const auto bytes = address.bytes();
-    return std::hash<std::string_view>{}(
-        {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-  }
-};
-template <>
-struct std::hash<margay::base::Prefix> {
-  size_t operator()(const margay::base::Prefix& prefix) const noexcept {
-    return std::hash<margay::base::IPAddress>{}(prefix.address()) * 131 + prefix.length();
-  }
-};

@@ -140,9 +140,9 @@ Result<> Cluster::remember_settings(const api::FelixConfiguration& configuration
       const auto action = k_actions.find(value);
       if (action != k_actions.end()) settings.from_workload = action->second;
     } else if (name == "interfacePrefix") {
-      auto& prefixes = settings.workload_interfaces.emplace().prefixes;
-      prefixes.clear();
+      std::vector<std::string> prefixes;
       for (const auto part : base::split(value, ',')) prefixes.emplace_back(base::trim(part));
+      settings.workload_interfaces = policy::WorkloadInterfaces::named(std::move(prefixes));
     }
   }
   host_settings_[configuration.metadata.name] = std::move(settings);

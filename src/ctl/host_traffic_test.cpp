@@ -113,7 +113,7 @@ spec:
 apiVersion: projectcalico.org/v3
 kind: FelixConfiguration
 metadata: {name: node.n2}
-spec: {defaultEndpointToHostAction: Drop, interfacePrefix: "cali,vm"}
+spec: {defaultEndpointToHostAction: Drop, interfacePrefix: vm}
 )";
 
 class HostTraffic : public ::testing::Test {

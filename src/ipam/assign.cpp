@@ -99,9 +99,8 @@ Result<> Ipam::assign_family(const AssignRequest& request, IPFamily family, size
 
 Result<std::vector<Pool>> Ipam::usable_pools(const AssignRequest& request, IPFamily family) {
   MARGAY_TRY(auto pools, load_pools(store_));
-  std::erase_if(pools, [&](const Pool& pool) {
-    return pool.cidr.family() != family || pool.disabled || !pool.allows(request.use);
-  });
+  std::erase_if(pools,
+                [&](const Pool& pool) { return pool.cidr.family() != family || pool.disabled; });
   const auto& named = family == IPFamily::v4 ? request.v4_pools : request.v6_pools;
   if (!named.empty()) {
     std::vector<Pool> chosen;
@@ -111,10 +110,14 @@ Result<std::vector<Pool>> Ipam::usable_pools(const AssignRequest& request, IPFam
         return fail(ErrorCode::invalid,
                     fmt::format("IP pool {} does not exist or is not enabled", cidr.to_string()));
       }
-      chosen.push_back(*pool);
+      if (pool->allows(request.use)) chosen.push_back(*pool);
     }
+    if (chosen.empty())
+      return fail(ErrorCode::invalid,
+                  "no IP pool that was asked for allows such use (allowedUses)");
     return chosen;
   }
+  std::erase_if(pools, [&](const Pool& pool) { return !pool.allows(request.use); });
   const auto selects_all = [](const Pool& pool) { return pool.node_selector.is_all(); };
   if (std::ranges::all_of(pools, selects_all)) return pools;
   MARGAY_TRY(const auto labels, node_labels(store_, request.owner.host));

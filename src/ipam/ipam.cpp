@@ -261,10 +261,10 @@ Result<bool> Ipam::try_assign_address(const Owner& owner, const IPAddress& addre
         fmt::format("address {}: block {} is of node {}, and affinity is strict",
                     address.to_string(), cidr.to_string(), block.host().value_or("(none)")));
   }
-  if (!block.is_claimed_by(owner.host)) {
-    MARGAY_TRY(const bool alone, is_alone(cidr));
-    if (!alone) return false;  // one of them is about to be given up
-  }
+  // One of two that overlap is about to be given up: this node's own, if it was stopped while it
+  // claimed it.
+  MARGAY_TRY(const bool alone, is_alone(cidr));
+  if (!alone) return false;
   MARGAY_CHECK(block.assign(address, {owner.handle_id, owner.attributes}));
   return write_assignment(owner.handle_id, *std::move(record), block);
 }

@@ -132,8 +132,10 @@ std::vector<Prefix> read_nets(const std::vector<std::string>& nets, const Field&
 
 std::optional<IPAddress> read_address(std::string_view text, const Field& field) {
   const auto prefix = Prefix::parse(text);
-  if (prefix && prefix->is_single()) return prefix->address();
-  field.invalid(text, "must be an IP address");
+  const bool is_unspecified = prefix && std::ranges::count(prefix->address().bytes(), 0) ==
+                                            std::ssize(prefix->address().bytes());
+  if (prefix && prefix->is_single() && !is_unspecified) return prefix->address();
+  field.invalid(text, is_unspecified ? "is the address of nobody" : "must be an IP address");
   return std::nullopt;
 }
 

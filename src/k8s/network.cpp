@@ -1,5 +1,7 @@
 // Pools, nodes and address blocks: what routes are made from.
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <tuple>
 #include <utility>
@@ -110,6 +112,10 @@ Result<policy::Block> block_of(const api::IPAMBlock& object) {
   const Field spec("spec", problems);
   policy::Block block;
   if (const auto cidr = read_net(object.spec.cidr, spec / "cidr")) block.cidr = *cidr;
+  // As large as a pool's blockSize allows, and no larger: routes go by it.
+  const unsigned shortest = block.cidr.family() == IPFamily::v4 ? 20 : 116;
+  if (problems.empty() && block.cidr.length() < shortest)
+    (spec / "cidr").invalid(object.spec.cidr, fmt::format("a block is a /{} at most", shortest));
   const std::string affinity = object.spec.affinity.value_or("");
   if (affinity.starts_with(k_host_affinity)) block.node = affinity.substr(k_host_affinity.size());
 

@@ -89,6 +89,12 @@ TEST(IPAMBlock, SaysWhoseItIsAndWhoBorrows) {
   object.spec.allocations = {2};
   ASSERT_FALSE(block_of(object));
   EXPECT_EQ(block_of(object).error().fields.at(0).path, "spec.allocations[0]");
+  object.spec.allocations.clear();
+  for (const char* wide : {"0.0.0.0/0", "10.0.0.0/19", "::/0", "fd00::/115"}) {
+    object.spec.cidr = wide;
+    ASSERT_FALSE(block_of(object)) << wide;
+    EXPECT_EQ(block_of(object).error().fields.at(0).path, "spec.cidr");
+  }
 }
 
 }  // namespace

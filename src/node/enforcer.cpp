@@ -137,9 +137,13 @@ class Enforcer::Impl {
       return;
     }
     if (key) forget_refused(*key);
-    say(key ? fmt::format("{}: {}", dataplane::to_string(*key), unprogrammed.reason)
-            : fmt::format("service {}: {}", std::get<policy::ServiceKey>(unprogrammed.key).id(),
-                          unprogrammed.reason));
+    const auto subject = [&]() -> std::string {
+      if (key) return dataplane::to_string(*key);
+      if (const auto* policy = std::get_if<policy::PolicyKey>(&unprogrammed.key))
+        return fmt::format("policy {}", policy->id());
+      return fmt::format("service {}", std::get<policy::ServiceKey>(unprogrammed.key).id());
+    };
+    say(fmt::format("{}: {}", subject(), unprogrammed.reason));
   }
 
   // What the data plane says of an endpoint is its own to take back.

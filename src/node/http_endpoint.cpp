@@ -9,7 +9,10 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
+#include <deque>
+#include <memory>
 #include <thread>
+#include <vector>
 
 namespace margay::node {
 namespace {
@@ -91,57 +94,72 @@ class HttpEndpoint::Impl {
     if (thread_.joinable()) thread_.join();
   }
 
+  // On every address of the name that this host can listen on; without a name on all of its own,
+  // which without IPv6 are those of IPv4.
   base::Result<> listen(const std::string& host, uint16_t port) {
     error_code error;
-    tcp::endpoint where(tcp::v6(), port);
+    std::vector<tcp::endpoint> addresses{{tcp::v6(), port}, {tcp::v4(), port}};
     if (!host.empty()) {
       const auto found = tcp::resolver(context_).resolve(host, std::to_string(port), error);
       if (error) return refuse(host, port, error);
-      where = found.begin()->endpoint();
+      addresses.assign(found.begin(), found.end());
     }
-    acceptor_.open(where.protocol(), error);
-    if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
-    if (!error && host.empty()) acceptor_.set_option(asio::ip::v6_only(false), error);
-    if (!error) acceptor_.bind(where, error);
-    if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
-    if (error) return refuse(host, port, error);
-    accept();
+    for (auto& address : addresses) {
+      if (!acceptors_.empty()) address.port(this->port());  // of the first, where any will do
+      const auto failed = listen(address, host.empty());
+      if (failed) error = failed;
+      if (!failed && host.empty()) break;
+    }
+    if (acceptors_.empty()) return refuse(host, port, error);
+    for (auto& acceptor : acceptors_) accept(acceptor);
     thread_ = std::thread([this] { context_.run(); });
     return {};
   }
 
-  uint16_t port() const { return acceptor_.local_endpoint().port(); }
+  uint16_t port() const { return acceptors_.front().local_endpoint().port(); }
 
  private:
+  error_code listen(const tcp::endpoint& address, bool both_families) {
+    error_code error;
+    tcp::acceptor acceptor(context_);
+    acceptor.open(address.protocol(), error);
+    if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
+    if (!error && address.protocol() == tcp::v6())
+      acceptor.set_option(asio::ip::v6_only(!both_families), error);
+    if (!error) acceptor.bind(address, error);
+    if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
+    if (!error) acceptors_.push_back(std::move(acceptor));
+    return error;
+  }
+
   static std::unexpected<base::Error> refuse(const std::string& host, uint16_t port,
                                              const error_code& error) {
     return base::fail(base::ErrorCode::unavailable,
                       "listen on " + host + ":" + std::to_string(port) + ": " + error.message());
   }
 
-  void accept() {
-    acceptor_.async_accept([this](const error_code& error, tcp::socket socket) {
+  void accept(tcp::acceptor& acceptor) {
+    acceptor.async_accept([this, &acceptor](const error_code& error, tcp::socket socket) {
       if (error == asio::error::operation_aborted) return;
-      if (error) return accept_later(error);
+      if (error) return accept_later(acceptor, error);
       if (sessions_ < k_most_sessions)
         std::make_shared<Session>(std::move(socket), handler_, sessions_)->read();
-      accept();
+      accept(acceptor);
     });
   }
 
-  void accept_later(const error_code& why) {
+  void accept_later(tcp::acceptor& acceptor, const error_code& why) {
     spdlog::warn("health and metrics: accept: {}", why.message());
-    pause_.expires_after(k_accept_pause);
-    pause_.async_wait([this](const error_code& error) {
-      if (!error) accept();
+    const auto pause = std::make_shared<asio::steady_timer>(context_, k_accept_pause);
+    pause->async_wait([this, &acceptor, pause](const error_code& error) {
+      if (!error) accept(acceptor);
     });
   }
 
   Handler handler_;
   size_t sessions_ = 0;  // outlives the context, whose destructor ends sessions
   asio::io_context context_{1};
-  tcp::acceptor acceptor_{context_};
-  asio::steady_timer pause_{context_};
+  std::deque<tcp::acceptor> acceptors_;
   std::thread thread_;
 };
 

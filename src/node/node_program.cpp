@@ -7,7 +7,9 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <thread>
+#include <tuple>
 
 #include "base/backoff.h"
 #include "base/file.h"
@@ -15,6 +17,9 @@
 #include "base/node_state.h"
 #include "dataplane/linux/interface_monitor.h"
 #include "dataplane/wire/recording.h"
+#include "net/interface_address.h"
+#include "net/netlink.h"
+#include "node/address_watch.h"
 #include "node/agent.h"
 #include "node/data_plane_reports.h"
 #include "node/data_planes.h"
@@ -39,6 +44,7 @@ using base::Result;
 
 constexpr auto k_interfaces_timeout = 10s;
 constexpr const char* k_closed_start_part = "closed-start";
+constexpr const char* k_start_up_part = "start-up";
 
 // The settings that do not come from the store: environment, then file.
 Result<std::vector<Settings>> local_settings(const NodeOptions& options) {
@@ -131,6 +137,14 @@ HttpEndpoint::Reply metrics_reply(const AgentMetrics& metrics, std::string_view 
   _exit(1);
 }
 
+// Whether an interface of this host has it; where that cannot be told it is taken for so.
+bool is_on_this_host(const base::IPAddress& address) {
+  auto socket = net::NetlinkSocket::open();
+  if (!socket) return true;
+  const auto addresses = net::list_addresses(*socket);
+  return !addresses || std::ranges::count(*addresses, address, &net::InterfaceAddress::address) > 0;
+}
+
 std::vector<base::IPAddress> list_of(const NodeAddresses& addresses) {
   std::vector<base::IPAddress> list;
   for (const auto* address : {&addresses.v4, &addresses.v6})
@@ -149,11 +163,15 @@ class NodeProgram {
         startup_(std::move(startup)),
         metrics_(name_) {
     health_.add_part(k_closed_start_part, std::chrono::milliseconds(0));
+    health_.add_part(k_start_up_part, std::chrono::milliseconds(0));
   }
 
   Result<int> run() {
     MARGAY_CHECK(start_enforcing());
+    serve_health();  // alive, though it waits for the datastore
     MARGAY_CHECK(reach_datastore());
+    serve_health();
+    health_.report(k_start_up_part, true);
     MARGAY_CHECK(measure_uplink());
     MARGAY_CHECK(start_enforcing());
     return run_agent();
@@ -187,6 +205,20 @@ class NodeProgram {
         *reports_, health_, metrics_);
     enforcer_->start();
     return {};
+  }
+
+  // As the settings are known now.
+  void serve_health() {
+    const auto wanted =
+        std::tuple(parameters_.health_enabled, parameters_.health_host, parameters_.health_port);
+    if (wanted == served_health_) return;
+    served_health_ = wanted;
+    health_endpoint_.reset();
+    if (!parameters_.health_enabled) return;
+    health_endpoint_ =
+        std::make_unique<ServedEndpoint>("health", parameters_.health_host, parameters_.health_port,
+                                         [this](auto path) { return health_reply(health_, path); });
+    health_endpoint_->start();
   }
 
   // Without the mark the CNI plugin starts no pods.
@@ -251,8 +283,9 @@ class NodeProgram {
 
   Result<int> run_agent() {
     interfaces_.add_listener(*enforcer_);
-    RetriedTask tunnel_addresses("tunnel address",
-                                 [this] { return ensure_tunnel_addresses(*store_, name_); });
+    RetriedTask tunnel_addresses("tunnel address", [this] {
+      return ensure_tunnel_addresses(*store_, name_, is_on_this_host);
+    });
     RetriedTask mtu("workload MTU", [this] { return keep_workload_mtu(); });
     start_key_task();
     agent_ = std::make_unique<Agent>(
@@ -267,12 +300,10 @@ class NodeProgram {
                        .stored_settings = std::move(stored_),
                        .workload_interfaces = {parameters_.interface_prefixes}});
     interfaces_.add_listener(*agent_);
+    watch_addresses();
     MARGAY_CHECK(agent_->start());
-    ServedEndpoint health("health", parameters_.health_host, parameters_.health_port,
-                          [this](auto path) { return health_reply(health_, path); });
     ServedEndpoint served_metrics("metrics", parameters_.metrics_host, parameters_.metrics_port,
                                   [this](auto path) { return metrics_reply(metrics_, path); });
-    if (parameters_.health_enabled) health.start();
     if (parameters_.metrics_enabled) served_metrics.start();
     return loop_.run();
   }
@@ -281,6 +312,19 @@ class NodeProgram {
     const std::scoped_lock lock(key_mutex_);
     key_task_ = std::make_unique<RetriedTask>("public key", [this] { return publish_key(); });
     if (!public_key_.empty()) key_task_->request();
+  }
+
+  void watch_addresses() {
+    address_watch_ = std::make_unique<AddressWatch>(
+        loop_, AddressWatch::Options{.workload_interfaces = {parameters_.interface_prefixes}},
+        [this]() -> std::optional<NodeAddresses> {
+          const auto present = interfaces_.list(k_interfaces_timeout);
+          if (!present) return std::nullopt;
+          const auto found = node_addresses(startup_, addresses_of(*present));
+          return found ? std::optional(*found) : std::nullopt;  // it may come back
+        },
+        addresses_, [this] { restart_because("this node's address"); });
+    interfaces_.add_listener(*address_watch_);
   }
 
   void restart_if_uplink_changed() {
@@ -309,6 +353,8 @@ class NodeProgram {
   NodeAddresses addresses_;
   uint32_t uplink_at_start_ = 0;
   bool restarting_ = false;
+  std::optional<std::tuple<bool, std::string, uint16_t>> served_health_;
+  std::unique_ptr<ServedEndpoint> health_endpoint_;
 
   std::mutex key_mutex_;
   std::string public_key_;
@@ -320,6 +366,7 @@ class NodeProgram {
   std::unique_ptr<DataPlaneReports> reports_;
   std::unique_ptr<Enforcer> enforcer_;
   std::unique_ptr<UplinkMtu> uplink_;
+  std::unique_ptr<AddressWatch> address_watch_;
   std::unique_ptr<Agent> agent_;
   HostInterfaces interfaces_;
   dataplane::linux_host::InterfaceMonitor monitor_;

@@ -12,8 +12,10 @@
 #include <limits>
 #include <set>
 
+#include "api/formats.h"
 #include "base/text.h"
 #include "dataplane/iptables/setting_text.h"
+#include "policy/workload_interfaces.h"
 
 namespace margay::node {
 namespace {
@@ -98,6 +100,8 @@ Parser text(Member<std::string> member, Check check = accept_any) {
 // In Go's syntax.
 Parser regular_expression(Member<std::string> member) {
   return parser(member, [member](std::string_view value, Parameters& into) -> Result<> {
+    if (value.size() > api::formats::k_longest_expression)
+      return fail(ErrorCode::invalid, "is too long for a regular expression");
     const RE2 pattern(value, RE2::Quiet);
     if (!pattern.ok())
       return fail(ErrorCode::invalid, "must be a regular expression: " + pattern.error());
@@ -173,7 +177,7 @@ Result<> parse_interface_prefixes(std::string_view value, Parameters& into) {
       return fail(fits.error().wrap(fmt::format("\"{}\"", name)));
     prefixes.emplace_back(name);
   }
-  into.interface_prefixes = std::move(prefixes);
+  into.interface_prefixes = policy::WorkloadInterfaces::named(std::move(prefixes)).prefixes;
   return {};
 }
 

@@ -50,6 +50,11 @@ TEST(Parameters, ReadsEveryType) {
   EXPECT_TRUE(got.health_enabled);
   EXPECT_EQ(got.iptables_mark_mask, 0xff000000);
   EXPECT_EQ(got.interface_prefixes, (std::vector<std::string>{"cali", "tap"}));
+  // What the CNI plugins make is policed whatever is set.
+  EXPECT_EQ(resolve({{{"InterfacePrefix", "eni"}}})->parameters.interface_prefixes,
+            (std::vector<std::string>{"eni", "cali"}));
+  EXPECT_EQ(resolve({{{"InterfacePrefix", "cal"}}})->parameters.interface_prefixes,
+            (std::vector<std::string>{"cal"}));
   EXPECT_EQ(got.endpoint_to_host_action, EndpointToHostAction::accept);
   EXPECT_EQ(got.route_refresh_interval, 90s);
   EXPECT_EQ(got.ipsets_refresh_interval, 500ms);

@@ -142,8 +142,14 @@ Result<> write_calico_node(store::Store& store, const std::string& name,
   return edit_node(store, name, [&](json::object& node) {
     json::object& spec = child(node, "spec");
     json::object& bgp = child(spec, "bgp");
-    if (addresses.v4) bgp["ipv4Address"] = addresses.v4->to_string();
-    if (addresses.v6) bgp["ipv6Address"] = addresses.v6->to_string();
+    const auto set = [&](const char* field, const std::optional<HostAddress>& address) {
+      if (address)
+        bgp[field] = address->to_string();
+      else
+        bgp.erase(field);  // the family was switched off
+    };
+    set("ipv4Address", addresses.v4);
+    set("ipv6Address", addresses.v6);
     if (!spec.contains("orchRefs"))
       spec["orchRefs"] = json::array{{{"nodeName", name}, {"orchestrator", "k8s"}}};
   });

@@ -6,10 +6,12 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 #include <vector>
 
 #include "api/calico.h"
 #include "api/codec.h"
+#include "base/result_steps.h"
 #include "ipam/ipam.h"
 #include "node/node_object.h"
 #include "selector/selector.h"
@@ -40,13 +42,16 @@ struct VxlanPools {
   bool complete = true;  // all pools could be read
 };
 
-// The CIDR of a pool that is enabled, asks for VXLAN and selects a node with these labels.
+// The CIDR of a pool that is enabled, asks for VXLAN, may be used for tunnels and selects a node
+// with these labels.
 Result<std::optional<Prefix>> vxlan_pool(const store::Entry& entry,
                                          const selector::Labels& labels) {
   MARGAY_TRY(const json::value value, api::parse_json(entry.value));
   MARGAY_TRY(const api::IPPool pool, api::decode<api::IPPool>(value));
   const bool vxlan = pool.spec.vxlan_mode == "Always" || pool.spec.vxlan_mode == "CrossSubnet";
-  if (pool.spec.disabled || !vxlan) return std::nullopt;
+  const auto& uses = pool.spec.allowed_uses;
+  const bool allows = uses.empty() || std::ranges::count(uses, "Tunnel") > 0;
+  if (pool.spec.disabled || !vxlan || !allows) return std::nullopt;
   MARGAY_TRY(const Prefix cidr, Prefix::parse(pool.spec.cidr));
   MARGAY_TRY(const auto nodes, selector::Selector::parse(pool.spec.node_selector));
   return nodes.matches(labels) ? std::optional(cidr) : std::nullopt;
@@ -68,19 +73,29 @@ Result<VxlanPools> vxlan_pools(store::Store& store, const std::string& node, IPF
   return found;
 }
 
+struct Held {
+  std::optional<IPAddress> address;   // that the tunnel is to have
+  std::vector<IPAddress> superseded;  // held, too
+};
+
 // The address this node's tunnel has in one of the pools: the one it holds already, or a new one.
 // None without pools. One that it holds may be of a pool that cannot be read: then it stays.
-Result<std::optional<IPAddress>> hold_address(ipam::Ipam& ipam, const std::string& node,
-                                              const Family& family, const VxlanPools& pools) {
+Result<Held> hold_address(ipam::Ipam& ipam, const std::string& node, const Family& family,
+                          const VxlanPools& pools) {
   const std::string handle = family.handle_prefix + node;
-  MARGAY_TRY(const std::vector<IPAddress> held, ipam.addresses_of(handle));
+  MARGAY_TRY(std::vector<IPAddress> held, ipam.addresses_of(handle));
   const auto in_a_pool = [&](const IPAddress& address) {
     return std::ranges::any_of(pools.cidrs,
                                [&](const Prefix& pool) { return pool.contains(address); });
   };
-  if (held.size() == 1 && (!pools.complete || in_a_pool(held.front()))) return held.front();
-  MARGAY_CHECK(ipam.release_handle(handle));
-  if (pools.cidrs.empty()) return std::nullopt;
+  auto kept = std::ranges::find_if(held, in_a_pool);
+  if (kept == held.end() && !pools.complete) kept = held.begin();
+  if (kept != held.end()) {
+    const IPAddress address = *kept;
+    held.erase(kept);
+    return Held{address, std::move(held)};
+  }
+  if (pools.cidrs.empty()) return Held{std::nullopt, std::move(held)};
 
   const bool v4 = family.family == IPFamily::v4;
   ipam::AssignRequest request{
@@ -92,7 +107,19 @@ Result<std::optional<IPAddress>> hold_address(ipam::Ipam& ipam, const std::strin
       .use = ipam::Use::tunnel};
   (v4 ? request.v4_pools : request.v6_pools) = pools.cidrs;
   MARGAY_TRY(const std::vector<IPAddress> assigned, ipam.assign(request));
-  return assigned.front();
+  return Held{assigned.front(), std::move(held)};
+}
+
+// What the Node has ceased to name.
+Result<> release_superseded(ipam::Ipam& ipam, const std::vector<IPAddress>& superseded,
+                            const IsInUse& is_in_use) {
+  for (const auto& address : superseded) {
+    if (is_in_use(address))
+      return base::fail(base::ErrorCode::unavailable,
+                        fmt::format("{} is still on the tunnel device", address.to_string()));
+    MARGAY_CHECK(ipam.release(std::span(&address, 1)));
+  }
+  return {};
 }
 
 }  // namespace
@@ -105,11 +132,14 @@ std::string tunnel_mac(const std::string& node, IPFamily family) {
                      digest[3], digest[4]);
 }
 
-Result<> ensure_tunnel_addresses(store::Store& store, const std::string& node) {
+Result<> ensure_tunnel_addresses(store::Store& store, const std::string& node,
+                                 const IsInUse& is_in_use) {
   ipam::Ipam ipam(store);
+  Result<> released;
   for (const Family& family : k_families) {
     MARGAY_TRY(const auto pools, vxlan_pools(store, node, family.family));
-    MARGAY_TRY(const auto address, hold_address(ipam, node, family, pools));
+    MARGAY_TRY(const auto held, hold_address(ipam, node, family, pools));
+    const auto& address = held.address;
     MARGAY_CHECK(edit_node(store, node, [&](json::object& object) {
       json::object& spec = child(object, "spec");
       if (address) {
@@ -120,8 +150,9 @@ Result<> ensure_tunnel_addresses(store::Store& store, const std::string& node) {
         spec.erase(family.mac_field);
       }
     }));
+    base::keep_first(released, release_superseded(ipam, held.superseded, is_in_use));
   }
-  return {};
+  return released;
 }
 
 }  // namespace margay::node

@@ -2,8 +2,10 @@
 
 // This node's addresses inside the overlay: while a pool asks for VXLAN, the node holds an address
 // of it for the tunnel device and says so in its Node resource, with the device's hardware address,
-// so that other nodes can reach it. When no pool asks any more, it gives the address back.
+// so that other nodes can reach it. When no pool asks any more, it gives the address back: after
+// the Node has ceased to name it, and the device to have it.
 
+#include <functional>
 #include <string>
 
 #include "base/address.h"
@@ -12,9 +14,15 @@
 
 namespace margay::node {
 
+// Whether an address is in use on this node still, as on the tunnel device.
+using IsInUse = std::function<bool(const base::IPAddress& address)>;
+
 // Brings addresses and Node up to date with the pools. May be repeated at any time, and be killed
-// anywhere: addresses go by a handle of the node's, so none is lost. Blocks.
-base::Result<> ensure_tunnel_addresses(store::Store& store, const std::string& node);
+// anywhere: addresses go by a handle of the node's, so none is lost. An error that is `unavailable`
+// while an address that is no longer named is still in use here: it is kept until a later call.
+// Blocks.
+base::Result<> ensure_tunnel_addresses(store::Store& store, const std::string& node,
+                                       const IsInUse& is_in_use);
 
 // The hardware address of a node's tunnel device: locally administered, made from the node's name
 // so that it stays across restarts.

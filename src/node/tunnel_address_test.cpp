@@ -4,6 +4,7 @@
 
 #include "api/codec.h"
 #include "api/json_path.h"
+#include "ipam/ipam.h"
 #include "store/sqlite/sqlite_store.h"
 #include "store/testing/temporary_folder.h"
 
@@ -28,15 +29,29 @@ class TunnelAddressTest : public testing::Test {
   void put_pool(const std::string& name, const std::string& spec) {
     put("ippools.projectcalico.org", "IPPool", name, spec);
   }
-  // Of the IPv4 tunnel; empty when there is none.
+  base::Result<> try_to_ensure() {
+    return ensure_tunnel_addresses(*store_, "node1", [this](const base::IPAddress& address) {
+      return on_device_ == address.to_string();
+    });
+  }
   std::string ensure() {
-    const auto done = ensure_tunnel_addresses(*store_, "node1");
+    const auto done = try_to_ensure();
     EXPECT_TRUE(done) << done.error().message;
+    return named();
+  }
+  // Of the IPv4 tunnel, what the Node says; empty when there is none.
+  std::string named() {
     const auto node = store_->get({"nodes.projectcalico.org", "", "node1"}).value();
     const auto object = api::parse_json(node.value).value();
     return std::string(api::text_at(object.as_object(), {"spec", "ipv4VXLANTunnelAddr"}));
   }
 
+  bool is_held(const std::string& address) {
+    const auto held = ipam::Ipam(*store_).addresses_of("vxlan-tunnel-addr-node1").value();
+    return std::ranges::count(held, *base::IPAddress::parse(address)) > 0;
+  }
+
+  std::string on_device_;  // an address
   store::testing::TemporaryFolder folder_;
   std::unique_ptr<store::Store> store_ =
       store::sqlite::SqliteStore::open({.path = folder_.file("store.db")}).value();
@@ -55,6 +70,42 @@ TEST_F(TunnelAddressTest, IsOfAPoolThatAsksForVxlanAndStays) {
   EXPECT_EQ(ensure(), address);
   put_pool("good", pool("10.65.0.0/16", "Never"));
   EXPECT_EQ(ensure(), "");
+}
+
+TEST_F(TunnelAddressTest, IsHeldUntilNeitherTheNodeNorTheDeviceHasIt) {
+  put_pool("first", pool("10.65.0.0/26", "Always"));
+  const auto first = ensure();
+  put_pool("first", pool("10.65.0.0/26", "Never"));
+  put_pool("second", pool("10.66.0.0/26", "Always"));
+  on_device_ = first;
+  EXPECT_FALSE(try_to_ensure()) << "comes again";
+  EXPECT_TRUE(named().starts_with("10.66."));
+  EXPECT_TRUE(is_held(first)) << "nobody else may get what the device has";
+  on_device_ = named();
+  EXPECT_EQ(ensure(), on_device_);
+  EXPECT_FALSE(is_held(first));
+}
+
+TEST_F(TunnelAddressTest, StaysWhereNoOtherIsToBeHad) {
+  put_pool("first", pool("10.65.0.0/26", "Always"));
+  const auto first = ensure();
+  put_pool("first", pool("10.65.0.0/26", "Never"));
+  put_pool("second", pool("10.66.0.0/26", "Always"));
+  ASSERT_TRUE(ipam::Ipam(*store_).assign({.owner = {.host = "node1", .handle_id = "pods"},
+                                          .v4 = 64,
+                                          .v4_pools = {*base::Prefix::parse("10.66.0.0/26")}}));
+  EXPECT_FALSE(try_to_ensure());
+  EXPECT_EQ(named(), first);
+  EXPECT_TRUE(is_held(first));
+}
+
+TEST_F(TunnelAddressTest, IsOfAPoolThatMayBeUsedForTunnels) {
+  put_pool("pods", R"({"cidr":"10.65.0.0/26","vxlanMode":"Always","blockSize":26,)"
+                   R"("allowedUses":["Workload"]})");
+  EXPECT_EQ(ensure(), "");
+  put_pool("tunnels", R"({"cidr":"10.66.0.0/26","vxlanMode":"Always","blockSize":26,)"
+                      R"("allowedUses":["Tunnel"]})");
+  EXPECT_TRUE(ensure().starts_with("10.66."));
 }
 
 TEST_F(TunnelAddressTest, APoolThatCannotBeReadTakesNoneAwayAndGivesNone) {

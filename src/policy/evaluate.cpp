@@ -85,7 +85,8 @@ class Evaluator::Impl {
   // By endpoint and direction; of the model's own endpoints.
   std::unordered_map<const WorkloadEndpoint*, std::map<Direction, Policies>> applicable_;
   Policies of_another_;  // of an endpoint that is not the model's
-  std::optional<std::unordered_map<IPAddress, const WorkloadEndpoint*>> by_address_;
+  using ByAddress = std::unordered_map<IPAddress, const WorkloadEndpoint*, base::AddressHash>;
+  std::optional<ByAddress> by_address_;
 };
 
 std::string_view Evaluator::Impl::first_mismatch(const Rule& rule, const Packet& packet) {

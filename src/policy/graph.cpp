@@ -282,6 +282,7 @@ std::vector<Delta> Graph::Impl::flush() {
   append_unprogrammed(deltas, workload_owners_.take_unprogrammed_difference());
   append_unprogrammed(deltas, host_endpoints_.take_unprogrammed_difference());
   append_unprogrammed(deltas, services_.take_unprogrammed_difference());
+  append_unprogrammed(deltas, policies_.take_unprogrammed_difference());
   if (!std::exchange(told_in_sync_, true)) deltas.emplace_back(InSync{});
   return deltas;
 }

@@ -7,6 +7,7 @@
 #include "policy/compile_rules.h"
 #include "policy/evaluate.h"
 #include "policy/order.h"
+#include "policy/rules_cost.h"
 #include "policy/service_program.h"
 
 namespace margay::policy {
@@ -232,16 +233,30 @@ void add_sets(ProgramState& state, const Model& model, const CompiledRules& comp
     state.sets.insert_or_assign(id, set_contents(model, spec));
 }
 
-void add_policies(ProgramState& state, const Model& model, const std::vector<ProgramTier>& tiers) {
-  for (const ProgramTier& tier : tiers)
-    for (const auto* keys : {&tier.ingress, &tier.egress})
-      for (const PolicyKey& key : *keys) {
-        const Policy& policy = model.policies.at(key);
-        const auto compiled = compile_rules(RulesOf::policy, key.tier + "/" + key.id(),
-                                            policy.ingress, policy.egress);
-        state.policies.insert_or_assign(key, *compiled.rules);
-        add_sets(state, model, compiled);
-      }
+void collect(const std::vector<ProgramTier>& tiers, std::set<PolicyKey>& policies) {
+  for (const ProgramTier& tier : tiers) {
+    policies.insert(tier.ingress.begin(), tier.ingress.end());
+    policies.insert(tier.egress.begin(), tier.egress.end());
+  }
+}
+
+void add_policies(ProgramState& state, const Model& model, const std::set<PolicyKey>& policies) {
+  std::map<std::string, RulesCost> used;
+  for (const PolicyKey& key : policies) {
+    const Policy& policy = model.policies.at(key);
+    const std::string name = key.tier + "/" + key.id();
+    auto compiled = compile_rules(RulesOf::policy, name, policy.ingress, policy.egress);
+    RulesCost& sum = used[key.ns];
+    sum.rules += cost_of(compiled).rules;
+    sum.sets += cost_of(compiled).sets;
+    if (!key.ns.empty() &&
+        (sum.rules > k_share_of_a_namespace.rules || sum.sets > k_share_of_a_namespace.sets)) {
+      compiled = closed_rules(RulesOf::policy, name);
+      state.unprogrammed[key] = {.key = key, .reason = reason_for_closed()};
+    }
+    state.policies.insert_or_assign(key, *compiled.rules);
+    add_sets(state, model, compiled);
+  }
 }
 
 void add_profiles(ProgramState& state, const Model& model,
@@ -377,6 +392,7 @@ void add_services(ProgramState& state, const Model& model, const std::string& no
 
 ProgramState reference_program(const Model& model, const std::string& node) {
   ProgramState state;
+  std::set<PolicyKey> policies;
   const Workloads workloads(model, node);
   for (const auto& [key, reason] : workloads.reasons)
     state.unprogrammed[key] = {
@@ -385,7 +401,7 @@ ProgramState reference_program(const Model& model, const std::string& node) {
     const auto tiers = by_tier(model, applicable_policies(model, endpoint, Direction::ingress),
                                applicable_policies(model, endpoint, Direction::egress));
     state.workloads[key] = {endpoint, tiers};
-    add_policies(state, model, tiers);
+    collect(tiers, policies);
     add_profiles(state, model, endpoint.profiles);
   }
   for (const auto& [key, endpoint] : model.host_endpoints)
@@ -393,9 +409,10 @@ ProgramState reference_program(const Model& model, const std::string& node) {
   for (const auto& [key, program] : state.host_endpoints) {
     for (const auto* tiers :
          {&program.untracked, &program.pre_dnat, &program.forward, &program.normal})
-      add_policies(state, model, *tiers);
+      collect(*tiers, policies);
     add_profiles(state, model, program.endpoint.profiles);
   }
+  add_policies(state, model, policies);
   RouteReference(state, model, node).add_all();
   add_tunnels(state, model, node);
   add_services(state, model, node);

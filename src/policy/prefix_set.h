@@ -3,7 +3,7 @@
 #include <map>
 #include <unordered_set>
 
-#include "base/address.h"
+#include "base/address_hash.h"
 
 namespace margay::policy {
 
@@ -23,7 +23,8 @@ class PrefixSet {
   }
 
  private:
-  std::map<std::pair<base::IPFamily, unsigned>, std::unordered_set<base::IPAddress>> by_length_;
+  using Networks = std::unordered_set<base::IPAddress, base::AddressHash>;
+  std::map<std::pair<base::IPFamily, unsigned>, Networks> by_length_;
 };
 
 }  // namespace margay::policy

@@ -170,7 +170,7 @@ struct ProgramService {
 // What is of this node but is not programmed as written, since another has what it claims or there
 // is nothing to programme it on. Not for data planes: for status, logs and metrics.
 struct Unprogrammed {
-  using Key = std::variant<WorkloadKey, HostEndpointKey, ServiceKey>;
+  using Key = std::variant<WorkloadKey, HostEndpointKey, ServiceKey, PolicyKey>;
   Key key;
   bool partly = false;  // the rest of it is programmed
   std::string reason;   // "interface cali1 is that of k8s/shop/web/eth0"

@@ -65,7 +65,7 @@ def test_bombs_are_refused(limited):
         for _ in range(20):
             status, _ = ask(limited, "PATCH", CONFIG_MAPS + "/target", copies, {"Content-Type": "application/json-patch+json"})
             assert status == 422
-        aliases = "a: &a '" + "x" * MIB + "'\nb: [" + ",".join(["*a"] * 100_000) + "]\n"
+        aliases = "a: &a '" + "x" * (MIB // 2) + "'\nb: [" + ",".join(["*a"] * 100_000) + "]\n"
         assert ask(limited, "POST", CONFIG_MAPS, aliases, {"Content-Type": "application/yaml"})[0] == 400
         bomb = '{"metadata":{"name":"bomb"},"unknown":[' + lists + "]}"
         status, said = ask(limited, "POST", CONFIG_MAPS + "?dryRun=All", '{"metadata":{"name":"bomb"},"unknown":[' + too_many + "]}")
@@ -342,6 +342,56 @@ def test_an_object_with_countless_faults_is_refused_in_few_words(limited):
         assert len(json.dumps(said)) < 200_000
     assert answers[0][0] == 422 or any(status == 422 for status, _ in answers)
     assert peak(limited) - before < OVER_DATA
+
+
+def test_yaml_that_opens_and_never_closes_is_bounded(limited):
+    """yaml-cpp keeps every word of a flow collection until its end."""
+    before = resident(limited)
+    headers = {"Content-Type": "application/yaml"}
+    with bystander(limited):
+        codes = all_at_once(4, lambda _: ask(limited, "POST", CONFIG_MAPS, "[" * 1_000_000, headers)[0])
+        assert set(codes) <= {400, 429} and 400 in codes
+        assert ask(limited, "POST", CONFIG_MAPS, "[" * 1_100_000, headers)[0] == 413
+    assert peak(limited) - before < OVER_DATA
+
+
+def test_a_watch_keeps_short_selectors_only(limited):
+    for name, terms in (("fieldSelector", ["metadata.name!%3Da"] * 300), ("labelSelector", ["a"] * 300),
+                        ("fieldSelector", ["metadata.name!%3D" + "a" * 17_000])):
+        path = f"{CONFIG_MAPS}?{name}=" + ",".join(terms)
+        assert ask(limited, "GET", path)[0] == 200
+        status, said = ask(limited, "GET", path + "&watch=1")
+        assert status == 400 and "selectors of a watch" in said["message"]
+    assert ask(limited, "GET", f"{CONFIG_MAPS}?fieldSelector=" + ",".join(["metadata.name!%3Da"] * 1_100))[0] == 400
+
+
+def test_watches_that_begin_together_with_a_large_object_are_bounded(limited):
+    """Each has to parse it for its selector."""
+    create(limited, "large", data={f"k{i}": "" for i in range(100_000)})
+    before, context = resident(limited), tls(limited)
+    with bystander(limited), contextlib.ExitStack() as held:
+        for _ in range(300):
+            watch = held.enter_context(contextlib.closing(open_unread(limited, context, CONFIG_MAPS + "?watch=1&labelSelector=a!%3Db")))
+        said = b""
+        while b"ADDED" not in said:  # they are served in the order in which they came
+            piece = watch.recv(1 << 16)
+            assert piece
+            said += piece
+    assert peak(limited) - before < OVER_DATA
+
+
+def test_what_half_a_request_holds_is_what_a_connection_counts_for(limited):
+    count, context = 800, tls(limited)
+    head = (f"POST {CONFIG_MAPS} HTTP/1.1\r\nHost: x\r\nX-Long: {'a' * 60_000}\r\nContent-Length: 16000\r\n\r\n" + "{" * 15_000).encode()
+    before = resident(limited)
+    with bystander(limited), contextlib.ExitStack() as held:
+        for _ in range(count):
+            plain = socket.create_connection(("127.0.0.1", limited.port), timeout=DEADLINE)
+            stream = held.enter_context(contextlib.closing(context.wrap_socket(plain, server_hostname="127.0.0.1")))
+            stream.sendall(head)
+        each = (peak(limited) - before) / count
+        print(f"{each / 1024:.0f} KiB for each connection with half a request")
+        assert each < 224 * 1024
 
 
 def test_messages_of_nothing_are_values_too(limited):

@@ -6,7 +6,6 @@
 #include <map>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "differential/subject.h"
@@ -62,7 +61,7 @@ class Oracle {
 
   std::string node_;
   policy::Evaluator evaluator_;
-  std::unordered_map<policy::IPAddress, std::vector<const policy::WorkloadEndpoint*>> owners_;
+  std::map<policy::IPAddress, std::vector<const policy::WorkloadEndpoint*>> owners_;
   std::map<std::string, const policy::WorkloadEndpoint*> interfaces_;  // whose policy holds there
   std::vector<const policy::WorkloadEndpoint*> endpoints_;
 };

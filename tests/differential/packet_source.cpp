@@ -163,8 +163,7 @@ void PacketSource::remember_flow(const Packet& packet) {
 }
 
 size_t PacketSource::FlowHash::operator()(const Flow& flow) const {
-  const std::hash<policy::IPAddress> hash;
-  return (hash(flow.source) * 31 + hash(flow.destination)) * 31 +
+  return (of_address(flow.source) * 31 + of_address(flow.destination)) * 31 +
          (size_t{flow.protocol} << 32 | size_t{flow.source_port} << 16 | flow.destination_port);
 }
 

@@ -12,6 +12,7 @@
 #include <string>
 #include <unordered_set>
 
+#include "base/address_hash.h"
 #include "differential/oracle.h"
 #include "policy/generate.h"
 
@@ -59,6 +60,7 @@ class PacketSource {
   static std::optional<Flow> flow_of(const policy::Packet& packet);  // nothing: always a new one
   struct FlowHash {
     size_t operator()(const Flow& flow) const;
+    base::AddressHash of_address;
   };
 
   policy::PacketGenerator packets_;

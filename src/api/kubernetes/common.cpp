@@ -68,7 +68,7 @@ Described<LabelSelector> label_selector() {
   return object<LabelSelector>(
       "io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector",
       "Selects by labels. Everything in it must hold; an empty one selects everything.",
-      {field("matchLabels", &LabelSelector::match_labels, string_map().check(formats::labels),
+      {field("matchLabels", &LabelSelector::match_labels, wanted_labels().check(formats::labels),
              "Labels and the values they must have."),
        field("matchExpressions", &LabelSelector::match_expressions,
              list(label_selector_requirement()), "Tests of labels.")});

@@ -208,7 +208,7 @@ Described<PodSpec> pod_spec() {
                    string().one_of({"ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"}),
                    "Where names are looked up.")
                   .default_to("ClusterFirst"),
-              keep("nodeSelector", string_map(), "Labels its node must have."),
+              keep("nodeSelector", wanted_labels(), "Labels its node must have."),
               field("serviceAccountName", &PodSpec::service_account_name,
                     string().check(formats::dns_subdomain), "The service account it runs as."),
               keep("serviceAccount", string(), "Deprecated: use serviceAccountName."),

@@ -134,7 +134,7 @@ Described<Service> service_spec() {
              {field("ports", &Service::ports, list(service_port()).check(check_ports),
                     "The ports it listens on.")
                   .merges("port"),
-              field("selector", &Service::selector, string_map().check(formats::labels),
+              field("selector", &Service::selector, wanted_labels().check(formats::labels),
                     "Labels of the pods that serve."),
               field("clusterIP", &Service::cluster_ip, string().check(cluster_ip),
                     "Its address; None: headless."),

@@ -1,5 +1,6 @@
 // Chains as values: hashes, names, dispatch, endpoints.
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "dataplane/iptables/dispatch_chains.h"
@@ -87,6 +88,29 @@ TEST(Dispatch, OfManyIsATreeWhoseBranchesChangeAlone) {
   for (const auto& chain : dispatched(names))
     if (chain != named(before, chain.name)) ++changed;
   EXPECT_EQ(changed, 1U);
+}
+
+TEST(Dispatch, OfNamesThatBeginAlikeIsNoDeeperThanTheKernelFollows) {
+  std::set<std::string> names;
+  for (int i = 0; i < 40; ++i) names.insert(fmt::format("cali111161d3{:03}", i));
+  const auto chains = dispatched(names);
+  EXPECT_THAT(chains, SizeIs(4)) << "the root and three levels";
+  EXPECT_THAT(lines(named(chains, "cali-from-wl-dispatch-111")), SizeIs(41));
+}
+
+TEST(Dispatch, BranchesOfSeveralPrefixesNeverMeet) {
+  std::set<std::string> names;
+  for (const char* prefix : {"cali", "calia"})
+    for (int i = 0; i < 20; ++i) names.insert(fmt::format("{}aa{:02}", prefix, i));
+  const auto chains = dispatch_chains({"cali-from-wl-dispatch", "-i", from_workload_chain}, names,
+                                      {"cali", "calia"});
+  std::set<std::string> distinct;
+  for (const auto& chain : chains) {
+    distinct.insert(chain.name);
+    EXPECT_LE(chain.name.size(), 28U);
+    for (const auto& line : lines(chain)) EXPECT_FALSE(line.ends_with(" -g " + chain.name));
+  }
+  EXPECT_EQ(distinct.size(), chains.size());
 }
 
 class Endpoint : public testing::Test {

@@ -12,6 +12,10 @@ namespace {
 using base::Result;
 using policy::IPFamily;
 
+// iptables-nft takes more than a second for each 10,000 rules of a chain, on one core, and where it
+// is given up nothing of the table can ever be changed.
+constexpr std::chrono::minutes k_timeout{5};
+
 std::string program(IPFamily family, std::string_view backend, std::string_view verb) {
   return fmt::format("{}-{}-{}", family == IPFamily::v4 ? "iptables" : "ip6tables", backend, verb);
 }
@@ -22,11 +26,12 @@ class SystemCommands final : public Commands {
       : backend_(std::move(backend)), lock_timeout_(lock_timeout) {}
 
   Result<std::string> save(IPFamily family) override {
-    return base::run_checked({.argv = {program(family, backend_, "save")}});
+    return base::run_checked({.argv = {program(family, backend_, "save")}, .timeout = k_timeout});
   }
 
   Result<> restore(IPFamily family, const std::string& input) override {
-    base::Command command{.argv = {program(family, backend_, "restore"), "--noflush"}};
+    base::Command command{.argv = {program(family, backend_, "restore"), "--noflush"},
+                          .timeout = k_timeout};
     if (lock_timeout_.count() > 0) {
       command.argv.push_back("--wait");
       command.argv.push_back(std::to_string(lock_timeout_.count()));
@@ -37,11 +42,12 @@ class SystemCommands final : public Commands {
   }
 
   Result<std::string> save_sets() override {
-    return base::run_checked({.argv = {"ipset", "save"}});
+    return base::run_checked({.argv = {"ipset", "save"}, .timeout = k_timeout});
   }
 
   Result<> restore_sets(const std::string& input) override {
-    MARGAY_CHECK(base::run_checked({.argv = {"ipset", "restore", "-exist"}, .input = input}));
+    MARGAY_CHECK(base::run_checked(
+        {.argv = {"ipset", "restore", "-exist"}, .input = input, .timeout = k_timeout}));
     return {};
   }
 

@@ -24,7 +24,7 @@ class Tree {
   }
 
   void add_names(Chain& chain, const std::string& prefix, const Names& names) {
-    if (names.size() <= k_dispatch_fan_out) {
+    if (names.size() <= k_dispatch_fan_out || prefix.size() - root_length_ == k_dispatch_depth) {
       for (const auto& name : names) add_leaf(chain, name);
       return;
     }
@@ -38,7 +38,8 @@ class Tree {
     }
     for (const auto& [next, members] : branches) {
       const std::string longer = prefix + next;
-      const std::string branch = branch_chain(dispatch_.chain, longer.substr(root_length_));
+      const std::string branch =
+          branch_chain(dispatch_.chain, family_of_names_ + longer.substr(root_length_));
       chain.rules.push_back(
           {fmt::format("{} {}+", dispatch_.interface, longer), fmt::format("-g {}", branch)});
       add_branch(branch, longer, members);
@@ -50,7 +51,11 @@ class Tree {
     chains_.push_back(std::move(chain));
   }
 
-  void set_root_length(size_t length) { root_length_ = length; }
+  // What the names to come begin with. `family`: tells their branches from others'.
+  void set_root(size_t length, std::string family) {
+    root_length_ = length;
+    family_of_names_ = std::move(family);
+  }
   std::vector<Chain> take() { return std::move(chains_); }
 
  private:
@@ -61,6 +66,7 @@ class Tree {
 
   const Dispatch& dispatch_;
   size_t root_length_ = 0;
+  std::string family_of_names_;
   std::vector<Chain> chains_;
 };
 
@@ -71,12 +77,12 @@ std::vector<Chain> dispatch_chains(const Dispatch& dispatch,
                                    const std::vector<std::string>& prefixes) {
   Tree tree(dispatch);
   Chain root{dispatch.chain, {}};
-  for (const auto& prefix : prefixes) {
+  for (size_t i = 0; i < prefixes.size(); ++i) {
+    const auto& prefix = prefixes[i];
     Names names;
     std::ranges::copy_if(interfaces, std::back_inserter(names),
                          [&](const std::string& name) { return name.starts_with(prefix); });
-    // With several prefixes the branches must not meet, so they keep the whole name.
-    tree.set_root_length(prefixes.size() == 1 ? prefix.size() : 0);
+    tree.set_root(prefix.size(), prefixes.size() == 1 ? "" : fmt::format("{}.", i));
     tree.add_names(root, prefix, names);
   }
   tree.add(std::move(root));

@@ -22,6 +22,9 @@ struct Dispatch {
 };
 
 inline constexpr size_t k_dispatch_fan_out = 16;
+// Levels of branches. Names are hashes of what others choose, who may make them begin alike: the
+// kernel follows 16 jumps in all, and names of branches must fit.
+inline constexpr size_t k_dispatch_depth = 3;
 
 // `prefix`: what all names begin with at least ("cali"); names that do not are left out.
 std::vector<Chain> dispatch_chains(const Dispatch& dispatch,

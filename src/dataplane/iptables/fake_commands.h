@@ -27,7 +27,9 @@ class FakeCommands final : public Commands {
   std::map<TableKey, Table> tables;
   std::map<std::string, Set> sets;
   std::set<std::string> sets_in_use;  // cannot be destroyed
-  std::vector<std::string> restored;  // every input, in order
+  size_t most_sets = 65'534;
+  std::set<std::string> refused_sets;  // cannot be made
+  std::vector<std::string> restored;   // every input, in order
   std::vector<std::string> restored_sets;
   std::optional<base::Error> fail_restore;  // the next restore fails so, changing nothing
   std::set<std::string> refused_rules;      // restores with such text in them fail
@@ -132,6 +134,11 @@ class FakeCommands final : public Commands {
     std::string verb, name, rest;
     words >> verb >> name;
     std::getline(words >> std::ws, rest);
+    if (verb == "create" && sets.size() == most_sets)
+      return base::fail(
+          base::ErrorCode::invalid,
+          "Kernel error received: maximal number of sets reached, cannot create more.");
+    if (verb == "create" && refused_sets.contains(name)) return no(line);
     if (verb == "create")
       return sets.try_emplace(name, Set{rest, {}}).second ? base::Result<>{} : no(line);
     if (!sets.contains(name)) return no(line);

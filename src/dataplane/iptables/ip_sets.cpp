@@ -18,6 +18,11 @@ using policy::SetMember;
 using policy::SetType;
 
 constexpr size_t k_least_capacity = 1'048'576;  // maxIpsetSize
+// Of reading all sets and writing what differs, in one apply_updates(): a second each where there
+// are many.
+constexpr int k_most_rounds = 16;
+// What ipset says when the kernel has no place for another (65,534 in a network namespace).
+constexpr std::string_view k_no_place = "maximal number of sets";
 
 const char* type_name(SetType type) { return type == SetType::nets ? "hash:net" : "hash:ip,port"; }
 
@@ -121,10 +126,11 @@ Result<> IPSets::apply_updates() {
 }
 
 // One set that fails does not keep the others from being written. The first time it does, another
-// program may have changed it under us: it is judged by what is there.
+// program may have changed it under us: it is judged by what is there. Where the kernel has no
+// place for more sets, or many fail, the rest of them are refused together.
 Result<> IPSets::write_updates() {
   std::set<std::string> failed_once;
-  while (true) {
+  for (int round = 1;; ++round) {
     if (!kernel_) MARGAY_CHECK(load());
     const auto changes = difference();
     std::string input;
@@ -132,8 +138,9 @@ Result<> IPSets::write_updates() {
     if (input.empty()) return {};
     auto written = commands_.restore_sets(input);
     if (written) return {};
-    resync();
-    auto line = static_cast<ptrdiff_t>(number_after(written.error().message, "line "));
+    const std::string& message = written.error().message;
+    const auto there = *std::exchange(kernel_, std::nullopt);
+    auto line = static_cast<ptrdiff_t>(number_after(message, "line "));
     const auto at_fault = std::ranges::find_if(changes, [&](const Change& change) {
       const auto lines = std::ranges::count(change.lines, '\n');
       if (line > 0 && line <= lines) return true;
@@ -141,8 +148,12 @@ Result<> IPSets::write_updates() {
       return false;
     });
     if (at_fault == changes.end() || at_fault->set.empty()) return written;
-    if (!failed_once.insert(at_fault->set).second)
-      refused_[at_fault->set] = written.error().message;
+    const bool has_no_place = message.contains(k_no_place);
+    if (has_no_place || round == k_most_rounds || !failed_once.insert(at_fault->set).second)
+      refused_[at_fault->set] = message;
+    for (auto change = at_fault; change != changes.end(); ++change)
+      if (round == k_most_rounds || (has_no_place && !there.contains(change->set)))
+        refused_[change->set] = message;
   }
 }
 

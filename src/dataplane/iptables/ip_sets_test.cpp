@@ -1,5 +1,6 @@
 #include "dataplane/iptables/ip_sets.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "dataplane/iptables/fake_commands.h"
@@ -37,6 +38,36 @@ TEST_F(IPSetsTest, HoldOnlyTheirFamily) {
   EXPECT_THAT(members("cali40s:a"), ElementsAre("10.0.0.0/8"));
   EXPECT_THAT(members("cali60s:a"), ElementsAre("fd00::1/128"));
   EXPECT_THAT(commands_.sets["cali60s:a"].type, "hash:net family inet6 maxelem 1048576");
+}
+
+TEST_F(IPSetsTest, ThatHaveNoPlaceAreRefusedTogether) {
+  commands_.most_sets = 100;
+  auto sets = make();
+  for (int i = 0; i < 1'000; ++i)
+    sets.set(fmt::format("s:{:04}", i), SetType::nets, {net("10.0.0.1")});
+  EXPECT_FALSE(sets.apply_updates());
+  EXPECT_THAT(sets.refused(), testing::SizeIs(900));
+  EXPECT_THAT(commands_.restored_sets, testing::SizeIs(1));
+  sets.change("s:0000", {net("10.0.0.2")}, {});
+  EXPECT_FALSE(sets.apply_updates());
+  EXPECT_THAT(members("cali40s:0000"), ElementsAre("10.0.0.1/32", "10.0.0.2/32"));
+  commands_.most_sets = 1'000;
+  EXPECT_TRUE(sets.apply_updates());
+  EXPECT_THAT(sets.refused(), IsEmpty());
+}
+
+TEST_F(IPSetsTest, OfWhichManyFailAreGivenUpAfterAFewRounds) {
+  auto sets = make();
+  for (int i = 0; i < 1'000; ++i) {
+    const auto id = fmt::format("s:{:04}", i);
+    sets.set(id, SetType::nets, {net("10.0.0.1")});
+    commands_.refused_sets.insert("cali40" + id);
+  }
+  sets.set("s:", SetType::nets, {net("10.0.0.1")});
+  EXPECT_FALSE(sets.apply_updates());
+  EXPECT_THAT(sets.refused(), testing::SizeIs(1'000));
+  EXPECT_LT(commands_.restored_sets.size(), 20U);
+  EXPECT_THAT(members("cali40s:"), ElementsAre("10.0.0.1/32"));
 }
 
 TEST_F(IPSetsTest, NamedPortsAreAddressProtocolPort) {

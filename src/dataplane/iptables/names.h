@@ -47,7 +47,7 @@ std::string to_workload_chain(std::string_view interface_name);            // ca
 // for what is forwarded (cali-fhfw-, cali-thfw-).
 std::string host_chain(Direction direction, bool forward, std::string_view interface_name);
 
-// A branch of a dispatch chain: "<dispatch>-<characters>".
+// A branch of a dispatch chain: "<dispatch>-<characters>", of which at most six fit whole.
 std::string branch_chain(std::string_view dispatch, std::string_view characters);
 
 std::string set_prefix(IPFamily family);            // "cali40", "cali60"

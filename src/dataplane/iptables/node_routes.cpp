@@ -204,7 +204,8 @@ Result<> NodeRoutes::apply(const std::set<IPFamily>& families) {
   };
   for (const auto& destination : pending_) {
     const auto target = targets.emplace(destination, target_of(destination)).first;
-    if (target->second.route && !families.contains(destination.family())) {
+    const bool is_closed = !families.contains(destination.family());
+    if (target->second.unknown || (target->second.route && is_closed)) {
       unfinished.insert(destination);
       targets.erase(target);
       continue;
@@ -292,7 +293,14 @@ Result<> NodeRoutes::write(const base::Prefix& destination, const Target& target
     MARGAY_CHECK(set_neighbour(*target.route, routes_.at(destination).interface_name));
   const auto there = kernel_->routes.find(destination);
   if (there != kernel_->routes.end() && carries_as(there->second, *target.route)) return {};
-  MARGAY_CHECK(net::replace_route(socket_, *target.route));
+  // In the place of our own; and of what a CNI plugin has laid to a workload. Another program's
+  // route to a block or node is not ours to take away.
+  const bool may_replace = there != kernel_->routes.end() || leads_to_workload(*target.route);
+  auto written = may_replace ? net::replace_route(socket_, *target.route)
+                             : net::add_route(socket_, *target.route);
+  if (!written && written.error().code == base::ErrorCode::already_exists)
+    return base::fail(std::move(written).error().wrap("another program's route is in the way"));
+  MARGAY_CHECK(std::move(written));
   kernel_->routes.insert_or_assign(destination, *target.route);
   return {};
 }
@@ -334,7 +342,7 @@ NodeRoutes::Target NodeRoutes::target_of(const base::Prefix& destination) const 
 NodeRoutes::Target NodeRoutes::local_target(const ProgramRoute& route) const {
   const auto* state = interfaces_.state_of(route.interface_name);
   if (!state) return {};
-  if (state->link == 0) return {.waits = true};
+  if (state->link == 0) return {.waits = true, .unknown = !state->set_up};
   return {.route =
               Route{.destination = route.destination,
                     .link = state->link,
@@ -354,7 +362,7 @@ NodeRoutes::Target NodeRoutes::remote_target(const ProgramRoute& route) const {
   if (encapsulates(route.vxlan, route.same_subnet)) {
     const auto& device = route.destination.family() == IPFamily::v4 ? vxlan_v4_ : vxlan_v6_;
     wanted.via = device.gateway(route.node);
-    if (!device.link() || !wanted.via) return {.waits = true};
+    if (!device.link() || !wanted.via) return {.waits = true, .unknown = device.is_unknown()};
     wanted.link = *device.link();
     wanted.onlink = true;
     return {.route = wanted};

@@ -53,7 +53,8 @@ class NodeRoutes {
   // What becomes of one destination.
   struct Target {
     std::optional<net::Route> route;
-    bool waits = false;  // there will be one, once its interface is usable
+    bool waits = false;    // there will be one, once its interface is usable
+    bool unknown = false;  // what its interface is could not be told: what is there stays
   };
   // What the kernel has, as far as it is ours.
   struct Kernel {

@@ -266,10 +266,52 @@ TEST_F(NodeRoutesTest, LeaveOutATunnelWithoutAUsableMacAddress) {
                             .v4 = ip("192.0.2.1"),
                             .vxlan_v4 = ip("10.65.0.1"),
                             .vxlan_mac = "66:00:00:00:00:01"}},
-        tunnel("good", "66:00:00:00:00:02", "10.65.1.1"), tunnel("bad", "nonsense", "10.65.2.1")});
+        tunnel("good", "66:00:00:00:00:02", "10.65.1.1"), tunnel("bad", "nonsense", "10.65.2.1"),
+        tunnel("everybody", "ff:ff:ff:ff:ff:ff", "10.65.3.1"),
+        tunnel("nobody", "00:00:00:00:00:00", "10.65.4.1")});
   const std::string neighbours = output({"ip", "neigh", "show", "dev", "vxlan.calico"});
   EXPECT_THAT(neighbours, HasSubstr("10.65.1.1 lladdr 66:00:00:00:00:02"));
-  EXPECT_THAT(neighbours, Not(HasSubstr("10.65.2.1")));
+  for (const char* bad : {"10.65.2.1", "10.65.3.1", "10.65.4.1"})
+    EXPECT_THAT(neighbours, Not(HasSubstr(bad)));
+}
+
+// Two that announce the same cost nobody but themselves.
+TEST_F(NodeRoutesTest, OfAnAddressThatTwoNodesAnnounceTheFirstHasIt) {
+  add_uplink();
+  const auto tunnel = [](const char* node, const char* at) {
+    return policy::TunnelUpdate{{.node = node,
+                                 .node_address = ip(at),
+                                 .tunnel_address = ip("10.65.1.1"),
+                                 .tunnel_mac = "66:00:00:00:00:02"}};
+  };
+  give({policy::PoolUpdate{
+            {.name = "p", .cidr = net("10.65.0.0/16"), .vxlan = policy::Encapsulation::always}},
+        policy::HostUpdate{{.name = "node",
+                            .v4 = ip("192.0.2.1"),
+                            .vxlan_v4 = ip("10.65.0.1"),
+                            .vxlan_mac = "66:00:00:00:00:01"}},
+        tunnel("b", "198.51.100.2"), tunnel("a", "198.51.100.3")});
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_THAT(output({"bridge", "fdb", "show", "dev", "vxlan.calico"}),
+                testing::AllOf(HasSubstr("198.51.100.3"), Not(HasSubstr("198.51.100.2"))));
+    routes_->resync();
+    give({});
+  }
+}
+
+TEST_F(NodeRoutesTest, TakeNobodyElsesPlace) {
+  add_uplink();
+  output({"ip", "route", "add", "10.65.1.0/26", "via", "192.0.2.9"});
+  for (const auto& delta : {policy::Delta(policy::RouteUpdate{
+           {.destination = net("10.65.1.0/26"), .kind = ProgramRoute::Kind::local_block}})})
+    routes_->on_delta(delta);
+  const auto applied = routes_->apply(k_both);
+  ASSERT_FALSE(applied);
+  EXPECT_THAT(applied.error().message, HasSubstr("another program's route"));
+  EXPECT_THAT(output({"ip", "route"}), HasSubstr("10.65.1.0/26 via 192.0.2.9"));
+  output({"ip", "route", "del", "10.65.1.0/26"});
+  give({});
+  EXPECT_THAT(v4(), HasSubstr("blackhole 10.65.1.0/26"));
 }
 
 TEST_F(NodeRoutesTest, OfAnEarlierRunGoWhenTheyAreNotWanted) {

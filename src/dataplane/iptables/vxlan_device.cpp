@@ -12,12 +12,24 @@
 
 namespace margay::dataplane::iptables {
 
+using base::keep_first;
 using base::Result;
 using base::unless_missing;
 using net::MacAddress;
 using net::NetlinkSocket;
 using policy::IPAddress;
 using policy::IPFamily;
+
+namespace {
+
+Result<MacAddress> usable_mac(const std::string& text) {
+  MARGAY_TRY(const MacAddress mac, MacAddress::parse(text));
+  if (mac.is_unicast()) return mac;
+  return base::fail(base::ErrorCode::invalid,
+                    fmt::format("\"{}\" is the MAC address of no interface", text));
+}
+
+}  // namespace
 
 VxlanDevice::VxlanDevice(const Config& config, IPFamily family)
     : config_(config),
@@ -42,7 +54,7 @@ void VxlanDevice::set_host(const policy::Host& host) {
   inner_ = v4 ? host.vxlan_v4 : host.vxlan_v6;
   const std::string& mac = v4 ? host.vxlan_mac : host.vxlan_mac_v6;
   mac_.reset();
-  if (const auto parsed = MacAddress::parse(mac)) {
+  if (const auto parsed = usable_mac(mac)) {
     mac_ = *parsed;
   } else if (!mac.empty()) {
     spdlog::error("{}: this node's {}; the device keeps the one it has", name_,
@@ -53,7 +65,7 @@ void VxlanDevice::set_host(const policy::Host& host) {
 
 void VxlanDevice::set_tunnel(const policy::ProgramTunnel& tunnel) {
   if (tunnel.tunnel_address.family() != family_) return;
-  const auto mac = MacAddress::parse(tunnel.tunnel_mac);
+  const auto mac = usable_mac(tunnel.tunnel_mac);
   if (!mac) {  // one node's mistake; the others' tunnels go on
     spdlog::error("{}: no tunnel to node {}: {}", name_, tunnel.node, mac.error().message);
     return remove_tunnel(tunnel.node);
@@ -86,12 +98,19 @@ Result<> VxlanDevice::apply(NetlinkSocket& socket) {
     changed_ = false;
     return {};
   }
+  auto made = make(socket);
+  unknown_ = !made;
+  MARGAY_CHECK(std::move(made));
+  Result<> result = set_forwarding(socket, *link_);
+  keep_first(result, set_neighbours(socket, *link_));
+  changed_ = !result;
+  return result;
+}
+
+Result<> VxlanDevice::make(NetlinkSocket& socket) {
   MARGAY_TRY(const net::Link device, make_device(socket));
   MARGAY_CHECK(set_address(socket, device.index));
-  MARGAY_CHECK(set_forwarding(socket, device.index));
-  MARGAY_CHECK(set_neighbours(socket, device.index));
   link_ = device.index;
-  changed_ = false;
   return {};
 }
 
@@ -151,31 +170,40 @@ Result<> VxlanDevice::set_address(NetlinkSocket& socket, int link) const {
 }
 
 Result<> VxlanDevice::set_neighbours(NetlinkSocket& socket, int link) const {
-  std::set<net::Neighbour> want;
+  std::map<IPAddress, net::Neighbour> by_address;  // of two that announce one, the first has it
   for (const auto& [node, tunnel] : tunnels_)
-    want.insert({.link = link, .address = tunnel.address, .mac = tunnel.mac});
-  MARGAY_TRY(const auto there, net::list_neighbours(socket, link));
+    by_address.try_emplace(
+        tunnel.address, net::Neighbour{.link = link, .address = tunnel.address, .mac = tunnel.mac});
+  std::set<net::Neighbour> want;
+  for (const auto& [address, neighbour] : by_address) want.insert(neighbour);
+  MARGAY_TRY(const auto listed, net::list_neighbours(socket, link));
+  const std::set<net::Neighbour> there(listed.begin(), listed.end());
+  Result<> result;
   for (const auto& neighbour : there)
     if (neighbour.permanent && neighbour.address.family() == family_ && !want.contains(neighbour))
-      MARGAY_CHECK(unless_missing(net::delete_neighbour(socket, link, neighbour.address)));
+      keep_first(result, unless_missing(net::delete_neighbour(socket, link, neighbour.address)));
   for (const auto& neighbour : want)
-    if (std::ranges::find(there, neighbour) == there.end())
-      MARGAY_CHECK(net::replace_neighbour(socket, neighbour));
-  return {};
+    if (!there.contains(neighbour)) keep_first(result, net::replace_neighbour(socket, neighbour));
+  return result;
 }
 
 Result<> VxlanDevice::set_forwarding(NetlinkSocket& socket, int link) const {
-  std::set<net::ForwardingEntry> want;
+  std::map<MacAddress, net::ForwardingEntry> by_mac;  // of two that announce one, the first has it
   for (const auto& [node, tunnel] : tunnels_)
-    want.insert({.link = link, .mac = tunnel.mac, .remote = tunnel.node_address});
+    by_mac.try_emplace(
+        tunnel.mac,
+        net::ForwardingEntry{.link = link, .mac = tunnel.mac, .remote = tunnel.node_address});
+  std::set<net::ForwardingEntry> want;
+  for (const auto& [mac, entry] : by_mac) want.insert(entry);
   MARGAY_TRY(const auto listed, net::list_forwarding_entries(socket, link));
   const std::set<net::ForwardingEntry> there(listed.begin(), listed.end());
+  Result<> result;
   for (const auto& entry : there)
     if (!want.contains(entry))
-      MARGAY_CHECK(unless_missing(net::delete_forwarding_entry(socket, entry)));
+      keep_first(result, unless_missing(net::delete_forwarding_entry(socket, entry)));
   for (const auto& entry : want)
-    if (!there.contains(entry)) MARGAY_CHECK(net::replace_forwarding_entry(socket, entry));
-  return {};
+    if (!there.contains(entry)) keep_first(result, net::replace_forwarding_entry(socket, entry));
+  return result;
 }
 
 }  // namespace margay::dataplane::iptables

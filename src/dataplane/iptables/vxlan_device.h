@@ -28,13 +28,16 @@ class VxlanDevice {
   void remove_tunnel(const std::string& node);
   void touch() { changed_ = true; }
 
-  // Reads what is there and writes only what differs: every write comes back as an event.
+  // Reads what is there and writes only what differs: every write comes back as an event. What
+  // fails for one node keeps the others from nothing.
   base::Result<> apply(net::NetlinkSocket& socket);
   base::Result<> remove(net::NetlinkSocket& socket);
 
   const std::string& name() const { return name_; }
   // Set once the device carries packets.
   std::optional<int> link() const { return link_; }
+  // Whether it could not be told: what an earlier run has left stays.
+  bool is_unknown() const { return !link_ && unknown_; }
   // The next hop towards a node through the device.
   std::optional<policy::IPAddress> gateway(const std::string& node) const;
 
@@ -44,6 +47,7 @@ class VxlanDevice {
     net::MacAddress mac;
   };
 
+  base::Result<> make(net::NetlinkSocket& socket);
   bool wanted() const;
   uint32_t mtu() const;
   base::Result<net::VxlanOptions> options(net::NetlinkSocket& socket) const;
@@ -60,6 +64,7 @@ class VxlanDevice {
   std::optional<net::MacAddress> mac_;
   std::map<std::string, Tunnel> tunnels_;  // by node
   std::optional<int> link_;
+  bool unknown_ = false;
   bool changed_ = true;
 };
 

@@ -143,6 +143,7 @@ std::vector<Delta> examples() {
       ServiceRemove{service},
       UnprogrammedUpdate{{.key = workload, .partly = true, .reason = "another's"}},
       UnprogrammedUpdate{{.key = service}},
+      UnprogrammedUpdate{{.key = PolicyKey{"default", "shop", "web"}, .reason = "too many"}},
       UnprogrammedRemove{host},
       InSync{},
   };

@@ -25,6 +25,7 @@ class DeltaReader : public ValueReader {
   Unprogrammed::Key key(const proto::UnprogrammedKey& message) {
     if (message.has_workload()) return key(message.workload());
     if (message.has_host()) return key(message.host());
+    if (message.has_policy()) return key(message.policy());
     if (!message.has_service()) refuse("key: none is named");
     return key(message.service());
   }

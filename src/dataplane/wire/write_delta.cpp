@@ -111,6 +111,8 @@ void write(const Unprogrammed::Key& key, proto::UnprogrammedKey& into) {
     wire::write(*workload, *into.mutable_workload());
   else if (const auto* host = std::get_if<HostEndpointKey>(&key))
     wire::write(*host, *into.mutable_host());
+  else if (const auto* policy = std::get_if<PolicyKey>(&key))
+    write(*policy, *into.mutable_policy());
   else
     write(std::get<ServiceKey>(key), *into.mutable_service());
 }

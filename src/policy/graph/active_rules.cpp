@@ -1,5 +1,6 @@
 #include "policy/graph/active_rules.h"
 
+#include <type_traits>
 #include <utility>
 
 namespace margay::policy {
@@ -7,6 +8,9 @@ namespace {
 
 std::string name_of(const PolicyKey& key) { return key.tier + "/" + key.id(); }
 std::string name_of(const std::string& profile) { return profile; }
+
+template <typename Key>
+constexpr bool k_is_of_policies = std::is_same_v<Key, PolicyKey>;
 
 }  // namespace
 
@@ -41,22 +45,49 @@ void ActiveRules<Key>::release(const Key& key) {
 
 template <typename Key>
 void ActiveRules<Key>::compile() {
-  for (const Key& key : std::exchange(changed_, {})) compile(key);
+  std::map<Key, CompiledRules> fresh;
+  for (const Key& key : std::exchange(changed_, {})) {
+    if (!users_.contains(key)) {
+      deactivate(key);
+      continue;
+    }
+    const auto entry = fresh.emplace(key, compiled(key)).first;
+    if constexpr (k_is_of_policies<Key>) shares_.set(key, cost_of(entry->second));
+  }
+  if constexpr (k_is_of_policies<Key>)
+    for (const Key& key : shares_.resolve())
+      if (!fresh.contains(key)) fresh.emplace(key, compiled(key));
+  for (auto& [key, rules] : fresh) activate(key, std::move(rules));
 }
 
 template <typename Key>
-void ActiveRules<Key>::compile(const Key& key) {
-  if (!users_.contains(key)) {
-    active_.erase(key);
-    exchange_sets(held_sets_[key], {});
-    held_sets_.erase(key);
-    return;
-  }
+CompiledRules ActiveRules<Key>::compiled(const Key& key) const {
   const auto found = sources_.find(key);
   const auto source = found == sources_.end() ? PackedRules::Rules() : found->second.unpack();
-  CompiledRules compiled = compile_rules(kind_, name_of(key), source.ingress, source.egress);
+  return compile_rules(kind_, name_of(key), source.ingress, source.egress);
+}
+
+template <typename Key>
+void ActiveRules<Key>::activate(const Key& key, CompiledRules compiled) {
+  if constexpr (k_is_of_policies<Key>) {
+    if (shares_.has_share(key)) {
+      unprogrammed_.erase(key);
+    } else {
+      unprogrammed_.set(key, {.key = key, .reason = reason_for_closed()});
+      compiled = closed_rules(kind_, name_of(key));
+    }
+  }
   active_.set(key, {std::move(compiled.rules)});
   exchange_sets(held_sets_[key], std::move(compiled.sets));
+}
+
+template <typename Key>
+void ActiveRules<Key>::deactivate(const Key& key) {
+  if constexpr (k_is_of_policies<Key>) shares_.remove(key);
+  unprogrammed_.erase(key);
+  active_.erase(key);
+  exchange_sets(held_sets_[key], {});
+  held_sets_.erase(key);
 }
 
 template <typename Key>

@@ -1,7 +1,8 @@
 #pragma once
 
 // The rules that some local endpoint asks, compiled: of policies (by PolicyKey) or of profiles (by
-// name). Keeps the source of every set of rules, packed, and compiles only what is wanted.
+// name). Keeps the source of every set of rules, packed, and compiles only what is wanted. Policies
+// that have no share of the node (policy/rules_cost.h) deny.
 
 #include <map>
 #include <memory>
@@ -11,6 +12,7 @@
 
 #include "policy/compile_rules.h"
 #include "policy/graph/ip_sets.h"
+#include "policy/graph/namespace_shares.h"
 #include "policy/graph/packed_rules.h"
 #include "policy/graph/tracked.h"
 
@@ -38,6 +40,10 @@ class ActiveRules {
 
   // Compiles what has changed, and acquires and releases the sets it names.
   void compile();
+  // Policies without a share.
+  typename Tracked<Key, Unprogrammed>::Difference take_unprogrammed_difference() {
+    return unprogrammed_.take_difference();
+  }
   typename Tracked<Key, SharedRules>::Difference take_difference() {
     return active_.take_difference();
   }
@@ -47,7 +53,9 @@ class ActiveRules {
  private:
   using Sets = std::map<std::string, SetSpec>;
 
-  void compile(const Key& key);
+  CompiledRules compiled(const Key& key) const;
+  void activate(const Key& key, CompiledRules compiled);
+  void deactivate(const Key& key);
   // Sets that both lists name are left alone.
   void exchange_sets(Sets& held, Sets wanted);
 
@@ -58,6 +66,8 @@ class ActiveRules {
   std::map<Key, Sets> held_sets_;
   std::set<Key> changed_;  // since the last compile()
   Tracked<Key, SharedRules> active_;
+  NamespaceShares shares_;
+  Tracked<Key, Unprogrammed> unprogrammed_;
 };
 
 extern template class ActiveRules<PolicyKey>;

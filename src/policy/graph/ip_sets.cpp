@@ -43,8 +43,8 @@ bool IPSets::set_item(const std::string& id, Contribution contribution, const La
   if (number == items_.size()) items_.emplace_back();
   Item& item = items_[number];
   if (item.contribution != contribution) {
-    for (const ActiveSelector* selector : item.selectors)
-      for (ActiveSet* set : selector->sets) {
+    for (const base::Symbol selector : item.selectors)
+      for (ActiveSet* set : selectors_[selector].sets) {
         add(*set, contribution);
         remove(*set, item.contribution);
       }
@@ -130,14 +130,14 @@ SetMembers IPSets::members_of(const ActiveSet& set) {
 void IPSets::on_match_started(base::Symbol selector_number, base::Symbol number) {
   const ActiveSelector& selector = selectors_[selector_number];
   Item& item = items_[number];
-  item.selectors.push_back(&selector);
+  item.selectors.insert(selector_number);
   for (ActiveSet* set : selector.sets) add(*set, item.contribution);
 }
 
 void IPSets::on_match_stopped(base::Symbol selector_number, base::Symbol number) {
   const ActiveSelector& selector = selectors_[selector_number];
   Item& item = items_[number];
-  std::erase(item.selectors, &selector);
+  item.selectors.erase(selector_number);
   for (ActiveSet* set : selector.sets) remove(*set, item.contribution);
 }
 

@@ -3,6 +3,7 @@
 // The contents of the sets that active rules name: which addresses, nets and named ports belong to
 // what satisfies a selector, anywhere in the cluster.
 
+#include <boost/container/flat_set.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <deque>
@@ -12,6 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/address_hash.h"
 #include "base/symbol_table.h"
 #include "policy/compile_rules.h"
 #include "policy/program.h"
@@ -55,8 +57,9 @@ class IPSets {
  private:
   struct MemberHash {
     size_t operator()(const SetMember& member) const {
-      return std::hash<Prefix>{}(member.net) * 31 + member.port;
+      return of_net(member.net) * 31 + member.port;
     }
+    base::AddressHash of_net;
   };
   struct ActiveSet {
     SetSpec spec;
@@ -71,7 +74,7 @@ class IPSets {
   };
   struct Item {
     Contribution contribution;
-    std::vector<const ActiveSelector*> selectors;  // that match
+    boost::container::flat_set<base::Symbol> selectors;  // that match
   };
 
   void on_match_started(base::Symbol selector, base::Symbol item);

@@ -15,6 +15,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "base/address_hash.h"
 #include "policy/program.h"
 #include "vector/classifier/address_classes.h"
 #include "vector/classifier/named_port_classes.h"
@@ -82,8 +83,9 @@ class RuleAtoms {
   friend ResolvedRule;
   struct MemberHash {
     size_t operator()(const policy::SetMember& member) const {
-      return std::hash<base::Prefix>{}(member.net) * 31 + member.port;
+      return of_net(member.net) * 31 + member.port;
     }
+    base::AddressHash of_net;
   };
   struct Set {
     policy::SetType type;
