@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "policy/workload_interfaces.h"
+
 namespace margay::differential {
 namespace {
 
@@ -46,7 +48,7 @@ Oracle::Oracle(const policy::Model& model, std::string node)
     : node_(std::move(node)), evaluator_(model) {
   for (const auto& [key, endpoint] : model.workloads) {
     for (const auto& address : endpoint.addresses) owners_[address].push_back(&endpoint);
-    if (key.node == node_ && !endpoint.interface_name.empty())
+    if (key.node == node_ && policy::WorkloadInterfaces().contains(endpoint.interface_name))
       interfaces_.try_emplace(endpoint.interface_name, &endpoint);
   }
   for (const auto& [name, endpoint] : interfaces_)
@@ -60,8 +62,9 @@ std::optional<Oracle::Place> Oracle::place_of(const policy::IPAddress& address) 
   const bool all_remote = std::ranges::none_of(
       owners, [&](const auto* endpoint) { return endpoint->key.node == node_; });
   if (all_remote) return Place{};
-  if (owners.size() > 1 || owners.front()->interface_name.empty()) return std::nullopt;
-  if (interfaces_.at(owners.front()->interface_name) != owners.front()) return std::nullopt;
+  if (owners.size() > 1) return std::nullopt;
+  const auto interface = interfaces_.find(owners.front()->interface_name);
+  if (interface == interfaces_.end() || interface->second != owners.front()) return std::nullopt;
   return Place{owners.front(), owners.front()->interface_name};
 }
 
