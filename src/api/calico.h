@@ -314,4 +314,120 @@ struct ClusterInformation {
   ClusterInformationSpec spec;
 };
 
+// ---- routing with BGP -----------------------------------------------------------------------
+
+struct Community {
+  std::string name;
+  std::string value;  // "64512:100" or "64512:100:1"
+  bool operator==(const Community&) const = default;
+};
+
+struct PrefixAdvertisement {
+  std::string cidr;
+  std::vector<std::string> communities;  // values, or names of BGPConfigurationSpec::communities
+  bool operator==(const PrefixAdvertisement&) const = default;
+};
+
+struct ServiceBlock {
+  std::string cidr;
+  bool operator==(const ServiceBlock&) const = default;
+};
+
+struct BGPConfigurationSpec {
+  std::string log_severity_screen;
+  std::optional<bool> node_to_node_mesh_enabled;
+  std::optional<IntOrString> as_number;
+  std::vector<ServiceBlock> service_load_balancer_ips;
+  std::vector<ServiceBlock> service_external_ips;
+  std::vector<ServiceBlock> service_cluster_ips;
+  std::vector<Community> communities;
+  std::vector<PrefixAdvertisement> prefix_advertisements;
+  int64_t listen_port = 0;  // 0: the default of 179
+  bool operator==(const BGPConfigurationSpec&) const = default;
+};
+
+struct BGPConfiguration {
+  ObjectMeta metadata;
+  BGPConfigurationSpec spec;
+};
+
+struct SecretKeyRef {
+  std::string name;
+  std::string key;
+  std::optional<bool> optional;
+  bool operator==(const SecretKeyRef&) const = default;
+};
+
+struct BGPPassword {
+  std::optional<SecretKeyRef> secret_key_ref;
+  bool operator==(const BGPPassword&) const = default;
+};
+
+struct BGPPeerSpec {
+  std::string node;
+  std::string node_selector;
+  std::string peer_ip;  // "192.0.2.1", "192.0.2.1:179", "2001:db8::1", "[2001:db8::1]:179"
+  std::optional<IntOrString> as_number;
+  std::string peer_selector;
+  bool keep_original_next_hop = false;
+  std::optional<BGPPassword> password;
+  std::string source_address;  // UseNodeIP, None
+  bool operator==(const BGPPeerSpec&) const = default;
+};
+
+struct BGPPeer {
+  ObjectMeta metadata;
+  BGPPeerSpec spec;
+};
+
+// ---- Calico's controllers ---------------------------------------------------------------------
+
+// A controller that is there runs; durations are text, as in "5m0s".
+struct ControllerConfig {
+  std::string reconciler_period;
+  bool operator==(const ControllerConfig&) const = default;
+};
+
+struct AutoHostEndpointConfig {
+  std::string auto_create;  // Enabled, Disabled
+  bool operator==(const AutoHostEndpointConfig&) const = default;
+};
+
+struct NodeControllerConfig {
+  std::string reconciler_period;
+  std::string sync_labels;  // Enabled, Disabled
+  std::optional<AutoHostEndpointConfig> host_endpoint;
+  bool operator==(const NodeControllerConfig&) const = default;
+};
+
+struct ControllersConfig {
+  std::optional<NodeControllerConfig> node;
+  std::optional<ControllerConfig> policy;
+  std::optional<ControllerConfig> workload_endpoint;
+  std::optional<ControllerConfig> service_account;
+  std::optional<ControllerConfig> namespaces;
+  bool operator==(const ControllersConfig&) const = default;
+};
+
+struct KubeControllersConfigurationSpec {
+  std::string log_severity_screen;
+  std::string health_checks;  // Enabled, Disabled
+  std::string etcdv3_compaction_period;
+  std::optional<int64_t> prometheus_metrics_port;
+  ControllersConfig controllers;
+  bool operator==(const KubeControllersConfigurationSpec&) const = default;
+};
+
+struct KubeControllersConfigurationStatus {
+  std::optional<KubeControllersConfigurationSpec> running_config;
+  Labels environment_vars;
+  bool operator==(const KubeControllersConfigurationStatus&) const = default;
+};
+
+struct KubeControllersConfiguration {
+  ObjectMeta metadata;
+  KubeControllersConfigurationSpec spec;
+  std::optional<KubeControllersConfigurationStatus> status;
+};
+
 }  // namespace margay::api

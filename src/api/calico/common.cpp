@@ -123,6 +123,46 @@ bool has_ports(const IntOrString& protocol) {
   return name == "TCP" || name == "UDP" || name == "SCTP";
 }
 
+std::optional<uint32_t> to_as_number(const IntOrString& value) {
+  const auto within = [](std::optional<int64_t> number, int64_t limit) {
+    return number && *number >= 0 && *number <= limit;
+  };
+  if (const auto* number = std::get_if<int64_t>(&value)) {
+    if (!within(*number, UINT32_MAX)) return {};
+    return static_cast<uint32_t>(*number);
+  }
+  const std::string_view text = std::get<std::string>(value);
+  if (text.find('-') != std::string_view::npos) return {};
+  const size_t dot = text.find('.');
+  if (dot == std::string_view::npos) {
+    const auto number = to_number(text);
+    if (!within(number, UINT32_MAX)) return {};
+    return static_cast<uint32_t>(*number);
+  }
+  const auto high = to_number(text.substr(0, dot));
+  const auto low = to_number(text.substr(dot + 1));
+  if (!within(high, UINT16_MAX) || !within(low, UINT16_MAX)) return {};
+  return static_cast<uint32_t>(*high << 16 | *low);
+}
+
+Described<IntOrString> as_number() {
+  return int_or_string().check([](const IntOrString& value, const Report& report) {
+    if (to_as_number(value)) return;
+    if (const auto* number = std::get_if<int64_t>(&value))
+      report.invalid(*number, "must be an AS number, 0 to 4294967295");
+    else
+      report.invalid(std::get<std::string>(value), "must be an AS number such as 64512 or 0.64512");
+  });
+}
+
+Described<std::string> log_severity() {
+  return string().one_of({"Debug", "Info", "Warning", "Error", "Fatal"});
+}
+
+void only_default(const std::string& name, const Report& report) {
+  if (name != "default") report.invalid(name, "must be \"default\"");
+}
+
 Described<std::string> net() { return string().check(formats::net); }
 
 Described<EndpointPort> endpoint_port() {

@@ -24,6 +24,13 @@ bool has_ports(const IntOrString& protocol);  // TCP, UDP or SCTP
 Described<std::vector<Rule>> rules();
 // The nets of a network set.
 Described<std::string> net();
+// An AS number: 0 to 4294967295, as a number or as text, also as "<high>.<low>" (RFC 5396).
+Described<IntOrString> as_number();
+std::optional<uint32_t> to_as_number(const IntOrString& value);
+// Words of a log's severity.
+Described<std::string> log_severity();
+// For kinds of which there is one.
+void only_default(const std::string& name, const Report& report);
 // A named port of an endpoint.
 Described<EndpointPort> endpoint_port();
 

@@ -36,10 +36,6 @@ Described<ClusterInformationSpec> cluster_information_spec() {
        field("variant", &Spec::variant, string(), "Which build it runs.")});
 }
 
-void only_default(const std::string& name, const Report& report) {
-  if (name != "default") report.invalid(name, "must be \"default\"");
-}
-
 }  // namespace
 
 template <>
@@ -63,7 +59,7 @@ const Resource<ClusterInformation>& resource<ClusterInformation>() {
                     {"Type", "string", ".spec.clusterType", "What it is made of."},
                     {"Version", "string", ".spec.calicoVersion", "The version it runs."},
                     {"Ready", "boolean", ".spec.datastoreReady", "Whether changes are made."}}),
-      only_default,
+      calico::only_default,
       {field("spec", &ClusterInformation::spec, cluster_information_spec(), "About the cluster.")
            .default_to(json::object())});
   return described;

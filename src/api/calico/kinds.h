@@ -10,6 +10,8 @@ std::vector<Kind> policy_kinds();
 std::vector<Kind> endpoint_kinds();
 std::vector<Kind> networking_kinds();
 std::vector<Kind> configuration_kinds();
+std::vector<Kind> bgp_kinds();
+std::vector<Kind> controller_kinds();
 std::vector<Kind> ipam_kinds();
 
 }  // namespace margay::api::calico

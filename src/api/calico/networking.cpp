@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
-
 #include "api/calico/common.h"
 #include "api/calico/kinds.h"
 #include "base/address.h"
@@ -104,29 +102,6 @@ Described<IPPoolSpec> pool_spec() {
 
 // ---- nodes --------------------------------------------------------------------------------------
 
-bool is_number(std::string_view text, uint64_t limit) {
-  uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return !text.empty() && error == std::errc() && end == text.data() + text.size() &&
-         number <= limit;
-}
-
-// RFC 5396: asplain "65536" or asdot "1.0".
-void check_as_number(const IntOrString& value, const Report& report) {
-  if (const auto* number = std::get_if<int64_t>(&value)) {
-    if (*number < 0 || *number > UINT32_MAX)
-      report.invalid(*number, "must be an AS number, 0 to 4294967295");
-    return;
-  }
-  const auto& text = std::get<std::string>(value);
-  const size_t dot = text.find('.');
-  const bool valid = dot == std::string::npos
-                         ? is_number(text, UINT32_MAX)
-                         : is_number(std::string_view(text).substr(0, dot), UINT16_MAX) &&
-                               is_number(std::string_view(text).substr(dot + 1), UINT16_MAX);
-  if (!valid) report.invalid(text, "must be an AS number such as 64512 or 0.64512");
-}
-
 Described<std::string> address_of_family(base::IPFamily family) {
   return string().check([family](const std::string& text, const Report& report) {
     const auto prefix = base::Prefix::parse(text);
@@ -141,7 +116,7 @@ Described<NodeBGPSpec> node_bgp() {
   using Spec = NodeBGPSpec;
   return object<Spec>(
              "projectcalico.org.v3.NodeBGPSpec", "The node as a router.",
-             {field("asNumber", &Spec::as_number, int_or_string().check(check_as_number),
+             {field("asNumber", &Spec::as_number, calico::as_number(),
                     "The node's AS number; unset: the cluster's."),
               field("ipv4Address", &Spec::ipv4_address, address_of_family(base::IPFamily::v4),
                     "The node's address, with its subnet's length: 192.0.2.1/24."),

@@ -38,8 +38,13 @@ const std::vector<Difference>& differences() {
        R"(^spec\.failsafe(In|Out)boundHostPorts)"},
       {"`iptablesBackend: Auto`", we_accept, "FelixConfiguration", R"(IptablesBackend = 'Auto')"},
       {"`logPrefix` of several lines", we_refuse, "FelixConfiguration", R"(^spec\.logPrefix)"},
-      {"negative durations", we_refuse, "FelixConfiguration",
-       R"(Invalid value: "-.*must be a duration)"},
+      {"negative durations", we_refuse, "", R"(Invalid value: "-.*must be a duration)"},
+      {"what v3.19's CRDs refuse", we_refuse, "BGPConfiguration",
+       R"(^spec\.listenPort: Invalid value: 0:)"},
+      {"what v3.19's CRDs refuse", we_refuse, "BGPPeer",
+       R"(^spec\.password\.secretKeyRef\.key: Required value)"},
+      {"settings that neither Felix nor a kernel takes", we_refuse, "KubeControllersConfiguration",
+       R"(^(spec|status\.runningConfig)\.prometheusMetricsPort:)"},
       {"settings that neither Felix nor a kernel takes", we_refuse, "FelixConfiguration",
        R"(^spec\.(chainInsertMode|routeSource|deviceRouteProtocol|healthHost|healthPort|)"
        R"(interfacePrefix|iptablesNATOutgoingInterfaceFilter|ipipMTU|vxlanMTU|wireguardMTU|iptablesMarkMask|maxIpsetSize|)"

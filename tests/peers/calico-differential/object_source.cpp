@@ -105,9 +105,11 @@ ObjectSource::ObjectSource(std::string kind, GoField fields, Random& random)
   narrow(kind_, fields_);
 }
 
-json::object ObjectSource::starting_point() const {
+json::object ObjectSource::starting_point() {
   json::object object{{"apiVersion", "projectcalico.org/v3"}, {"kind", kind_}};
-  json::object metadata{{"name", kind_ == "ClusterInformation" ? "default" : "a"}};
+  const bool is_single = kind_ == "ClusterInformation" || kind_ == "KubeControllersConfiguration";
+  const bool is_default = is_single || (kind_ == "BGPConfiguration" && random_.chance(80));
+  json::object metadata{{"name", is_default ? "default" : "a"}};
   if (kind_ == "NetworkPolicy" || kind_ == "NetworkSet" || kind_ == "WorkloadEndpoint")
     metadata["namespace"] = "default";
   object["metadata"] = std::move(metadata);

@@ -18,7 +18,7 @@ class ObjectSource {
   json::object next();
 
  private:
-  json::object starting_point() const;
+  json::object starting_point();
   json::value usual(const GoField& field, int depth);
   void fill(const GoField& of, json::object& object, unsigned percent, int depth);
   void change(const GoField& of, json::object& object);

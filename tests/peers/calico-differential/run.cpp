@@ -26,6 +26,9 @@ constexpr const char* k_kinds[] = {"NetworkPolicy",
                                    "IPPool",
                                    "FelixConfiguration",
                                    "ClusterInformation",
+                                   "BGPConfiguration",
+                                   "BGPPeer",
+                                   "KubeControllersConfiguration",
                                    "Node"};
 
 struct Options {

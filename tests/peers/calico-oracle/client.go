@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	defaultAllowProfile    = "projectcalico-default-allow"
-	clusterInformationName = "default"
+	defaultAllowProfile = "projectcalico-default-allow"
+	onlyName            = "default" // of kinds that have one object, or settings of the whole cluster
 )
 
 // prepareAsClient does what Calico's client does to an object, and asks of it, before validation
@@ -27,11 +27,28 @@ func prepareAsClient(object interface{}) error {
 			return fmt.Errorf("%s is reserved", defaultAllowProfile)
 		}
 	case *api.ClusterInformation:
-		if object.Name != clusterInformationName {
-			return fmt.Errorf("the name must be %q", clusterInformationName)
+		if object.Name != onlyName {
+			return fmt.Errorf("the name must be %q", onlyName)
+		}
+	case *api.KubeControllersConfiguration:
+		if object.Name != onlyName {
+			return fmt.Errorf("the name must be %q", onlyName)
+		}
+		if object.Spec.PrometheusMetricsPort == nil {
+			port := 9094
+			object.Spec.PrometheusMetricsPort = &port
+		}
+	case *api.BGPConfiguration:
+		if object.Name != onlyName && hasClusterSettings(&object.Spec) {
+			return fmt.Errorf("some settings are for the name %q only", onlyName)
 		}
 	}
 	return nil
+}
+
+func hasClusterSettings(spec *api.BGPConfigurationSpec) bool {
+	return spec.NodeToNodeMeshEnabled != nil || spec.ASNumber != nil || len(spec.ServiceLoadBalancerIPs) > 0 ||
+		len(spec.ServiceExternalIPs) > 0 || len(spec.ServiceClusterIPs) > 0
 }
 
 func preparePool(pool *api.IPPoolSpec) error {

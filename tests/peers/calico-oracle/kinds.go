@@ -31,6 +31,12 @@ func newObject(kind string) (interface{}, error) {
 		return api.NewFelixConfiguration(), nil
 	case api.KindClusterInformation:
 		return api.NewClusterInformation(), nil
+	case api.KindBGPConfiguration:
+		return api.NewBGPConfiguration(), nil
+	case api.KindBGPPeer:
+		return api.NewBGPPeer(), nil
+	case api.KindKubeControllersConfiguration:
+		return api.NewKubeControllersConfiguration(), nil
 	}
 	return nil, fmt.Errorf("no kind %q", kind)
 }
