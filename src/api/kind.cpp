@@ -16,8 +16,8 @@ std::vector<Kind> all_kinds() {
   for (auto* family :
        {calico::policy_kinds, calico::endpoint_kinds, calico::networking_kinds,
         calico::configuration_kinds, calico::bgp_kinds, calico::controller_kinds,
-        calico::ipam_kinds, kubernetes::core_kinds, kubernetes::pod_kinds, kubernetes::node_kinds,
-        kubernetes::service_kinds, kubernetes::network_policy_kinds})
+        calico::ipam_kinds, calico::stored_kinds, kubernetes::core_kinds, kubernetes::pod_kinds,
+        kubernetes::node_kinds, kubernetes::service_kinds, kubernetes::network_policy_kinds})
     std::ranges::move(family(), std::back_inserter(all));
   return all;
 }

@@ -39,6 +39,9 @@ struct Kind {
   std::string doc;
   std::shared_ptr<const Schema> schema;
   std::vector<Column> columns;
+  // The resource() of another kind, whose objects this one shows (api/stored_form.h). Empty: it has
+  // objects of its own. One that shows others' is only a form: they are prepared as the other kind.
+  std::string shows = {};
 
   std::string api_version() const { return group.empty() ? version : group + "/" + version; }
   // "networkpolicies.projectcalico.org": the key of the store, and what messages say.

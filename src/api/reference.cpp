@@ -67,6 +67,12 @@ void add_kind(const Kind& kind, std::string& page) {
   for (const auto& name : kind.short_names) names += ", `" + name + "`";
   page += fmt::format("Resource names: {}. {}.\n\n", names,
                       kind.namespaced ? "In a namespace" : "In no namespace");
+  if (!kind.shows.empty()) {
+    page += fmt::format(
+        "Its fields are those of {0} in [`projectcalico.org/v3`](projectcalico.org-v3.md#{1}).\n",
+        kind.name, kind.singular);
+    return;
+  }
   page += "| field | type | what it says |\n| --- | --- | --- |\n";
   Schema own;  // what other kinds do not have
   for (const auto& field : kind.schema->fields)

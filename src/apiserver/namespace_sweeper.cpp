@@ -114,7 +114,7 @@ bool NamespaceSweeper::sweep(const std::string& ns) {
   if (now->state != Namespace::State::terminating) return true;
   size_t left = 0;
   for (const auto& kind : api::kinds()) {
-    if (!kind.namespaced) continue;
+    if (!kind.namespaced || !kind.shows.empty()) continue;
     const auto remaining = sweep_kind(kind, ns);
     if (!remaining) {
       spdlog::warn("namespace {} cannot be emptied yet: {}", ns, remaining.error().message);

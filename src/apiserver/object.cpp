@@ -33,7 +33,7 @@ void append_member(std::string& out, std::string_view name, const json::value& v
 
 }  // namespace
 
-Answer<std::string> to_stored(const api::Kind& kind, const json::object& object) {
+std::string to_text(const api::Kind& kind, const json::object& object) {
   std::string out = head_of(kind);
   for (const auto& [name, value] : metadata_of(object))
     if (name != "resourceVersion" && name != "managedFields" && name != "selfLink")
@@ -42,6 +42,11 @@ Answer<std::string> to_stored(const api::Kind& kind, const json::object& object)
   for (const auto& [name, value] : object)
     if (!is_head(name)) append_member(out, name, value);
   out += '}';
+  return out;
+}
+
+Answer<std::string> to_stored(const api::Kind& kind, const json::object& object) {
+  auto out = to_text(kind, object);
   const bool is_being_deleted = !text_at(object, {"metadata", "deletionTimestamp"}).empty();
   if (out.size() > api::k_max_object_bytes && !is_being_deleted)
     return refuse(too_large(api::k_max_object_bytes));

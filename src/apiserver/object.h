@@ -21,6 +21,8 @@ namespace margay::apiserver {
 // not keep. The text has been read back: what a reader would not accept (api::check_readable) is
 // refused here, so that no write can stop those who read.
 Answer<std::string> to_stored(const api::Kind& kind, const json::object& object);
+// That text, unjudged.
+std::string to_text(const api::Kind& kind, const json::object& object);
 
 // The text to send. Revision 0 (an object of a dry run) adds nothing.
 std::string to_sent(const api::Kind& kind, std::string_view stored, store::Revision revision);

@@ -20,6 +20,7 @@
 #include "apiserver/query.h"
 #include "apiserver/reads.h"
 #include "apiserver/reviews.h"
+#include "apiserver/stored_form.h"
 #include "base/utf8.h"
 
 namespace margay::apiserver {
@@ -130,7 +131,8 @@ bool is_public(std::string_view target) {
 
 Router::Router(Services services)
     : services_(std::move(services)),
-      feeds_(std::make_unique<EventFeeds>(services_.store)),
+      reads_(std::make_unique<StoredFormStore>(services_.store, services_.room)),
+      feeds_(std::make_unique<EventFeeds>(*reads_)),
       set_aside_(std::make_unique<SetAside>()),
       telling_(std::make_unique<ByteBudget>(16 << 20)) {}
 Router::~Router() = default;
@@ -333,8 +335,8 @@ Answer<Response> Router::list(const Call& call) const {
 
 Answer<Response> Router::list_in(const Representation& representation,
                                  const ListOptions& options) const {
-  MARGAY_TRY(auto stream, ListStream::open(services_.store, *set_aside_, services_.room, options,
-                                           representation));
+  MARGAY_TRY(auto stream,
+             ListStream::open(*reads_, *set_aside_, services_.room, options, representation));
   Response response{.content_type = std::string(representation.media.content_type())};
   if (stream->is_read())
     response.body = stream->whole();
@@ -348,7 +350,7 @@ Answer<Response> Router::list_in(const Representation& representation,
 Answer<Response> Router::list_in_protobuf(const Call& call, const ListOptions& options) const {
   constexpr size_t k_most = 4 << 20;  // of the objects' JSON
   auto representation = call.representation;
-  MARGAY_TRY(auto stream, ListStream::open(services_.store, *set_aside_, services_.room, options,
+  MARGAY_TRY(auto stream, ListStream::open(*reads_, *set_aside_, services_.room, options,
                                            representation, k_most));
   if (stream->is_read())
     return Response{.content_type = std::string(representation.media.content_type()),
@@ -364,7 +366,7 @@ Answer<Response> Router::list_in_protobuf(const Call& call, const ListOptions& o
 
 Answer<Response> Router::get(const Call& call) const {
   MARGAY_CHECK(parse_revision(text_in(call.target.query, "resourceVersion")));
-  const auto entry = services_.store.get(key_of(call.ref));
+  const auto entry = reads_->get(key_of(call.ref));
   if (!entry) return refuse(from_error(*call.ref.kind, call.ref.name, entry.error()));
   MARGAY_CHECK(check_stored(*entry));
   const std::string_view parsed = call.representation.parses() ? entry->value : std::string_view();
@@ -430,7 +432,7 @@ Answer<Response> Router::remove_collection(const Call& call) const {
   MARGAY_TRY(auto options, parse_delete_options(call.request, call.target.query));
   MARGAY_TRY(auto selection, parse_list_options(*call.ref.kind, call.path, call.target.query));
   return Response{.unfinished = std::make_shared<Unfinished>(CollectionRemoval(
-                      {services_.store, services_.writes, services_.room, *telling_},
+                      {*reads_, services_.writes, services_.room, *telling_},
                       {call.ref, std::move(selection), std::move(options), call.representation}))};
 }
 

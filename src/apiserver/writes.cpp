@@ -9,11 +9,13 @@
 
 #include "api/derived_names.h"
 #include "api/patch.h"
+#include "api/stored_form.h"
 #include "apiserver/kind_rules.h"
 #include "apiserver/names.h"
 #include "apiserver/object.h"
 #include "apiserver/pool_overlap.h"
 #include "apiserver/protobuf_message.h"
+#include "apiserver/stored_form.h"
 
 namespace margay::apiserver {
 namespace {
@@ -173,6 +175,9 @@ base::Result<json::value> apply_patch(const api::Kind& kind, PatchType type,
 
 }  // namespace
 
+// Objects of another kind, in another form.
+bool is_stored_form(const api::Kind& kind) { return !kind.shows.empty(); }
+
 store::Key key_of(const ObjectRef& ref) { return {ref.kind->resource(), ref.ns, ref.name}; }
 
 // ---- create ------------------------------------------------------------------------------------
@@ -180,6 +185,12 @@ store::Key key_of(const ObjectRef& ref) { return {ref.kind->resource(), ref.ns, 
 Answer<Written> Writes::create(const ObjectRef& ref, json::object object,
                                const WriteOptions& options) {
   MARGAY_CHECK(complete_identity(ref, object));
+  if (is_stored_form(*ref.kind)) {
+    MARGAY_TRY(const auto shown, behind(ref));
+    MARGAY_TRY(object, from_stored_form(ref, std::move(object)));
+    MARGAY_TRY(auto written, create(shown, std::move(object), options));
+    return told_as(ref, std::move(written));
+  }
   const auto& metadata = metadata_of(std::as_const(object));
   if (!text_at(metadata, {"resourceVersion"}).empty())
     return refuse(bad_request("resourceVersion should not be set on objects to be created"));
@@ -192,6 +203,12 @@ Answer<Written> Writes::create(const ObjectRef& ref, json::object object,
     auto written = create_named(ref, std::move(named), options);
     if (written || written.error().reason != "AlreadyExists" || attempt == k_names) return written;
   }
+}
+
+Written Writes::told_as(const ObjectRef& form, Written written) {
+  const auto place = room_.wait(written.entry.value);
+  written.entry = in_stored_form(*form.kind, std::move(written.entry));
+  return written;
 }
 
 Answer<Namespace> Writes::enter(const ObjectRef& ref, const std::string& name) {
@@ -253,6 +270,8 @@ Answer<Written> Writes::create_named(const ObjectRef& ref, json::object object,
   begin_life(object, clock_.wall_time());
   if (const auto allowed = api::check_not_derived(kind, object); !allowed)
     return refuse(from_error(kind, name, allowed.error()));
+  if (const auto own = api::check_no_stored_metadata(kind, object); !own)
+    return refuse(from_error(kind, name, own.error()));
   auto prepared = api::prepare(kind, std::move(object), options.unknown_fields);
   if (!prepared) return refuse(from_error(kind, name, prepared.error()));
   MARGAY_CHECK(check_forms(ref, name, prepared->object));
@@ -307,6 +326,16 @@ Answer<Written> Writes::patch(const ObjectRef& ref, PatchType type, const json::
 
 Answer<Written> Writes::change(const ObjectRef& ref, const Change& make,
                                const WriteOptions& options) {
+  if (is_stored_form(*ref.kind)) {
+    MARGAY_TRY(const auto shown, behind(ref));
+    const auto make_shown = [&](const json::object& current) -> Answer<json::object> {
+      MARGAY_TRY(auto object, make(api::to_stored_form(*ref.kind, current)));
+      MARGAY_CHECK(complete_identity(ref, object));
+      return from_stored_form(ref, std::move(object));
+    };
+    MARGAY_TRY(auto written, change(shown, make_shown, options));
+    return told_as(ref, std::move(written));
+  }
   const auto give_up = clock_.now() + k_patience;
   while (clock_.now() < give_up) {
     MARGAY_TRY(auto written, try_change(ref, make, options));
@@ -334,6 +363,8 @@ Answer<std::optional<Written>> Writes::try_change(const ObjectRef& ref, const Ch
   keep_system_metadata(current, object);
   MARGAY_CHECK(check_finalizers(ref, current, object));
 
+  if (const auto own = api::check_no_stored_metadata(kind, object); !own)
+    return refuse(from_error(kind, ref.name, own.error()));
   auto prepared = api::prepare(kind, std::move(object), options.unknown_fields);
   if (!prepared) return refuse(from_error(kind, ref.name, prepared.error()));
   if (const auto allowed = api::check_update(kind, current, prepared->object); !allowed)
@@ -359,6 +390,13 @@ Answer<std::optional<Written>> Writes::try_change(const ObjectRef& ref, const Ch
 
 Answer<Writes::Removed> Writes::remove(const ObjectRef& ref, const DeleteOptions& options,
                                        bool waits) {
+  if (is_stored_form(*ref.kind)) {
+    MARGAY_TRY(const auto shown, behind(ref));
+    MARGAY_TRY(auto removed, remove(shown, options, waits));
+    const auto place = room_.wait(removed.entry.value);
+    removed.entry = in_stored_form(*ref.kind, std::move(removed.entry));
+    return removed;
+  }
   const auto give_up = clock_.now() + k_patience;
   while (clock_.now() < give_up) {
     MARGAY_TRY(auto removed, try_remove(ref, options, waits));

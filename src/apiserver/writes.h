@@ -78,6 +78,8 @@ class Writes {
                                             bool waits);
   Answer<Written> create_named(const ObjectRef& ref, json::object object,
                                const WriteOptions& options);
+  // What was written, in the form that the client has it in.
+  Written told_as(const ObjectRef& form, Written written);
   // The namespace, if objects may be created in it.
   Answer<Namespace> enter(const ObjectRef& ref, const std::string& name);
   // What had to hold before a creation must hold after it too, or it is taken back: of two that

@@ -133,7 +133,7 @@ class Reader {
   static const api::Kind* find_kind(const std::string& version, const std::string& name,
                                     json::object& object) {
     const api::Kind* kind = api::find_kind(version, name);
-    if (kind != nullptr || version != k_stored_version) return kind;
+    if (version != k_stored_version || (kind != nullptr && kind->shows.empty())) return kind;
     object["apiVersion"] = k_shown_version;
     if (name == "NetworkPolicy" || name == "GlobalNetworkPolicy") show_policy_name(object);
     return api::find_kind(k_shown_version, name);

@@ -123,19 +123,21 @@ TEST_F(Files, WhatHasNoBearingIsLeftOutAloud) {
   EXPECT_THAT(files->warnings, ElementsAre(HasSubstr("Deployment has no bearing on policy")));
 }
 
-TEST_F(Files, CalicosKindsAreLeftOutOnlyWhereTheyAreKnownToHaveNoBearing) {
+TEST_F(Files, CalicosKindsWithoutBearingOnPolicyAreNoTroubleAndUnknownOnesAre) {
   for (const char* version : {"projectcalico.org/v3", "crd.projectcalico.org/v1"})
-    for (const auto& [kind, has_bearing] : {std::pair("BGPConfiguration", false),
-                                            {"BGPPeer", false},
-                                            {"KubeControllersConfiguration", false},
-                                            {"Tier", true},
-                                            {"StagedGlobalNetworkPolicy", true}}) {
+    for (const auto& [kind, is_known] : {std::pair("BGPConfiguration", true),
+                                         {"BGPPeer", true},
+                                         {"KubeControllersConfiguration", true},
+                                         {"Tier", false},
+                                         {"StagedGlobalNetworkPolicy", false}}) {
       const auto files = read_objects({write(
-          "a.yaml", fmt::format("{{apiVersion: {}, kind: {}, metadata: {{name: x}}, spec: {{}}}}",
-                                version, kind))});
-      EXPECT_EQ(files.has_value(), !has_bearing) << version << " " << kind;
+          "a.yaml",
+          fmt::format("{{apiVersion: {}, kind: {}, metadata: {{name: default}}, spec: {{}}}}",
+                      version, kind))});
+      EXPECT_EQ(files.has_value(), is_known) << version << " " << kind;
       if (!files) continue;
-      EXPECT_THAT(files->warnings, ElementsAre(HasSubstr("has no bearing on policy"))) << kind;
+      EXPECT_THAT(files->warnings, IsEmpty()) << version << " " << kind;
+      EXPECT_TRUE(Cluster::from_files(*files)) << version << " " << kind;
     }
 }
 

@@ -55,8 +55,8 @@ TEST(BGPValidation, Configuration) {
         "spec: {communities: [{name: a_b, value: '65536:1'}, {value: '1:2:3:4'}], "
         "prefixAdvertisements: [{cidr: 10.0.0.1/8, communities: [d, '1:4294967296:1']}]}",
         {"spec.communities[0].name: Invalid value: \"a_b\": must be a lowercase RFC 1123 "
-         "subdomain: "
-         "letters, digits, '-' or '.', starting and ending with a letter or digit",
+         "subdomain: at most 253 lower case letters, digits, '-' or '.', each part starting and "
+         "ending with a letter or digit",
          "spec.communities[0].value: Invalid value: \"65536:1\": " + k_community,
          "spec.communities[1].name: Required value",
          "spec.communities[1].value: Invalid value: \"1:2:3:4\": " + k_community,

@@ -1,0 +1,167 @@
+#include "apiserver/stored_form.h"
+
+#include <vector>
+
+#include "api/codec.h"
+#include "api/stored_form.h"
+#include "apiserver/object.h"
+
+namespace margay::apiserver {
+namespace {
+
+// No object has this name: what a stored name that none can have stands for.
+constexpr const char* k_no_name = "/";
+
+constexpr std::string_view k_group = ".crd.projectcalico.org";
+
+// Null: the resource's objects are its own.
+const api::Kind* form_of(std::string_view resource) {
+  if (!resource.ends_with(k_group)) return nullptr;
+  const auto* kind = api::find_resource(resource);
+  return kind != nullptr && !kind->shows.empty() ? kind : nullptr;
+}
+
+std::string name_behind(const api::Kind& kind, const std::string& stored) {
+  return stored.empty() ? stored : api::shown_name(kind, stored).value_or(k_no_name);
+}
+
+store::Key behind(const api::Kind& kind, const store::Key& key) {
+  return {kind.shows, key.ns, name_behind(kind, key.name)};
+}
+
+store::Scope behind(const api::Kind& kind, const store::Scope& scope) {
+  return {kind.shows, scope.ns, name_behind(kind, scope.name)};
+}
+
+std::string text_in_stored_form(const api::Kind& kind, std::string text) {
+  auto value = api::parse_json(text);
+  if (!value || !value->is_object()) return text;
+  return to_text(kind, api::to_stored_form(kind, std::move(value->get_object())));
+}
+
+store::Event event_in_stored_form(const api::Kind& kind, const store::Event& event) {
+  store::Event out{event.type, apiserver::in_stored_form(kind, event.entry), {}};
+  if (!event.previous.empty()) out.previous = text_in_stored_form(kind, event.previous);
+  return out;
+}
+
+class FormWatch final : public store::Watch, private store::Watcher {
+ public:
+  static base::Result<std::unique_ptr<store::Watch>> start(store::Store& store,
+                                                           const api::Kind& kind,
+                                                           const store::Scope& scope,
+                                                           store::Revision from,
+                                                           store::Watcher& watcher) {
+    auto watch = std::make_unique<FormWatch>(kind, watcher);
+    MARGAY_TRY(watch->below_, store.watch(behind(kind, scope), from, *watch));
+    return watch;
+  }
+  FormWatch(const api::Kind& kind, store::Watcher& watcher) : kind_(kind), watcher_(watcher) {}
+
+ private:
+  void on_events(std::span<const store::Event> events) override {
+    std::vector<store::Event> shown;
+    shown.reserve(events.size());
+    for (const auto& event : events) shown.push_back(event_in_stored_form(kind_, event));
+    watcher_.on_events(shown);
+  }
+  void on_progress(store::Revision revision) override { watcher_.on_progress(revision); }
+  void on_end(const base::Error& error) override { watcher_.on_end(error); }
+
+  const api::Kind& kind_;
+  store::Watcher& watcher_;
+  std::unique_ptr<store::Watch> below_;  // last: stops before what it calls goes
+};
+
+std::unexpected<base::Error> not_written_here(const store::Key& key) {
+  return base::fail(base::ErrorCode::internal,
+                    key.resource + " has no objects of its own: they are written as v3's");
+}
+
+}  // namespace
+
+Answer<ObjectRef> behind(const ObjectRef& ref) {
+  ObjectRef out = ref;
+  out.kind = api::shown_kind(*ref.kind);
+  if (ref.name.empty()) return out;
+  auto name = api::shown_name(*ref.kind, ref.name);
+  if (!name) return refuse(not_found(*ref.kind, ref.name));
+  out.name = std::move(*name);
+  return out;
+}
+
+Answer<json::object> from_stored_form(const ObjectRef& ref, json::object object) {
+  const auto name = std::string(text_at(object, {"metadata", "name"}));
+  auto shown = api::from_stored_form(*ref.kind, std::move(object));
+  if (!shown) return refuse(from_error(*ref.kind, name, shown.error()));
+  return std::move(*shown);
+}
+
+store::Entry in_stored_form(const api::Kind& kind, store::Entry entry) {
+  entry.key.resource = kind.resource();
+  entry.key.name = api::stored_name(kind, entry.key.name);
+  entry.value = text_in_stored_form(kind, std::move(entry.value));
+  return entry;
+}
+
+base::Result<store::Entry> StoredFormStore::get(const store::Key& key) {
+  const auto* kind = form_of(key.resource);
+  if (kind == nullptr) return store_.get(key);
+  MARGAY_TRY(auto entry, store_.get(behind(*kind, key)));
+  const auto place = room_.wait(entry.value);
+  return in_stored_form(*kind, std::move(entry));
+}
+
+base::Result<store::List> StoredFormStore::list(const store::Scope& scope,
+                                                const store::ListOptions& options) {
+  const auto* kind = form_of(scope.resource);
+  if (kind == nullptr) return store_.list(scope, options);
+  if (!options.name_prefix.empty() && api::names_differ(*kind))
+    return base::fail(base::ErrorCode::invalid,
+                      "namePrefix cannot be used here: names are stored with others");
+  MARGAY_TRY(auto list, store_.list(behind(*kind, scope), options));
+  for (auto& entry : list.entries) {
+    const auto place = room_.wait(entry.value);
+    entry = in_stored_form(*kind, std::move(entry));
+  }
+  return list;
+}
+
+base::Result<store::Entry> StoredFormStore::create(const store::Key& key, std::string value) {
+  if (form_of(key.resource) != nullptr) return not_written_here(key);
+  return store_.create(key, std::move(value));
+}
+
+base::Result<store::Entry> StoredFormStore::update(const store::Key& key, std::string value,
+                                                   std::optional<store::Revision> expected) {
+  if (form_of(key.resource) != nullptr) return not_written_here(key);
+  return store_.update(key, std::move(value), expected);
+}
+
+base::Result<store::Entry> StoredFormStore::remove(const store::Key& key,
+                                                   std::optional<store::Revision> expected) {
+  if (form_of(key.resource) != nullptr) return not_written_here(key);
+  return store_.remove(key, expected);
+}
+
+base::Result<std::unique_ptr<store::Watch>> StoredFormStore::watch(const store::Scope& scope,
+                                                                   store::Revision from,
+                                                                   store::Watcher& watcher) {
+  const auto* kind = form_of(scope.resource);
+  if (kind == nullptr) return store_.watch(scope, from, watcher);
+  return FormWatch::start(store_, *kind, scope, from, watcher);
+}
+
+base::Result<store::Changes> StoredFormStore::changes(const store::Scope& scope,
+                                                      store::Revision from, size_t bytes) {
+  const auto* kind = form_of(scope.resource);
+  if (kind == nullptr) return store_.changes(scope, from, bytes);
+  MARGAY_TRY(auto changes, store_.changes(behind(*kind, scope), from, bytes));
+  for (auto& event : changes.events) {
+    const auto place = room_.wait(event.entry.value);
+    event = event_in_stored_form(*kind, event);
+  }
+  return changes;
+}
+
+}  // namespace margay::apiserver
