@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
 #include <filesystem>
 #include <iostream>
 #include <iterator>
@@ -49,14 +47,9 @@ Result<std::string> read_text(const std::string& path) {
   return std::string(std::istreambuf_iterator<char>(std::cin), {});
 }
 
-// Calico v3.19's kinds that say nothing about policy, of which this program has no description.
-constexpr std::array<std::string_view, 3> k_without_bearing = {"BGPConfiguration", "BGPPeer",
-                                                               "KubeControllersConfiguration"};
-
 // A resource of which the policy model has a kind, if perhaps not this version of it. Of Calico's
-// groups that is every kind that is not known to have no bearing: a later one may.
+// groups that is every kind: one that is not described here may have a bearing.
 bool bears_on_policy(std::string_view api_version, std::string_view kind) {
-  if (std::ranges::find(k_without_bearing, kind) != k_without_bearing.end()) return false;
   return api_version.starts_with("projectcalico.org/") ||
          api_version.starts_with("crd.projectcalico.org/") || kind == "NetworkPolicy" ||
          kind == "Pod" || kind == "Namespace" || kind == "ServiceAccount" || kind == "Node";

@@ -80,6 +80,15 @@ Described<PrefixAdvertisement> prefix_advertisement() {
            .required()});
 }
 
+// Stored as a number, as Calico's client does.
+Described<IntOrString> as_number() {
+  return calico::as_number().normalize([](json::value& value) {
+    if (!value.is_string()) return;
+    if (const auto number = calico::to_as_number(std::string(value.get_string())))
+      value = int64_t{*number};
+  });
+}
+
 // ---- the configuration ------------------------------------------------------------------------
 
 Described<std::vector<ServiceBlock>> service_blocks(const std::string& name) {
@@ -97,7 +106,7 @@ Described<BGPConfigurationSpec> bgp_configuration_spec() {
               field("nodeToNodeMeshEnabled", &Spec::node_to_node_mesh_enabled, boolean(),
                     "Every node peers with every other; true when unset. Under the name default "
                     "only."),
-              field("asNumber", &Spec::as_number, calico::as_number(),
+              field("asNumber", &Spec::as_number, as_number(),
                     "The AS number of nodes that have none of their own; 64512 when unset. Under "
                     "the name default only."),
               field("serviceLoadBalancerIPs", &Spec::service_load_balancer_ips,
@@ -202,7 +211,7 @@ Described<BGPPeerSpec> bgp_peer_spec() {
               field("peerIP", &Spec::peer_ip, string().check(check_peer_address),
                     "The peer's address, with or without a port: `192.0.2.1:179`, "
                     "`[2001:db8::1]:179`."),
-              field("asNumber", &Spec::as_number, calico::as_number(), "The peer's AS number."),
+              field("asNumber", &Spec::as_number, as_number(), "The peer's AS number."),
               field("peerSelector", &Spec::peer_selector, calico::selector(),
                     "The nodes that are peered with. Not together with peerIP and asNumber."),
               field("keepOriginalNextHop", &Spec::keep_original_next_hop, boolean(),

@@ -207,7 +207,7 @@ TEST(BGPTable, SaysWhoPeersWithWhom) {
             R"(["default","192.0.2.1","n",64513,"<none>","<none>","<unknown>"])");
   const auto configuration = prepared("BGPConfiguration", "spec: {asNumber: '1.2'}");
   EXPECT_EQ(json::serialize(table_cells(kind_of("BGPConfiguration"), configuration, now)),
-            R"(["default","<none>","<none>","1.2","<unknown>"])");
+            R"(["default","<none>","<none>",65538,"<unknown>"])");
 }
 
 }  // namespace
