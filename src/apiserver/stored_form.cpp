@@ -104,11 +104,19 @@ store::Entry in_stored_form(const api::Kind& kind, store::Entry entry) {
   return entry;
 }
 
+base::Result<ParsingRoom::Place> StoredFormStore::place_for(const store::Entry& entry,
+                                                            bool is_begun) {
+  if (is_begun) return room_.wait(entry.value);
+  auto place = room_.enter(entry.value);
+  if (!place) return base::fail(base::ErrorCode::unavailable, place.error().message);
+  return std::move(*place);
+}
+
 base::Result<store::Entry> StoredFormStore::get(const store::Key& key) {
   const auto* kind = form_of(key.resource);
   if (kind == nullptr) return store_.get(key);
   MARGAY_TRY(auto entry, store_.get(behind(*kind, key)));
-  const auto place = room_.wait(entry.value);
+  MARGAY_TRY(const auto place, place_for(entry, false));
   return in_stored_form(*kind, std::move(entry));
 }
 
@@ -121,7 +129,7 @@ base::Result<store::List> StoredFormStore::list(const store::Scope& scope,
                       "namePrefix cannot be used here: names are stored with others");
   MARGAY_TRY(auto list, store_.list(behind(*kind, scope), options));
   for (auto& entry : list.entries) {
-    const auto place = room_.wait(entry.value);
+    MARGAY_TRY(const auto place, place_for(entry, !options.resume.empty()));
     entry = in_stored_form(*kind, std::move(entry));
   }
   return list;

@@ -27,7 +27,8 @@ store::Entry in_stored_form(const api::Kind& kind, store::Entry entry);
 class StoredFormStore final : public store::Store {
  public:
   // Both outlive it. Objects are parsed in `room`, but for the events of watches, which come one at
-  // a time.
+  // a time. Where many wait for it, get() and the first page of a list are `unavailable`; what has
+  // been begun waits.
   StoredFormStore(store::Store& store, ParsingRoom& room) : store_(store), room_(room) {}
 
   base::Result<store::Entry> get(const store::Key& key) override;
@@ -44,6 +45,8 @@ class StoredFormStore final : public store::Store {
                                        size_t bytes) override;
 
  private:
+  base::Result<ParsingRoom::Place> place_for(const store::Entry& entry, bool is_begun);
+
   store::Store& store_;
   ParsingRoom& room_;
 };

@@ -266,6 +266,27 @@ TEST_F(StoredFormTest, WatchesOfEitherViewSeeEveryWrite) {
                                    "DELETED default.db"));
 }
 
+TEST_F(StoredFormTest, WatchesWithSelectorsToldByTheValuesBeforeAndAfter) {
+  make_shown("web", R"(,"labels":{"in":"yes"})");
+  make_shown("db", R"(,"labels":{"in":"yes"})");
+  const auto revision = get(k_stored).text({"metadata", "resourceVersion"});
+  const auto by_label =
+      get(k_stored + "?watch=true&labelSelector=in%3Dyes&resourceVersion=" + revision)
+          .response.stream;
+  const auto by_name = get(k_stored + "?watch=true&fieldSelector=metadata.name%3Ddefault.web" +
+                           "&resourceVersion=" + revision)
+                           .response.stream;
+  ASSERT_TRUE(by_label && by_name);
+  patch(k_shown + "/web", "merge-patch+json", R"({"metadata":{"labels":{"in":"no"}}})");
+  remove(k_shown + "/db");
+  patch(k_stored + "/default.web", "merge-patch+json", R"({"metadata":{"labels":{"in":"yes"}}})");
+  EXPECT_THAT(
+      events(*by_label, 3),
+      testing::ElementsAre("DELETED default.web", "DELETED default.db", "ADDED default.web"));
+  EXPECT_THAT(events(*by_name, 2),
+              testing::ElementsAre("MODIFIED default.web", "MODIFIED default.web"));
+}
+
 TEST_F(StoredFormTest, AnObjectThatCannotBeReadTakesNobodysListAway) {
   make_shown("web");
   ASSERT_TRUE(store_->create({"networkpolicies.projectcalico.org", "default", "bad"}, "{"));
