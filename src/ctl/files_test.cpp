@@ -128,8 +128,8 @@ TEST_F(Files, CalicosKindsAreLeftOutOnlyWhereTheyAreKnownToHaveNoBearing) {
     for (const auto& [kind, has_bearing] : {std::pair("BGPConfiguration", false),
                                             {"BGPPeer", false},
                                             {"KubeControllersConfiguration", false},
-                                            {"Tier", true},
-                                            {"StagedGlobalNetworkPolicy", true}}) {
+                                            {"EgressGateway", true},
+                                            {"GlobalAlert", true}}) {
       const auto files = read_objects({write(
           "a.yaml", fmt::format("{{apiVersion: {}, kind: {}, metadata: {{name: x}}, spec: {{}}}}",
                                 version, kind))});
