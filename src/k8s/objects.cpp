@@ -200,7 +200,7 @@ std::vector<ModelChange> built_in() {
   for (const auto& [name, order, default_action] : api::calico::built_in_tiers())
     changes.push_back(change_to(policy::Tier{
         .name = std::string(name),
-        .order = order,
+        .order = static_cast<double>(order),
         .default_action = default_action == "Pass" ? policy::Action::pass : policy::Action::deny}));
   return changes;
 }

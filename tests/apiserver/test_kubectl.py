@@ -61,7 +61,7 @@ def test_tiers(kubectl, namespace):
     assert "may not be deleted" in kubectl.refused("delete", "tier", "default")
     policy = text(POLICY).replace("allow-web", "ops.web").replace("order: 10", "order: 10\n  tier: ops")
     assert 'tiers.projectcalico.org "ops" not found' in kubectl.refused("apply", "-n", namespace, "-f", "-", stdin=policy)
-    tier = "{apiVersion: projectcalico.org/v3, kind: Tier, metadata: {name: ops}, spec: {order: 10}}"
+    tier = "apiVersion: projectcalico.org/v3\nkind: Tier\nmetadata: {name: ops}\nspec: {order: 10}\n"
     kubectl("apply", "-f", "-", stdin=tier)
     kubectl("apply", "-n", namespace, "-f", "-", stdin=policy)
     assert kubectl("apply", "-n", namespace, "-f", "-", stdin=policy).endswith("unchanged\n")

@@ -54,7 +54,7 @@ void check_built_in(const Tier& tier, const Report& report) {
   const auto* known = calico::find_built_in_tier(tier.metadata.name);
   if (known == nullptr) return;
   const auto spec = report.field("spec");
-  if (tier.spec.order != known->order)
+  if (tier.spec.order != static_cast<double>(known->order))
     spec.field("order").invalid(number().write(tier.spec.order.value_or(0)),
                                 fmt::format("of tier {} must be {}", known->name, known->order));
   if (tier.spec.default_action != known->default_action)

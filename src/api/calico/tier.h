@@ -2,6 +2,7 @@
 
 // Tiers, and which of them a policy is in (Calico v3.29's Tier reference).
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -19,7 +20,7 @@ namespace calico {
 // The tiers that always exist, in their order; what they are is not the user's to say.
 struct BuiltInTier {
   std::string_view name;
-  double order;
+  int64_t order;
   std::string_view default_action;
 };
 std::span<const BuiltInTier> built_in_tiers();
