@@ -4,6 +4,7 @@
 // resources of crd.projectcalico.org/v1. Text fields hold what the user wrote after defaulting;
 // validation has already refused what does not parse.
 
+#include "api/kubernetes.h"
 #include "api/meta.h"
 
 namespace margay::api {
@@ -65,7 +66,20 @@ struct Rule {
   bool operator==(const Rule&) const = default;
 };
 
+// Beyond v3.19: as Calico's from v3.29 on.
+struct TierSpec {
+  std::optional<double> order;
+  std::string default_action;  // Pass, Deny
+  bool operator==(const TierSpec&) const = default;
+};
+
+struct Tier {
+  ObjectMeta metadata;
+  TierSpec spec;
+};
+
 struct NetworkPolicySpec {
+  std::string tier;  // beyond v3.19
   std::optional<double> order;
   std::vector<Rule> ingress;
   std::vector<Rule> egress;
@@ -81,6 +95,7 @@ struct NetworkPolicy {
 };
 
 struct GlobalNetworkPolicySpec {
+  std::string tier;
   std::optional<double> order;
   std::vector<Rule> ingress;
   std::vector<Rule> egress;
@@ -97,6 +112,34 @@ struct GlobalNetworkPolicySpec {
 struct GlobalNetworkPolicy {
   ObjectMeta metadata;
   GlobalNetworkPolicySpec spec;
+};
+
+// What a policy would be, or that it would be gone: shown, never enforced. Beyond v3.19.
+struct StagedNetworkPolicySpec : NetworkPolicySpec {
+  std::string staged_action;  // Set, Delete
+};
+
+struct StagedNetworkPolicy {
+  ObjectMeta metadata;
+  StagedNetworkPolicySpec spec;
+};
+
+struct StagedGlobalNetworkPolicySpec : GlobalNetworkPolicySpec {
+  std::string staged_action;
+};
+
+struct StagedGlobalNetworkPolicy {
+  ObjectMeta metadata;
+  StagedGlobalNetworkPolicySpec spec;
+};
+
+struct StagedKubernetesNetworkPolicySpec : kubernetes::NetworkPolicy {
+  std::string staged_action;
+};
+
+struct StagedKubernetesNetworkPolicy {
+  ObjectMeta metadata;
+  StagedKubernetesNetworkPolicySpec spec;  // without metadata
 };
 
 struct NetworkSetSpec {

@@ -56,8 +56,11 @@ TEST(Table, CellsOfEachKind) {
        "matchExpressions: [{key: c, operator: In, values: [d, e]}]}}}",
        R"~(["np","a=b,c in (d,e)","<unknown>"])~"},
       {"projectcalico.org/v3", "NetworkPolicy",
-       "{metadata: {name: p}, spec: {order: 10, selector: all()}}",
-       R"~(["p",10,"all()","<unknown>"])~"},
+       "{metadata: {name: ops.p}, spec: {tier: ops, order: 10, selector: all()}}",
+       R"~(["ops.p","ops",10,"all()","<unknown>"])~"},
+      {"projectcalico.org/v3", "Tier",
+       "{metadata: {name: ops}, spec: {order: 10, defaultAction: Pass}}",
+       R"(["ops",10,"Pass","<unknown>"])"},
       {"projectcalico.org/v3", "NetworkSet",
        "{metadata: {name: s}, spec: {nets: [10.0.0.0/8, 192.0.2.1]}}",
        R"(["s","10.0.0.0/8,192.0.2.1","<unknown>"])"}};

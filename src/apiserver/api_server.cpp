@@ -12,6 +12,7 @@
 #include "apiserver/namespace_sweeper.h"
 #include "apiserver/pki_upkeep.h"
 #include "apiserver/state_dir.h"
+#include "apiserver/tiers.h"
 #include "base/address.h"
 #include "base/file.h"
 #include "base/memory_limit.h"
@@ -129,6 +130,7 @@ base::Result<std::unique_ptr<ApiServer>> ApiServer::start(Options options) {
   MARGAY_CHECK(parts->open_front_proxy(options.front_proxy));
   parts->connect();
   MARGAY_CHECK(restore_namespaces(*parts->store, *parts->writes));
+  MARGAY_CHECK(restore_tiers(*parts->writes));
   MARGAY_TRY(
       parts->server,
       Server::listen({.address = options.address,

@@ -15,7 +15,7 @@ struct Selectable {
   std::string_view path;
 };
 
-// What Kubernetes lets clients select by, beyond the metadata.
+// What Kubernetes lets clients select by, beyond the metadata, and Calico of policies.
 constexpr auto k_selectable = std::to_array<Selectable>({
     {"pods", "spec.nodeName"},
     {"pods", "spec.restartPolicy"},
@@ -41,6 +41,10 @@ constexpr auto k_selectable = std::to_array<Selectable>({
     {"events", "reportingComponent"},
     {"events", "source"},
     {"events", "type"},
+    {"networkpolicies.projectcalico.org", "spec.tier"},
+    {"globalnetworkpolicies.projectcalico.org", "spec.tier"},
+    {"stagednetworkpolicies.projectcalico.org", "spec.tier"},
+    {"stagedglobalnetworkpolicies.projectcalico.org", "spec.tier"},
 });
 
 bool is_selectable(const api::Kind& kind, std::string_view path) {

@@ -15,6 +15,7 @@
 #include "apiserver/namespace_sweeper.h"
 #include "apiserver/object.h"
 #include "apiserver/router.h"
+#include "apiserver/tiers.h"
 #include "store/sqlite/sqlite_store.h"
 
 namespace margay::apiserver {
@@ -58,6 +59,8 @@ class RouterFixture : public testing::Test {
     sweeper_ = std::make_unique<NamespaceSweeper>(*store_, *writes_, room_);
     const auto restored = restore_namespaces(*store_, *writes_);
     if (!restored) throw std::runtime_error(restored.error().message);
+    const auto tiers = restore_tiers(*writes_);
+    if (!tiers) throw std::runtime_error(tiers.error().message);
     router_ = std::make_unique<Router>(Router::Services{.store = *store_,
                                                         .writes = *writes_,
                                                         .clock = clock_,

@@ -16,6 +16,7 @@
 #include "apiserver/pool_overlap.h"
 #include "apiserver/protobuf_message.h"
 #include "apiserver/stored_form.h"
+#include "apiserver/tiers.h"
 
 namespace margay::apiserver {
 namespace {
@@ -229,9 +230,16 @@ Answer<> Writes::confirm(const ObjectRef& ref, const store::Entry& created,
     // Marked before the creation, the namespace may have been swept before it too. Marked after it,
     // it will be.
     const auto now = enter(ref, created.key.name);
-    if (now && now->uid == home->uid) return {};
-    take_back(created, object);
-    return now ? refuse(not_found(*api::find_resource("namespaces"), ref.ns)) : refuse(now.error());
+    if (!now || now->uid != home->uid) {
+      take_back(created, object);
+      return now ? refuse(not_found(*api::find_resource("namespaces"), ref.ns))
+                 : refuse(now.error());
+    }
+  }
+  if (is_in_tier(*ref.kind)) {
+    auto known = check_tier_exists(store_, object);
+    if (!known) take_back(created, object);
+    return known;
   }
   if (!is_pool(*ref.kind)) return {};
   const auto free = check_pool_overlap(store_, room_, known_pools_, created.key.name, object);
@@ -275,6 +283,7 @@ Answer<Written> Writes::create_named(const ObjectRef& ref, json::object object,
   auto prepared = api::prepare(kind, std::move(object), options.unknown_fields);
   if (!prepared) return refuse(from_error(kind, name, prepared.error()));
   MARGAY_CHECK(check_forms(ref, name, prepared->object));
+  if (is_in_tier(kind)) MARGAY_CHECK(check_tier_exists(store_, prepared->object));
   const store::Key key{kind.resource(), ref.ns, name};
   std::unique_lock one_pool_at_a_time(pool_creation_, std::defer_lock);
   if (is_pool(kind)) {
@@ -423,6 +432,10 @@ Answer<std::optional<Writes::Removed>> Writes::try_remove(const ObjectRef& ref,
                            : Answer<Deletion>(Deletion{.action = Deletion::Action::remove});
   if (!plan) return refuse(plan.error());
   if (plan->action == Deletion::Action::nothing) return Removed{std::move(*entry), false};
+  if (is_tier(kind)) {
+    place.leave();  // policies are to be looked at
+    MARGAY_CHECK(check_tier_unused(store_, room_, ref.name));
+  }
   if (plan->action == Deletion::Action::mark) {
     auto marked = mark_deleted(ref, *entry, plan->marked, options.dry_run);
     if (!marked && marked.error().reason == "Conflict") return std::nullopt;

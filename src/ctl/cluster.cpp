@@ -43,6 +43,7 @@ Result<std::vector<store::Entry>> list_all(store::Store& store, const std::strin
 
 Result<Cluster> Cluster::from_files(const FileObjects& files) {
   Cluster cluster;
+  for (const auto& change : k8s::built_in()) cluster.model_.apply(change);
   cluster.warnings_ = files.warnings;
   for (const FileObject& file : files.objects)
     MARGAY_CHECK(cluster.add(file.key(), file.object, file.origin));
@@ -54,7 +55,10 @@ Result<Cluster> Cluster::from_files(const FileObjects& files) {
 
 Result<Cluster> Cluster::from_store(store::Store& store) {
   Cluster cluster;
+  for (const auto& change : k8s::built_in()) cluster.model_.apply(change);
   auto resources = k8s::resources();
+  std::ranges::move(k8s::later_resources(), std::back_inserter(resources));
+  std::ranges::move(k8s::staged_resources(), std::back_inserter(resources));
   for (const auto& more : {k_nodes, k_felix_configurations}) resources.emplace_back(more);
   for (const std::string& resource : resources) {
     if (is_routing(resource)) continue;

@@ -93,7 +93,7 @@ TEST_F(Commands, SimulateReadsQueriesAndReportsBadOnes) {
                             "--queries", queries});
   EXPECT_EQ(good.status, 0);
   EXPECT_EQ(good.out, R"({"id":1,"verdict":"allow","egress":null,"ingress":)"
-                      R"({"verdict":"allow","policy":"profile kns.shop","rule":0}})"
+                      R"({"verdict":"allow","policy":"profile kns.shop","rule":0,"tier":null}})"
                       "\n");
 
   const auto bad = write("bad.jsonl", "{}\n");

@@ -57,11 +57,25 @@ bool is_decisive(const Decision& decision, const Step& step) {
          step.profile == decision.profile && step.action != policy::Action::log;
 }
 
+// Whether this step is the last of a tier in which nothing was decided and that leaves the packet
+// to what comes next. Of stages whose tiers have an end.
+bool ends_by_passing(const Decision& decision, const std::vector<Step>& steps, size_t i) {
+  const Step& step = steps[i];
+  if (step.tier.empty() || (i + 1 < steps.size() && steps[i + 1].tier == step.tier)) return false;
+  const bool decides = step.matched && step.action != policy::Action::log;
+  const bool is_last = decision.tier == step.tier;
+  return !decides && !is_last;
+}
+
+bool tiers_end(const HostDecision& said) {
+  return said.stage && policy::has_end_of_tier(*said.stage);
+}
+
 // Lines of one side, with a heading wherever the policy or profile changes.
 class SideText {
  public:
-  SideText(const Cluster& cluster, Direction direction, std::string& out)
-      : cluster_(cluster), direction_(direction), out_(out) {}
+  SideText(const Cluster& cluster, Direction direction, std::string& out, bool tiers_end = true)
+      : cluster_(cluster), direction_(direction), out_(out), tiers_end_(tiers_end) {}
 
   void print(std::string_view who, const Decision& decision, const std::vector<Step>& steps) {
     line("{}: {}", who, to_string(decision.verdict));
@@ -85,6 +99,8 @@ class SideText {
           steps[i].profile != steps[i - 1].profile)
         heading(steps[i]);
       print(decision, steps[i]);
+      if (tiers_end_ && ends_by_passing(decision, steps, i))
+        line("  end of tier {}: passes to what comes next", steps[i].tier);
     }
   }
 
@@ -117,6 +133,7 @@ class SideText {
   const Cluster& cluster_;
   const Direction direction_;
   std::string& out_;
+  const bool tiers_end_;  // in the stage that this is about
   bool decided_ = false;
 };
 
@@ -150,28 +167,60 @@ json::object step_json(const Cluster& cluster, Direction direction, const Step& 
   return object;
 }
 
+// Where a tier ends and passes, a step says so that names no policy.
+json::array steps_json(const Cluster& cluster, Direction direction, const Decision& decision,
+                       const std::vector<Step>& steps, bool tiers_end = true) {
+  json::array list;
+  for (size_t i = 0; i < steps.size(); ++i) {
+    list.push_back(step_json(cluster, direction, steps[i]));
+    if (tiers_end && ends_by_passing(decision, steps, i))
+      list.push_back(
+          {{"tier", steps[i].tier}, {"policy", nullptr}, {"rule", nullptr}, {"action", "Pass"}});
+  }
+  return list;
+}
+
 json::value side_json(const Cluster& cluster, Direction direction,
                       const std::optional<Decision>& decision, const std::vector<Step>& steps) {
   if (!decision) return nullptr;
   json::object side = to_json(cluster, direction, *decision);
   side["reason"] = reason(*decision);
-  json::array list;
-  for (const Step& step : steps) list.push_back(step_json(cluster, direction, step));
-  side["steps"] = std::move(list);
+  side["steps"] = steps_json(cluster, direction, *decision, steps);
   return side;
 }
 
 json::object host_json(const Cluster& cluster, const HostDecision& said) {
   json::object out = to_json(cluster, said);
   if (said.decision) out["reason"] = reason(*said.decision);
-  json::array list;
-  for (const Step& step : said.steps) list.push_back(step_json(cluster, said.direction, step));
-  out["steps"] = std::move(list);
+  out["steps"] = steps_json(cluster, said.direction, said.decision.value_or(Decision{}), said.steps,
+                            tiers_end(said));
   return out;
 }
 
 json::object end_json(const End& end) {
   return {{"pod", or_null(end.name)}, {"ip", end.address.to_string()}};
+}
+
+void print_outcome(const Cluster& cluster, const Answer& answer, const Outcome& outcome,
+                   std::string& out) {
+  print_side(cluster, Direction::egress, answer.from, outcome.egress, outcome.egress_steps, out);
+  out += '\n';
+  for (const auto& said : outcome.host) {
+    SideText(cluster, said.direction, out, tiers_end(said)).print(said);
+    out += '\n';
+  }
+  if (outcome.dropped_for_the_host)
+    out += "from a pod to its own node: deny\n  defaultEndpointToHostAction is Drop\n\n";
+  print_side(cluster, Direction::ingress, answer.to, outcome.ingress, outcome.ingress_steps, out);
+}
+
+void add_outcome(json::object& out, const Cluster& cluster, const Outcome& outcome) {
+  json::array host;
+  for (const auto& said : outcome.host) host.push_back(host_json(cluster, said));
+  out["egress"] = side_json(cluster, Direction::egress, outcome.egress, outcome.egress_steps);
+  out["ingress"] = side_json(cluster, Direction::ingress, outcome.ingress, outcome.ingress_steps);
+  out["host"] = std::move(host);
+  if (outcome.dropped_for_the_host) out["defaultEndpointToHostAction"] = "Drop";
 }
 
 }  // namespace
@@ -180,15 +229,11 @@ std::string explain_text(const Cluster& cluster, const Answer& answer) {
   std::string out =
       fmt::format("{} from {} to {}: {}\n\n", describe(answer.packet), describe(answer.from),
                   describe(answer.to), to_string(answer.verdict()));
-  print_side(cluster, Direction::egress, answer.from, answer.egress, answer.egress_steps, out);
-  out += '\n';
-  for (const auto& said : answer.host) {
-    SideText(cluster, said.direction, out).print(said);
-    out += '\n';
-  }
-  if (answer.dropped_for_the_host)
-    out += "from a pod to its own node: deny\n  defaultEndpointToHostAction is Drop\n\n";
-  print_side(cluster, Direction::ingress, answer.to, answer.ingress, answer.ingress_steps, out);
+  print_outcome(cluster, answer, answer, out);
+  if (!answer.staged) return out;
+  out += fmt::format("\nif the staged policies were enforced: {}\n\n",
+                     to_string(answer.staged->verdict()));
+  print_outcome(cluster, answer, *answer.staged, out);
   return out;
 }
 
@@ -198,17 +243,15 @@ json::object explain_json(const Cluster& cluster, const Answer& answer) {
                       {"port", answer.packet.destination_port},
                       {"icmpType", answer.packet.icmp_type},
                       {"icmpCode", answer.packet.icmp_code}};
-  json::array host;
-  for (const auto& said : answer.host) host.push_back(host_json(cluster, said));
-  json::object out{
-      {"verdict", to_string(answer.verdict())},
-      {"from", end_json(answer.from)},
-      {"to", end_json(answer.to)},
-      {"packet", std::move(packet)},
-      {"egress", side_json(cluster, Direction::egress, answer.egress, answer.egress_steps)},
-      {"ingress", side_json(cluster, Direction::ingress, answer.ingress, answer.ingress_steps)},
-      {"host", std::move(host)}};
-  if (answer.dropped_for_the_host) out["defaultEndpointToHostAction"] = "Drop";
+  json::object out{{"verdict", to_string(answer.verdict())},
+                   {"from", end_json(answer.from)},
+                   {"to", end_json(answer.to)},
+                   {"packet", std::move(packet)}};
+  add_outcome(out, cluster, answer);
+  if (!answer.staged) return out;
+  auto& staged = out["staged"].emplace_object();
+  staged["verdict"] = to_string(answer.staged->verdict());
+  add_outcome(staged, cluster, *answer.staged);
   return out;
 }
 

@@ -128,7 +128,8 @@ class Reader {
     const api::Kind* kind = api::find_kind(version, name);
     if (version != k_stored_version || (kind != nullptr && kind->shows.empty())) return kind;
     object["apiVersion"] = k_shown_version;
-    if (name == "NetworkPolicy" || name == "GlobalNetworkPolicy") show_policy_name(object);
+    if (name.ends_with("NetworkPolicy") && name != "StagedKubernetesNetworkPolicy")
+      show_policy_name(object);
     return api::find_kind(k_shown_version, name);
   }
 

@@ -128,8 +128,8 @@ TEST_F(Files, CalicosKindsWithoutBearingOnPolicyAreNoTroubleAndUnknownOnesAre) {
     for (const auto& [kind, is_known] : {std::pair("BGPConfiguration", true),
                                          {"BGPPeer", true},
                                          {"KubeControllersConfiguration", true},
-                                         {"Tier", false},
-                                         {"StagedGlobalNetworkPolicy", false}}) {
+                                         {"EgressGateway", false},
+                                         {"GlobalAlert", false}}) {
       const auto files = read_objects({write(
           "a.yaml",
           fmt::format("{{apiVersion: {}, kind: {}, metadata: {{name: default}}, spec: {{}}}}",

@@ -75,7 +75,7 @@ Packet packet_of(const Flow& flow, const IPAddress& source, const IPAddress& des
 
 }  // namespace
 
-Verdict Answer::verdict() const {
+Verdict Outcome::verdict() const {
   const auto denies = [](const std::optional<Decision>& decision) {
     return decision && decision->verdict == Verdict::deny;
   };
@@ -83,6 +83,12 @@ Verdict Answer::verdict() const {
       denies(egress) || denies(ingress) || dropped_for_the_host ||
       std::ranges::any_of(host, [&](const auto& said) { return denies(said.decision); });
   return is_denied ? Verdict::deny : Verdict::allow;
+}
+
+FlowJudge::FlowJudge(const Cluster& cluster) : cluster_(cluster), evaluator_(cluster.model()) {
+  if (cluster.model().staged_policies.empty()) return;
+  staged_model_ = std::make_unique<const policy::Model>(policy::with_staged(cluster.model()));
+  staged_evaluator_.emplace(*staged_model_);
 }
 
 // ---- who is at an end ---------------------------------------------------------------------------
@@ -195,6 +201,25 @@ Result<std::vector<Passage>> FlowJudge::passages_of(const Flow& flow, const Part
   return passages;
 }
 
+Outcome FlowJudge::outcome_of(const policy::Evaluator& evaluator, const policy::Model& model,
+                              const std::vector<Passage>& passages, bool with_steps) const {
+  Outcome outcome;
+  for (const auto& passage : passages) {
+    const bool is_denied = outcome.verdict() == Verdict::deny;
+    auto decision = policy::judge(evaluator, model, cluster_.host_traffic_settings(passage.node),
+                                  passage, with_steps);
+    if (decision.egress) outcome.egress = std::move(decision.egress);
+    if (decision.ingress) outcome.ingress = std::move(decision.ingress);
+    std::ranges::move(decision.egress_steps, std::back_inserter(outcome.egress_steps));
+    std::ranges::move(decision.ingress_steps, std::back_inserter(outcome.ingress_steps));
+    // A packet that was denied gets nowhere: no host endpoint after that is asked.
+    if (is_denied) continue;
+    std::ranges::move(decision.host, std::back_inserter(outcome.host));
+    outcome.dropped_for_the_host |= decision.dropped_for_the_host;
+  }
+  return outcome;
+}
+
 Result<Answer> FlowJudge::judge(const Flow& flow, bool with_steps) const {
   MARGAY_CHECK(check_fields(flow));
   auto from = find(flow.from, flow.from_ip);
@@ -219,20 +244,9 @@ Result<Answer> FlowJudge::judge(const Flow& flow, bool with_steps) const {
                 fmt::format("{} and {} have no {} address in common", flow.from, flow.to,
                             flow.family ? version(*flow.family) : "kind of"));
   MARGAY_TRY(const auto passages, passages_of(flow, *from, *to, answer.packet));
-  for (const auto& passage : passages) {
-    const bool is_denied = answer.verdict() == Verdict::deny;
-    auto decision =
-        policy::judge(evaluator_, cluster_.model(), cluster_.host_traffic_settings(passage.node),
-                      passage, with_steps);
-    if (decision.egress) answer.egress = std::move(decision.egress);
-    if (decision.ingress) answer.ingress = std::move(decision.ingress);
-    std::ranges::move(decision.egress_steps, std::back_inserter(answer.egress_steps));
-    std::ranges::move(decision.ingress_steps, std::back_inserter(answer.ingress_steps));
-    // A packet that was denied gets nowhere: no host endpoint after that is asked.
-    if (is_denied) continue;
-    std::ranges::move(decision.host, std::back_inserter(answer.host));
-    answer.dropped_for_the_host |= decision.dropped_for_the_host;
-  }
+  static_cast<Outcome&>(answer) = outcome_of(evaluator_, cluster_.model(), passages, with_steps);
+  if (staged_evaluator_)
+    answer.staged = outcome_of(*staged_evaluator_, *staged_model_, passages, with_steps);
   return answer;
 }
 
@@ -282,6 +296,11 @@ boost::json::object to_json(const Cluster& cluster, Direction direction, const D
   } else {
     side["rule"] = nullptr;
   }
+  if (decision.tier.empty()) {
+    side["tier"] = nullptr;
+  } else {
+    side["tier"] = decision.tier;
+  }
   return side;
 }
 
@@ -293,7 +312,8 @@ boost::json::object to_json(const Cluster& cluster, const policy::HostDecision& 
                           {"stage", stage_of(said)},
                           {"verdict", said.stage ? "pass" : "allow"},
                           {"policy", nullptr},
-                          {"rule", nullptr}};
+                          {"rule", nullptr},
+                          {"tier", nullptr}};
   if (!said.interface.empty()) out["interface"] = said.interface;
   if (said.decision)
     for (auto& [name, value] : to_json(cluster, said.direction, *said.decision))

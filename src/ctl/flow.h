@@ -4,6 +4,7 @@
 
 #include <boost/json/object.hpp>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -45,9 +46,8 @@ struct End {
   const policy::WorkloadEndpoint* endpoint = nullptr;  // null: it is none
 };
 
-struct Answer {
-  End from, to;
-  policy::Packet packet;
+// What becomes of a flow.
+struct Outcome {
   // Of the end's endpoint; nothing when it has none, or is not asked.
   std::optional<policy::Decision> egress, ingress;
   std::vector<policy::Step> egress_steps, ingress_steps;
@@ -57,10 +57,17 @@ struct Answer {
   policy::Verdict verdict() const;
 };
 
+struct Answer : Outcome {
+  End from, to;
+  policy::Packet packet;
+  // What would become of it if the staged policies were enforced; nothing where there are none.
+  std::optional<Outcome> staged;
+};
+
 class FlowJudge {
  public:
   // The cluster must outlive this and not change.
-  explicit FlowJudge(const Cluster& cluster) : cluster_(cluster), evaluator_(cluster.model()) {}
+  explicit FlowJudge(const Cluster& cluster);
 
   // `invalid` or `not_found`, saying which end or field. Steps only when asked for.
   base::Result<Answer> judge(const Flow& flow, bool with_steps) const;
@@ -88,8 +95,14 @@ class FlowJudge {
                                                          const Party& to,
                                                          const policy::Packet& packet) const;
 
+  Outcome outcome_of(const policy::Evaluator& evaluator, const policy::Model& model,
+                     const std::vector<policy::Passage>& passages, bool with_steps) const;
+
   const Cluster& cluster_;
   policy::Evaluator evaluator_;
+  // With the staged policies in effect, where there are any.
+  std::unique_ptr<const policy::Model> staged_model_;
+  std::optional<policy::Evaluator> staged_evaluator_;
 };
 
 // "tcp", "ICMPv6", "132".
@@ -102,12 +115,14 @@ std::string decider(const policy::Decision& decision);
 std::string_view to_string(policy::Direction direction);
 // "failsafe", "doNotTrack", "preDNAT", "forward" or "normal".
 std::string_view stage_of(const policy::HostDecision& said);
-// {"verdict": "deny", "policy": "shop/web", "rule": 0}: `rule` is the index in the object's own
-// list, null when no rule matched.
+// {"verdict": "deny", "policy": "shop/web", "rule": 0, "tier": "default"}: `rule` is the index in
+// the object's own list, null when no rule matched; `tier` is the one that decided, null when none
+// did.
 boost::json::object to_json(const Cluster& cluster, policy::Direction direction,
                             const policy::Decision& decision);
 // {"node": "n1", "interface": "eth0", "endpoint": "gateway", "direction": "ingress",
-//  "stage": "preDNAT", "verdict": "deny", "policy": "web", "rule": 0}: what was left to the next
+//  "stage": "preDNAT", "verdict": "deny", "policy": "web", "rule": 0, "tier": "default"}: what was
+//  left to the next
 // stage has the verdict "pass".
 boost::json::object to_json(const Cluster& cluster, const policy::HostDecision& said);
 

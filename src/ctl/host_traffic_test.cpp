@@ -230,9 +230,10 @@ TEST_F(HostTraffic, AnswersSayEverythingThatDecided) {
   const auto answer =
       ask(R"({"id":7,"from":"203.0.113.7","to":"shop/web","protocol":"tcp","port":80,"in":"eth0",)"
           R"("original":{"to":"192.0.2.1","port":30080}})");
-  EXPECT_EQ(json::serialize(answer.at("host")),
-            R"([{"node":"n1","interface":"eth0","endpoint":"edge","direction":"ingress",)"
-            R"("stage":"preDNAT","verdict":"deny","policy":"no-node-ports","rule":0}])");
+  EXPECT_EQ(
+      json::serialize(answer.at("host")),
+      R"([{"node":"n1","interface":"eth0","endpoint":"edge","direction":"ingress",)"
+      R"("stage":"preDNAT","verdict":"deny","policy":"no-node-ports","rule":0,"tier":"default"}])");
 }
 
 TEST_F(HostTraffic, ATraceSaysWhatWasLookedAtToo) {

@@ -107,21 +107,25 @@ Result<Flow> read_flow(const json::object& query) {
   return flow;
 }
 
-json::object answer_line(const FlowJudge& judge, json::value id, const Answer& answer) {
-  const auto& cluster = judge.cluster();
+void add_outcome(json::object& line, const Cluster& cluster, const Outcome& outcome) {
   const auto side = [&](policy::Direction direction,
                         const std::optional<policy::Decision>& decision) -> json::value {
     if (!decision) return nullptr;
     return to_json(cluster, direction, *decision);
   };
-  json::object line{{"id", std::move(id)},
-                    {"verdict", to_string(answer.verdict())},
-                    {"egress", side(policy::Direction::egress, answer.egress)},
-                    {"ingress", side(policy::Direction::ingress, answer.ingress)}};
-  if (cluster.model().host_endpoints.empty()) return line;
+  line["verdict"] = to_string(outcome.verdict());
+  line["egress"] = side(policy::Direction::egress, outcome.egress);
+  line["ingress"] = side(policy::Direction::ingress, outcome.ingress);
+  if (cluster.model().host_endpoints.empty()) return;
   json::array host;
-  for (const auto& said : answer.host) host.push_back(to_json(cluster, said));
+  for (const auto& said : outcome.host) host.push_back(to_json(cluster, said));
   line["host"] = std::move(host);
+}
+
+json::object answer_line(const FlowJudge& judge, json::value id, const Answer& answer) {
+  json::object line{{"id", std::move(id)}};
+  add_outcome(line, judge.cluster(), answer);
+  if (answer.staged) add_outcome(line["staged"].emplace_object(), judge.cluster(), *answer.staged);
   return line;
 }
 

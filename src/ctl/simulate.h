@@ -15,9 +15,10 @@ struct SimulateCounts {
 
 // One answer line for each line that is not blank, in order. Their fields: docs/guide/explain.md.
 //   {"id":…,"from":"<namespace>/<pod>, node/<name> or <IP>","to":…,"protocol":"tcp","port":…,…}
-//   {"id":…,"verdict":"allow|deny","egress":{"verdict":…,"policy":…,"rule":…},"ingress":{…}}
+//   {"id":…,"verdict":"allow|deny","egress":{"verdict":…,"policy":…,"rule":…,"tier":…},"ingress":…}
 // A side that is no known endpoint is null; "host" says what host endpoints decided, where there
-// are any. `trace`: everything that was looked at, as explain_json() says it. A line that cannot be
+// are any, and "staged" what would become of the flow if the staged policies were enforced.
+// `trace`: everything that was looked at, as explain_json() says it. A line that cannot be
 // answered:
 //   {"id":…,"error":"line 3: …"}
 SimulateCounts simulate(const FlowJudge& judge, std::istream& queries, std::ostream& answers,

@@ -108,41 +108,41 @@ TEST_F(Simulate, AnswersWithWhatDecidedOnEachSide) {
     const char* answer;
   };
   constexpr const char* k_profile_allows =
-      R"({"verdict":"allow","policy":"profile kns.shop","rule":0})";
+      R"({"verdict":"allow","policy":"profile kns.shop","rule":0,"tier":null})";
   const std::vector<Case> cases = {
       {"a client on the named port",
        R"({"id":1,"from":"shop/client","to":"shop/web","protocol":"tcp","port":8080})",
        R"({"id":1,"verdict":"allow","egress":$profile,)"
-       R"("ingress":{"verdict":"allow","policy":"shop/knp.default.web","rule":1}})"},
+       R"("ingress":{"verdict":"allow","policy":"shop/knp.default.web","rule":1,"tier":"default"}})"},
       {"a client on another port: end of tier",
        R"({"id":"b","from":"shop/client","to":"shop/web","protocol":"tcp","port":80})",
        R"({"id":"b","verdict":"deny","egress":$profile,)"
-       R"("ingress":{"verdict":"deny","policy":"shop/knp.default.web","rule":null}})"},
+       R"("ingress":{"verdict":"deny","policy":"shop/knp.default.web","rule":null,"tier":"default"}})"},
       {"by address, and from outside",
        R"({"id":2,"from":"203.0.113.7","to":"10.0.0.1","protocol":"TCP","port":443})",
        R"({"id":2,"verdict":"allow","egress":null,)"
-       R"("ingress":{"verdict":"allow","policy":"shop/knp.default.web","rule":0}})"},
+       R"("ingress":{"verdict":"allow","policy":"shop/knp.default.web","rule":0,"tier":"default"}})"},
       {"a rule of an earlier policy",
        R"({"id":3,"from":"198.51.100.1","to":"shop/web","protocol":6,"port":22})",
        R"({"id":3,"verdict":"allow","egress":null,)"
-       R"("ingress":{"verdict":"allow","policy":"no-ping","rule":3}})"},
+       R"("ingress":{"verdict":"allow","policy":"no-ping","rule":3,"tier":"default"}})"},
       {"ICMP, an echo request if nothing is said",
        R"({"id":4,"from":"shop/client","to":"shop/web","protocol":"icmp"})",
        R"({"id":4,"verdict":"deny","egress":$profile,)"
-       R"("ingress":{"verdict":"deny","policy":"no-ping","rule":1}})"},
+       R"("ingress":{"verdict":"deny","policy":"no-ping","rule":1,"tier":"default"}})"},
       {"ICMPv6 is a protocol of its own",
        R"({"id":5,"from":"shop/client","to":"shop/web","protocol":"icmpv6","icmpType":128})",
        R"({"id":5,"verdict":"deny","egress":$profile,)"
-       R"("ingress":{"verdict":"deny","policy":"no-ping","rule":2}})"},
+       R"("ingress":{"verdict":"deny","policy":"no-ping","rule":2,"tier":"default"}})"},
       {"egress denied although the other side is open",
        R"({"id":6,"from":"shop/web","to":"shop/client","protocol":"tcp","port":80})",
        R"({"id":6,"verdict":"deny",)"
-       R"("egress":{"verdict":"deny","policy":"shop/knp.default.web","rule":null},)"
+       R"("egress":{"verdict":"deny","policy":"shop/knp.default.web","rule":null,"tier":"default"},)"
        R"("ingress":$profile})"},
       {"egress to the world",
        R"({"id":7,"from":"shop/web","to":"192.0.2.53","protocol":"udp","port":53})",
        R"({"id":7,"verdict":"allow",)"
-       R"("egress":{"verdict":"allow","policy":"shop/knp.default.web","rule":0},"ingress":null})"},
+       R"("egress":{"verdict":"allow","policy":"shop/knp.default.web","rule":0,"tier":"default"},"ingress":null})"},
       {"nobody known at either end",
        R"({"id":8,"from":"192.0.2.1","to":"192.0.2.2","protocol":132,"port":1,"sport":null})",
        R"({"id":8,"verdict":"allow","egress":null,"ingress":null})"},
@@ -152,7 +152,7 @@ TEST_F(Simulate, AnswersWithWhatDecidedOnEachSide) {
       {"IPv6 when asked for",
        R"({"id":10,"from":"shop/client","to":"shop/web","protocol":"tcp","port":8080,"ipVersion":6})",
        R"({"id":10,"verdict":"allow","egress":$profile,)"
-       R"("ingress":{"verdict":"allow","policy":"shop/knp.default.web","rule":1}})"},
+       R"("ingress":{"verdict":"allow","policy":"shop/knp.default.web","rule":1,"tier":"default"}})"},
       {"no id", R"({"from":"192.0.2.1","to":"192.0.2.2","protocol":"47"})",
        R"({"id":null,"verdict":"allow","egress":null,"ingress":null})"},
   };

@@ -80,6 +80,21 @@ Policy read_policy(policy::PolicyKey key, const auto& spec, const Field& field,
   return policy;
 }
 
+// An object that says no tier, as those of Calico v3.19 do, is in `default`.
+policy::PolicyKey key_of(const auto& object) {
+  const std::string_view tier = object.spec.tier.empty() ? k_default_tier : object.spec.tier;
+  return {.tier = std::string(tier),
+          .ns = object.metadata.ns,
+          .name = std::string(without_tier(object.metadata.name, tier))};
+}
+
+// A staged policy is read as the policy it would be.
+Result<policy::StagedPolicy> staged(const auto& object, const auto& as_policy, Warnings& warnings) {
+  if (object.spec.staged_action == "Delete") return policy::StagedPolicy{.key = key_of(object)};
+  MARGAY_TRY(Policy policy, policy_of(as_policy, warnings));
+  return policy::StagedPolicy{.key = policy.key, .policy = std::move(policy)};
+}
+
 // What is the system's to say: a set is no pod, and is where it is.
 policy::Labels set_labels(policy::Labels labels) {
   for (const auto label : {k_namespace_label, k_orchestrator_label, k_service_account_label})
@@ -99,10 +114,8 @@ std::vector<policy::Prefix> readable_nets(const std::vector<std::string>& nets,
 
 Result<Policy> policy_of(const api::NetworkPolicy& object, Warnings& warnings) {
   Problems problems;
-  policy::PolicyKey key{.ns = object.metadata.ns,
-                        .name = std::string(without_tier(object.metadata.name))};
   const Field spec("spec", problems);
-  Policy policy = read_policy(std::move(key), object.spec, spec, warnings);
+  Policy policy = read_policy(key_of(object), object.spec, spec, warnings);
   policy.selector = Selector::equals(std::string(k_namespace_label), object.metadata.ns) &&
                     own_selector(object.spec, spec) && service_accounts(object.spec, spec);
   if (!problems.empty()) return fail(std::move(problems));
@@ -112,14 +125,42 @@ Result<Policy> policy_of(const api::NetworkPolicy& object, Warnings& warnings) {
 Result<Policy> policy_of(const api::GlobalNetworkPolicy& object, Warnings& warnings) {
   Problems problems;
   const Field spec("spec", problems);
-  Policy policy = read_policy({.name = std::string(without_tier(object.metadata.name))},
-                              object.spec, spec, warnings);
+  Policy policy = read_policy(key_of(object), object.spec, spec, warnings);
   policy.selector = joined_selector(object.spec, spec);
   policy.do_not_track = object.spec.do_not_track;
   policy.pre_dnat = object.spec.pre_dnat;
   policy.apply_on_forward = object.spec.apply_on_forward;
   if (!problems.empty()) return fail(std::move(problems));
   return policy;
+}
+
+Result<policy::StagedPolicy> staged_policy_of(const api::StagedNetworkPolicy& object,
+                                              Warnings& warnings) {
+  return staged(object, api::NetworkPolicy{object.metadata, object.spec}, warnings);
+}
+
+Result<policy::StagedPolicy> staged_policy_of(const api::StagedGlobalNetworkPolicy& object,
+                                              Warnings& warnings) {
+  return staged(object, api::GlobalNetworkPolicy{object.metadata, object.spec}, warnings);
+}
+
+Result<policy::StagedPolicy> staged_policy_of(const api::StagedKubernetesNetworkPolicy& object,
+                                              Warnings& warnings) {
+  if (object.spec.staged_action == "Delete")
+    return policy::StagedPolicy{
+        .key = {.ns = object.metadata.ns, .name = kubernetes_policy(object.metadata.name)}};
+  api::kubernetes::NetworkPolicy as_policy = object.spec;
+  as_policy.metadata = object.metadata;
+  MARGAY_TRY(Policy policy, policy_of(as_policy, warnings));
+  return policy::StagedPolicy{.key = policy.key, .policy = std::move(policy)};
+}
+
+// Whatever is not Pass denies.
+policy::Tier tier_of(const api::Tier& tier) {
+  return {.name = tier.metadata.name,
+          .order = tier.spec.order,
+          .default_action =
+              tier.spec.default_action == "Pass" ? policy::Action::pass : policy::Action::deny};
 }
 
 Result<policy::Profile> profile_of(const api::Profile& profile, Warnings& warnings) {

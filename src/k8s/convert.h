@@ -52,8 +52,15 @@ std::optional<policy::EndpointSlice> endpoint_slice_of(const api::kubernetes::En
 
 // ---- projectcalico.org --------------------------------------------------------------------------
 
+policy::Tier tier_of(const api::Tier& tier);
 base::Result<policy::Policy> policy_of(const api::NetworkPolicy& policy, Warnings& warnings);
 base::Result<policy::Policy> policy_of(const api::GlobalNetworkPolicy& policy, Warnings& warnings);
+base::Result<policy::StagedPolicy> staged_policy_of(const api::StagedNetworkPolicy& policy,
+                                                    Warnings& warnings);
+base::Result<policy::StagedPolicy> staged_policy_of(const api::StagedGlobalNetworkPolicy& policy,
+                                                    Warnings& warnings);
+base::Result<policy::StagedPolicy> staged_policy_of(
+    const api::StagedKubernetesNetworkPolicy& policy, Warnings& warnings);
 base::Result<policy::Profile> profile_of(const api::Profile& profile, Warnings& warnings);
 // A net that cannot be read is left out with a warning: a list that denies keeps the others.
 policy::NetworkSet network_set_of(const api::NetworkSet& set, Warnings& warnings);

@@ -352,12 +352,20 @@ TEST(Objects, OfEveryResourceHaveTheirPlace) {
       {"ipamblocks.crd.projectcalico.org",
        {"crd.projectcalico.org/v1", "IPAMBlock", "",
         R"({"cidr":"10.0.0.0/26","allocations":[],"unallocated":[],"attributes":[]})"}},
+      {"tiers.projectcalico.org", {"projectcalico.org/v3", "Tier", "", "{}"}},
+      {"stagednetworkpolicies.projectcalico.org",
+       {"projectcalico.org/v3", "StagedNetworkPolicy", "n", "{}"}},
+      {"stagedglobalnetworkpolicies.projectcalico.org",
+       {"projectcalico.org/v3", "StagedGlobalNetworkPolicy", "", "{}"}},
+      {"stagedkubernetesnetworkpolicies.projectcalico.org",
+       {"projectcalico.org/v3", "StagedKubernetesNetworkPolicy", "n", R"({"podSelector":{}})"}},
       {"services", {"v1", "Service", "n", R"({"clusterIP":"10.96.0.1","ports":[{"port":80}]})"}},
       {"endpointslices.discovery.k8s.io",
        {"discovery.k8s.io/v1", "EndpointSlice", "n", "{},\"addressType\":\"IPv4\""}},
   };
   auto all = resources();
-  std::ranges::move(service_resources(), std::back_inserter(all));
+  for (const auto& more : {service_resources(), later_resources(), staged_resources()})
+    all.insert(all.end(), more.begin(), more.end());
   for (const std::string& resource : all) {
     const auto sample = samples.find(resource);
     ASSERT_NE(sample, samples.end()) << resource << " has no sample";
@@ -403,6 +411,95 @@ TEST(Objects, TheDefaultAllowProfileIsAlwaysThere) {
   ASSERT_THAT(model.profiles, SizeIs(1));
   EXPECT_EQ(model.profiles.begin()->first, "projectcalico-default-allow");
   EXPECT_THAT(model.profiles.begin()->second.ingress, ElementsAre(policy::Rule{}));
+}
+
+std::string of_kind(const std::string& kind, const std::string& name, const std::string& spec) {
+  return R"({"apiVersion":"projectcalico.org/v3","kind":")" + kind + R"(","metadata":{"name":")" +
+         name + R"(","namespace":"shop"},"spec":)" + spec + "}";
+}
+
+// Whatever the store says of them: with them a model is as v3.19's.
+TEST(Objects, ThreeTiersAreAlwaysThereAsTheyAre) {
+  Model model;
+  for (const auto& change : built_in()) model.apply(change);
+  const auto tiers = model.tiers;
+  ASSERT_THAT(tiers, SizeIs(3));
+  EXPECT_EQ(tiers.at("default"), (policy::Tier{"default", 1e6, policy::Action::deny}));
+  EXPECT_EQ(tiers.at("kube-admin"), (policy::Tier{"kube-admin", 1e3, policy::Action::pass}));
+  EXPECT_EQ(tiers.at("kube-baseline"), (policy::Tier{"kube-baseline", 1e7, policy::Action::pass}));
+  Followed followed;
+  for (const auto& [name, tier] : tiers) {
+    ASSERT_TRUE(followed.set({"tiers.projectcalico.org", "", name},
+                             of_kind("Tier", name, R"({"order":1,"defaultAction":"Pass"})")));
+    EXPECT_THAT(followed.remove({"tiers.projectcalico.org", "", name}), IsEmpty()) << name;
+  }
+  EXPECT_THAT(followed.model().tiers, IsEmpty()) << "no object changes them";
+}
+
+TEST(Objects, APolicyIsInTheTierThatItSays) {
+  Followed followed;
+  const auto set = [&](const std::string& name, const std::string& spec) {
+    const store::Key key{"networkpolicies.projectcalico.org", "shop", name};
+    EXPECT_TRUE(followed.set(key, of_kind("NetworkPolicy", name, spec)));
+    return followed.shadowed_by(key).has_value();
+  };
+  EXPECT_FALSE(set("web", "{}"));
+  EXPECT_FALSE(set("ops.web", R"({"tier":"ops"})"));
+  EXPECT_FALSE(set("dev.web", R"({"tier":"dev"})"));
+  EXPECT_THAT(followed.model().policies, SizeIs(3)) << "equal names of different tiers";
+  EXPECT_TRUE(followed.model().policies.contains({"ops", "shop", "web"}));
+  EXPECT_EQ((policy::PolicyKey{"ops", "shop", "web"}).id(), "shop/ops.web");
+  EXPECT_EQ((policy::PolicyKey{"ops", "shop", "web"}).stored_id(), "shop/ops.web");
+  EXPECT_EQ((policy::PolicyKey{"ops", "", "knp.a"}).stored_id(), "ops.knp.a");
+
+  EXPECT_FALSE(set("knp.default.web", R"({"tier":"ops"})")) << "no Kubernetes policy is in a tier";
+  EXPECT_TRUE(set("default.web", "{}")) << "of one tier they are two for one place";
+}
+
+TEST(Objects, OfATierThatMovedTakeTheOldPlaceWithThem) {
+  Followed followed;
+  const store::Key key{"globalnetworkpolicies.projectcalico.org", "", "ops.web"};
+  ASSERT_TRUE(followed.set(key, of_kind("GlobalNetworkPolicy", "ops.web", R"({"tier":"ops"})")));
+  ASSERT_TRUE(followed.set(key, of_kind("GlobalNetworkPolicy", "ops.web", "{}")));
+  EXPECT_THAT(followed.model().policies, SizeIs(1));
+  followed.remove(key);
+  EXPECT_THAT(followed.model().policies, IsEmpty());
+}
+
+TEST(Objects, StagedOnesAreNoPolicies) {
+  Followed followed;
+  const auto set = [&](const char* resource, const char* kind, const std::string& name,
+                       const std::string& spec) {
+    EXPECT_TRUE(followed.set({std::string(resource) + ".projectcalico.org", "shop", name},
+                             of_kind(kind, name, spec)));
+  };
+  set("stagednetworkpolicies", "StagedNetworkPolicy", "ops.a",
+      R"({"tier":"ops","order":3,"ingress":[{"action":"Deny"}]})");
+  set("stagednetworkpolicies", "StagedNetworkPolicy", "b", R"({"stagedAction":"Delete"})");
+  set("stagedkubernetesnetworkpolicies", "StagedKubernetesNetworkPolicy", "c",
+      R"({"podSelector":{}})");
+  EXPECT_THAT(followed.model().policies, IsEmpty());
+  const auto& staged = followed.model().staged_policies;
+  ASSERT_THAT(staged, SizeIs(3));
+  const auto& a = staged.at({"ops", "shop", "a"}).policy;
+  ASSERT_TRUE(a);
+  EXPECT_EQ(a->order, 3);
+  EXPECT_THAT(a->ingress, SizeIs(1));
+  EXPECT_EQ(staged.at({"default", "shop", "b"}).policy, std::nullopt);
+  EXPECT_EQ(staged.at({"default", "shop", "knp.default.c"}).policy->order, 1000);
+}
+
+TEST(Objects, APolicyOfATierThatCannotBeReadDeniesThere) {
+  const auto reading = isolating({"networkpolicies.projectcalico.org", "shop", "ops.web"});
+  ASSERT_TRUE(reading);
+  const auto& change =
+      std::get<policy::Change<policy::PolicyKey, policy::Policy>>(*reading->change);
+  EXPECT_EQ(change.key, (policy::PolicyKey{"ops", "shop", "web"}));
+  const policy::Rule deny{.action = policy::Action::deny};
+  EXPECT_THAT(change.value->ingress, ElementsAre(deny)) << "the tier may pass";
+  EXPECT_THAT(change.value->egress, ElementsAre(deny));
+  EXPECT_EQ(isolating({"stagednetworkpolicies.projectcalico.org", "shop", "ops.web"}),
+            std::nullopt);
 }
 
 }  // namespace

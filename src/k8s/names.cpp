@@ -12,7 +12,6 @@
 namespace margay::k8s {
 namespace {
 
-constexpr std::string_view k_tier_prefix = "default.";
 constexpr size_t k_interface_digits = 11;
 
 // Millions of names are made when a cluster is read, so they are not formatted.
@@ -39,9 +38,17 @@ bool is_inherited_label(std::string_view key) {
 
 std::string kubernetes_policy(std::string_view name) { return concat("knp.default.", name); }
 
-std::string_view without_tier(std::string_view name) {
-  if (name.starts_with(k_tier_prefix)) name.remove_prefix(k_tier_prefix.size());
-  return name;
+std::string_view without_tier(std::string_view name, std::string_view tier) {
+  const bool has_tier =
+      name.size() > tier.size() && name.starts_with(tier) && name[tier.size()] == '.';
+  return has_tier ? name.substr(tier.size() + 1) : name;
+}
+
+std::string_view tier_of_name(std::string_view name) {
+  // Those of Kubernetes and OpenStack have their tier behind that.
+  const bool is_converted = name.starts_with("knp.") || name.starts_with("ossg.");
+  const size_t dot = name.find('.');
+  return dot == 0 || dot == name.npos || is_converted ? k_default_tier : name.substr(0, dot);
 }
 
 std::string interface_name(std::string_view ns, std::string_view pod, std::string_view prefix) {

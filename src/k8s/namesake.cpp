@@ -11,7 +11,8 @@ namespace {
 
 using policy::ModelChange;
 
-// Several keys are strings, so a key's place among the alternatives is found by the value's type.
+// Several keys are of one type, so a key's place among the alternatives is found by the value's
+// type.
 template <typename Value, size_t I = 0>
 constexpr size_t index_of() {
   using Change = std::variant_alternative_t<I, ModelChange>;
@@ -47,13 +48,29 @@ std::optional<ModelKey> profile_key(const store::Key& object) {
   return key_for<policy::Profile>(object.name);
 }
 
-std::optional<ModelKey> policy_key(const store::Key& object, std::string tier) {
-  const auto key = [&](std::string name) {
-    return key_for<policy::Policy>(policy::PolicyKey{std::move(tier), object.ns, std::move(name)});
+// Of policies and of staged ones (`Value`), in whose resources they are.
+struct PolicyResources {
+  std::string_view kubernetes, namespaced, global;
+};
+constexpr PolicyResources k_enforced{k_kubernetes_policies, k_policies, k_global_policies};
+constexpr PolicyResources k_staged{k_staged_kubernetes_policies, k_staged_policies,
+                                   k_staged_global_policies};
+
+template <typename Value>
+std::optional<ModelKey> policy_key(const PolicyResources& resources, const store::Key& object,
+                                   std::string_view tier) {
+  const auto key = [&](std::string_view name) {
+    return key_for<Value>(policy::PolicyKey{std::string(tier), object.ns, std::string(name)});
   };
-  if (object.resource == k_kubernetes_policies) return key(kubernetes_policy(object.name));
-  if (object.resource == k_global_policies) return key(object.name);
-  if (object.resource != k_policies || after(kubernetes_policy(""), object.name))
+  if (object.resource == resources.kubernetes && tier == k_default_tier)
+    return key(kubernetes_policy(object.name));
+  if (object.resource != resources.namespaced && object.resource != resources.global)
+    return std::nullopt;
+  if (tier != k_default_tier) {
+    const auto name = without_tier(object.name, tier);
+    return name.size() < object.name.size() ? std::optional(key(name)) : std::nullopt;
+  }
+  if (object.resource == resources.namespaced && after(kubernetes_policy(""), object.name))
     return std::nullopt;
   return key(object.name);
 }
@@ -66,11 +83,22 @@ Namesake object_named(std::string_view resource, std::string_view ns, std::strin
   return store::Key{std::string(resource), std::string(ns), std::string(name)};
 }
 
+Namesake policy_named(const PolicyResources& resources, const policy::PolicyKey& key) {
+  const auto resource = key.ns.empty() ? resources.global : resources.namespaced;
+  if (key.tier != k_default_tier) return object_named(resource, key.ns, key.tier + "." + key.name);
+  if (!key.ns.empty())
+    if (const auto name = after(kubernetes_policy(""), key.name))
+      return object_named(resources.kubernetes, key.ns, *name);
+  return object_named(resource, key.ns, key.name);
+}
 Namesake namesake(const policy::Policy*, const policy::PolicyKey& key) {
-  if (key.ns.empty()) return object_named(k_global_policies, {}, key.name);
-  if (const auto name = after(kubernetes_policy(""), key.name))
-    return object_named(k_kubernetes_policies, key.ns, *name);
-  return object_named(k_policies, key.ns, key.name);
+  return policy_named(k_enforced, key);
+}
+Namesake namesake(const policy::StagedPolicy*, const policy::PolicyKey& key) {
+  return policy_named(k_staged, key);
+}
+Namesake namesake(const policy::Tier*, const std::string& name) {
+  return object_named(k_tiers, {}, name);
 }
 Namesake namesake(const policy::Profile*, const std::string& profile) {
   if (const auto ns = after(k_namespace_profile_prefix, profile))
@@ -108,7 +136,7 @@ Namesake namesake(const policy::Service*, const policy::ServiceKey& key) {
 Namesake namesake(const policy::EndpointSlice*, const policy::EndpointSliceKey& key) {
   return object_named(k_endpoint_slices, key.ns, key.name);
 }
-// Blocks have their CIDR for a key, whatever their name; tiers and interfaces are no objects.
+// Blocks have their CIDR for a key, whatever their name; interfaces are no objects.
 Namesake namesake(const void*, const auto&) { return std::nullopt; }
 
 template <size_t I>
@@ -141,10 +169,12 @@ ModelChange removal_of(const ModelKey& key) {
   return *std::move(change);
 }
 
+// The alternatives of policies and staged policies have keys of one type.
 std::string_view qualifier_of(const ModelKey& key) {
   if (const auto* workload = std::get_if<policy::WorkloadKey>(&key)) return workload->node;
   if (const auto* endpoint = std::get_if<policy::HostEndpointKey>(&key)) return endpoint->node;
-  if (const auto* policy = std::get_if<policy::PolicyKey>(&key)) return policy->tier;
+  if (const auto* policy = std::get_if<index_of<policy::Policy>()>(&key)) return policy->tier;
+  if (const auto* staged = std::get_if<index_of<policy::StagedPolicy>()>(&key)) return staged->tier;
   return {};
 }
 
@@ -163,8 +193,10 @@ std::optional<ModelKey> key_named_for(const store::Key& object, std::string_view
     return key_for<policy::HostEndpoint>(policy::HostEndpointKey{std::string(qualifier), name});
   if (resource == k_nodes) return key_for<policy::Host>(name);
   if (resource == k_pools) return key_for<policy::IPPool>(name);
+  if (resource == k_tiers) return key_for<policy::Tier>(name);
   if (auto profile = profile_key(object)) return profile;
-  return policy_key(object, std::string(qualifier));
+  if (auto staged = policy_key<policy::StagedPolicy>(k_staged, object, qualifier)) return staged;
+  return policy_key<policy::Policy>(k_enforced, object, qualifier);
 }
 
 std::optional<store::Key> namesake_of(const ModelKey& key) {

@@ -25,6 +25,8 @@ ModelKey key_of_change(Key key) {
 }
 
 using PolicyChange = policy::Change<policy::PolicyKey, policy::Policy>;
+using StagedChange = policy::Change<policy::PolicyKey, policy::StagedPolicy>;
+using TierChange = policy::Change<std::string, policy::Tier>;
 using ProfileChange = policy::Change<std::string, policy::Profile>;
 using WorkloadChange = policy::Change<policy::WorkloadKey, policy::WorkloadEndpoint>;
 using HostEndpointChange = policy::Change<policy::HostEndpointKey, policy::HostEndpoint>;
@@ -42,8 +44,21 @@ TEST(Namesake, OfAKeyIsTheObjectItIsNamedForAndTheReverse) {
        key_of_change<PolicyChange>(policy::PolicyKey{"default", "shop", "web"})},
       {object(k_kubernetes_policies, "shop", "web"), "default",
        key_of_change<PolicyChange>(policy::PolicyKey{"default", "shop", "knp.default.web"})},
-      {object(k_global_policies, "", "knp.default.web"), "ops",
+      {object(k_global_policies, "", "ops.knp.default.web"), "ops",
        key_of_change<PolicyChange>(policy::PolicyKey{"ops", "", "knp.default.web"})},
+      {object(k_policies, "shop", "ops.web"), "ops",
+       key_of_change<PolicyChange>(policy::PolicyKey{"ops", "shop", "web"})},
+      {object(k_policies, "shop", "ops.knp.default.web"), "ops",
+       key_of_change<PolicyChange>(policy::PolicyKey{"ops", "shop", "knp.default.web"})},
+      {object(k_staged_policies, "shop", "web"), "default",
+       key_of_change<StagedChange>(policy::PolicyKey{"default", "shop", "web"})},
+      {object(k_staged_policies, "shop", "ops.web"), "ops",
+       key_of_change<StagedChange>(policy::PolicyKey{"ops", "shop", "web"})},
+      {object(k_staged_global_policies, "", "web"), "default",
+       key_of_change<StagedChange>(policy::PolicyKey{"default", "", "web"})},
+      {object(k_staged_kubernetes_policies, "shop", "web"), "default",
+       key_of_change<StagedChange>(policy::PolicyKey{"default", "shop", "knp.default.web"})},
+      {object(k_tiers, "", "ops"), "", key_of_change<TierChange>(std::string("ops"))},
       {object(k_namespaces, "", "shop"), "", key_of_change<ProfileChange>(std::string("kns.shop"))},
       {object(k_service_accounts, "shop", "a.b"), "",
        key_of_change<ProfileChange>(std::string("ksa.shop.a.b"))},
@@ -74,21 +89,27 @@ TEST(Namesake, BothDirectionsAgreeOnEveryNameOfEveryResource) {
                                           "ksa.shop",
                                           "kns.",
                                           "knp.default.",
-                                          "a.b"};
+                                          "a.b",
+                                          "q.web",
+                                          "q.knp.default.web",
+                                          "q.",
+                                          "q"};
   auto all = resources();
-  std::ranges::move(service_resources(), std::back_inserter(all));
+  for (const auto& more : {service_resources(), later_resources(), staged_resources()})
+    all.insert(all.end(), more.begin(), more.end());
   size_t named = 0;
   for (const std::string& resource : all)
-    for (const std::string& name : names) {
-      const auto of =
-          object(resource, api::find_resource(resource)->namespaced ? "shop" : "", name);
-      const auto key = key_named_for(of, "q");
-      if (!key) continue;
-      EXPECT_EQ(namesake_of(*key), of) << resource << " " << name;
-      EXPECT_EQ(key_named_for(of, qualifier_of(*key)), key) << resource << " " << name;
-      ++named;
-    }
-  EXPECT_GT(named, all.size() * names.size() / 2);
+    for (const std::string& name : names)
+      for (const char* qualifier : {"q", "default"}) {
+        const auto of =
+            object(resource, api::find_resource(resource)->namespaced ? "shop" : "", name);
+        const auto key = key_named_for(of, qualifier);
+        if (!key) continue;
+        EXPECT_EQ(namesake_of(*key), of) << resource << " " << name;
+        EXPECT_EQ(key_named_for(of, qualifier_of(*key)), key) << resource << " " << name;
+        ++named;
+      }
+  EXPECT_GT(named, all.size() * names.size());
 }
 
 TEST(Namesake, SomeKeysHaveNone) {
@@ -102,6 +123,8 @@ TEST(Namesake, SomeKeysHaveNone) {
   for (const auto& key : keys) EXPECT_EQ(namesake_of(key), std::nullopt) << key.index();
   EXPECT_EQ(key_named_for(object(k_profiles, "", "kns.shop"), ""), std::nullopt);
   EXPECT_EQ(key_named_for(object(k_policies, "shop", "knp.default.web"), "default"), std::nullopt);
+  EXPECT_EQ(key_named_for(object(k_policies, "shop", "web"), "ops"), std::nullopt);
+  EXPECT_EQ(key_named_for(object(k_kubernetes_policies, "shop", "web"), "ops"), std::nullopt);
   EXPECT_EQ(key_named_for(object(k_workload_endpoints, "shop", "web"), "node-a"), std::nullopt);
   EXPECT_EQ(key_named_for(object(k_blocks, "", "10-0-0-0-26"), ""), std::nullopt);
 }

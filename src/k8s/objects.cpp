@@ -6,6 +6,7 @@
 #include <span>
 #include <utility>
 
+#include "api/calico/tier.h"
 #include "api/codec.h"
 #include "k8s/names.h"
 #include "k8s/resources.h"
@@ -56,6 +57,20 @@ Placement place(const api::NetworkPolicy& policy, Reading& reading) {
 }
 Placement place(const api::GlobalNetworkPolicy& policy, Reading& reading) {
   return placed(policy_of(policy, reading.warnings));
+}
+Placement place(const api::StagedNetworkPolicy& policy, Reading& reading) {
+  return placed(staged_policy_of(policy, reading.warnings));
+}
+Placement place(const api::StagedGlobalNetworkPolicy& policy, Reading& reading) {
+  return placed(staged_policy_of(policy, reading.warnings));
+}
+Placement place(const api::StagedKubernetesNetworkPolicy& policy, Reading& reading) {
+  return placed(staged_policy_of(policy, reading.warnings));
+}
+// The tiers that always exist are in every model, as they are.
+Placement place(const api::Tier& tier, Reading&) {
+  if (api::calico::find_built_in_tier(tier.metadata.name) != nullptr) return std::nullopt;
+  return change_to(tier_of(tier));
 }
 Placement place(const api::Profile& profile, Reading& reading) {
   return placed(profile_of(profile, reading.warnings));
@@ -118,6 +133,16 @@ constexpr Resource k_resources[] = {
     {k_blocks, place_json<api::IPAMBlock>},
 };
 
+constexpr Resource k_later_resources[] = {
+    {k_tiers, place_json<api::Tier>},
+};
+
+constexpr Resource k_staged_resources[] = {
+    {k_staged_policies, place_json<api::StagedNetworkPolicy>},
+    {k_staged_global_policies, place_json<api::StagedGlobalNetworkPolicy>},
+    {k_staged_kubernetes_policies, place_json<api::StagedKubernetesNetworkPolicy>},
+};
+
 constexpr Resource k_service_resources[] = {
     {k_services, place_json<kubernetes::Service>},
     {k_endpoint_slices, place_json<kubernetes::EndpointSlice>},
@@ -139,7 +164,9 @@ std::vector<std::string> names_of(std::span<const Resource> resources) {
 
 const Resource* find_resource(std::string_view name) {
   for (const std::span<const Resource> resources :
-       {std::span<const Resource>(k_resources), std::span<const Resource>(k_service_resources)})
+       {std::span<const Resource>(k_resources), std::span<const Resource>(k_later_resources),
+        std::span<const Resource>(k_staged_resources),
+        std::span<const Resource>(k_service_resources)})
     if (const auto found = std::ranges::find(resources, name, &Resource::name);
         found != resources.end())
       return &*found;
@@ -149,6 +176,8 @@ const Resource* find_resource(std::string_view name) {
 }  // namespace
 
 std::vector<std::string> resources() { return names_of(k_resources); }
+std::vector<std::string> later_resources() { return names_of(k_later_resources); }
+std::vector<std::string> staged_resources() { return names_of(k_staged_resources); }
 std::vector<std::string> service_resources() { return names_of(k_service_resources); }
 
 Result<Reading> read_object(const store::Key& key, const api::json::value& object) {
@@ -166,7 +195,14 @@ Result<Reading> read_object(const store::Key& key, std::string_view text) {
 }
 
 std::vector<ModelChange> built_in() {
-  return {change_to(*policy::built_in_profile(policy::k_default_allow_profile))};
+  std::vector<ModelChange> changes{
+      change_to(*policy::built_in_profile(policy::k_default_allow_profile))};
+  for (const auto& [name, order, default_action] : api::calico::built_in_tiers())
+    changes.push_back(change_to(policy::Tier{
+        .name = std::string(name),
+        .order = static_cast<double>(order),
+        .default_action = default_action == "Pass" ? policy::Action::pass : policy::Action::deny}));
+  return changes;
 }
 
 bool is_policy(const store::Key& key) {
@@ -178,12 +214,14 @@ std::optional<Reading> isolating(const store::Key& key) {
   if (!is_policy(key)) return std::nullopt;
   policy::Policy policy;
   policy.applies_ingress = policy.applies_egress = true;
-  if (key.resource == k_global_policies) {
-    policy.key = {.name = std::string(without_tier(key.name))};
-  } else if (key.resource == k_policies) {
-    policy.key = {.ns = key.ns, .name = std::string(without_tier(key.name))};
-  } else {
+  if (key.resource == k_kubernetes_policies) {
     policy.key = {.ns = key.ns, .name = kubernetes_policy(key.name)};
+  } else {
+    const auto tier = tier_of_name(key.name);
+    policy.key = {
+        .tier = std::string(tier), .ns = key.ns, .name = std::string(without_tier(key.name, tier))};
+    if (tier != k_default_tier)
+      policy.ingress = policy.egress = {policy::Rule{.action = policy::Action::deny}};
   }
   if (!key.ns.empty())
     policy.selector = selector::Selector::equals(std::string(k_namespace_label), key.ns);

@@ -17,6 +17,11 @@ namespace margay::k8s {
 
 // The resources that policy and routing are made of, as api::Kind::resource() names them.
 std::vector<std::string> resources();
+// Those beside them that Calico v3.19's API does not have: a cluster may be without, and its role
+// for node agents does not grant them.
+std::vector<std::string> later_resources();
+// Of staged policies, which no agent asks for.
+std::vector<std::string> staged_resources();
 // Those of services, for data planes that balance.
 std::vector<std::string> service_resources();
 // What is in every model, whatever the objects.
@@ -41,7 +46,8 @@ base::Result<Reading> read_object(const store::Key& key, std::string_view text);
 
 // What stands for a policy of which nothing is known but that it is there: one that isolates all it
 // may be for (its namespace's endpoints, or all) in both directions and allows nothing, so that
-// what it isolated does not become open. None for other objects.
+// what it isolated does not become open. It is in the tier that its name says, and denies by a rule
+// where that is not `default`, since the tier may pass. None for other objects.
 // (docs/decisions/0062-what-an-unreadable-policy-means.md)
 std::optional<Reading> isolating(const store::Key& key);
 bool is_policy(const store::Key& key);

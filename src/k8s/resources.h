@@ -14,6 +14,12 @@ inline constexpr std::string_view k_endpoint_slices = "endpointslices.discovery.
 inline constexpr std::string_view k_kubernetes_policies = "networkpolicies.networking.k8s.io";
 inline constexpr std::string_view k_policies = "networkpolicies.projectcalico.org";
 inline constexpr std::string_view k_global_policies = "globalnetworkpolicies.projectcalico.org";
+inline constexpr std::string_view k_staged_kubernetes_policies =
+    "stagedkubernetesnetworkpolicies.projectcalico.org";
+inline constexpr std::string_view k_staged_policies = "stagednetworkpolicies.projectcalico.org";
+inline constexpr std::string_view k_staged_global_policies =
+    "stagedglobalnetworkpolicies.projectcalico.org";
+inline constexpr std::string_view k_tiers = "tiers.projectcalico.org";
 inline constexpr std::string_view k_profiles = "profiles.projectcalico.org";
 inline constexpr std::string_view k_network_sets = "networksets.projectcalico.org";
 inline constexpr std::string_view k_global_network_sets = "globalnetworksets.projectcalico.org";

@@ -94,6 +94,8 @@ class Agent::Impl final : public store::SyncerSink {
 
     std::vector<store::Scope> scopes{{.resource = k_felix_configurations}};
     for (const auto& resource : k8s::resources()) scopes.push_back({.resource = resource});
+    for (const auto& resource : k8s::later_resources())
+      scopes.push_back({.resource = resource, .optional = true});
     metrics_.resync_state.Set(2);
     metrics_.resyncs_started.Increment();
     syncer_ = std::make_unique<store::Syncer>(

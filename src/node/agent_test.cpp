@@ -199,5 +199,51 @@ TEST_F(AgentTest, APolicyThatCouldNeverBeReadIsolatesWhatItMayBeFor) {
       << "what was never in effect takes nothing away";
 }
 
+TEST_F(AgentTest, PoliciesFollowTheirTierAndWhatIsStagedIsNotSeen) {
+  const auto put = [&](const std::string& kind, const std::string& plural, const std::string& name,
+                       const std::string& spec) {
+    const store::Key key{plural + ".projectcalico.org", "", name};
+    const auto value = R"({"apiVersion":"projectcalico.org/v3","kind":")" + kind +
+                       R"(","metadata":{"name":")" + name + R"("},"spec":)" + spec + "}";
+    if (store->get(key))
+      ASSERT_TRUE(store->update(key, value, {}));
+    else
+      ASSERT_TRUE(store->create(key, value));
+  };
+  // "ops:pass default:deny" of the pod.
+  const auto tiers = [&] {
+    std::string text;
+    const auto& workloads = recorded.programmed.workloads;
+    const auto found = workloads.find({"node-a", "k8s", "shop/web", "eth0"});
+    if (found == workloads.end()) return text;
+    for (const auto& tier : found->second.tiers) {
+      const bool passes = tier.default_action == policy::Action::pass;
+      text += (text.empty() ? "" : " ") + tier.name + (passes ? ":pass" : ":deny");
+    }
+    return text;
+  };
+  ASSERT_TRUE(store->create({"pods", "shop", "web"},
+                            R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"web",)"
+                            R"("namespace":"shop"},"spec":{"nodeName":"node-a"},)"
+                            R"("status":{"podIP":"10.65.0.2"}})"));
+  put("Tier", "tiers", "ops", R"({"order":5,"defaultAction":"Pass"})");
+  put("GlobalNetworkPolicy", "globalnetworkpolicies", "ops.web", R"({"tier":"ops"})");
+  put("GlobalNetworkPolicy", "globalnetworkpolicies", "web", "{}");
+  put("GlobalNetworkPolicy", "globalnetworkpolicies", "kube-admin.web", R"({"tier":"kube-admin"})");
+  put("StagedGlobalNetworkPolicy", "stagedglobalnetworkpolicies", "dev.web", R"({"tier":"dev"})");
+  start();
+  EXPECT_EQ(recorded.read(tiers), "ops:pass kube-admin:pass default:deny");
+  put("Tier", "tiers", "ops", R"({"order":2000000,"defaultAction":"Deny"})");
+  EXPECT_TRUE(
+      recorded.eventually([&] { return tiers() == "kube-admin:pass default:deny ops:deny"; }));
+  put("Tier", "tiers", "ops", R"({"order":5,"defaultAction":"Pass"})");
+  EXPECT_TRUE(
+      recorded.eventually([&] { return tiers() == "ops:pass kube-admin:pass default:deny"; }));
+  ASSERT_TRUE(store->remove({"tiers.projectcalico.org", "", "ops"}, {}));
+  EXPECT_TRUE(recorded.eventually([&] {
+    return tiers() == "kube-admin:pass default:deny ops:deny";
+  })) << "kept, and closed";
+}
+
 }  // namespace
 }  // namespace margay::node

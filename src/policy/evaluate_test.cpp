@@ -180,7 +180,7 @@ const DecisionCase k_decisions[] = {
     {"a tier's end does not pass",
      {ingress_policy(k_s, 1, {elsewhere(Action::allow)}), ingress_policy(k_a, 1, {allow()})},
      {k_open},
-     "deny at the end of security/s"},
+     "deny at the end of security/security.s"},
     {"but for a tier whose default is to pass",
      {ingress_policy({"lenient", "", "l"}, 1, {elsewhere(Action::deny)})},
      {k_open},
@@ -188,7 +188,7 @@ const DecisionCase k_decisions[] = {
     {"tiers come by order, not by name",
      {ingress_policy(k_s, 1000, {allow()}), ingress_policy(k_a, 1, {deny()})},
      {},
-     "allow by security/s rule 0"},
+     "allow by security/security.s rule 0"},
     {"a tier that is not there is last",
      {ingress_policy(in_tier("another", "x"), 1, {deny()}), ingress_policy(k_a, 1, {allow()})},
      {},
@@ -295,6 +295,28 @@ TEST(Evaluator, AnswersForAnEndpointThatIsNotTheModels) {
   EXPECT_EQ(verdict(changed), Verdict::allow);
   EXPECT_EQ(verdict(server), Verdict::deny);
   EXPECT_EQ(verdict(changed), Verdict::allow);
+}
+
+TEST(StagedPolicies, AreSeenOnlyInTheModelThatTheyWouldMake) {
+  Model model = cluster();
+  const auto put = [&](const char* name, Rule rule) {
+    const Policy policy = ingress_policy(in_tier("default", name), 1, {rule});
+    model.policies[policy.key] = policy;
+  };
+  put("a", deny());
+  const auto& server = model.workloads.at({"node-a", "k8s", "shop/server", "eth0"});
+  const auto verdict = [&](const Model& of) {
+    return evaluate(of, server, Direction::ingress, k_web).verdict;
+  };
+  model.staged_policies[k_a] = {k_a, {}};
+  model.staged_policies[k_b] = {k_b, ingress_policy(k_b, 1, {allow()})};
+  EXPECT_EQ(verdict(model), Verdict::deny);
+  const Model would_be = with_staged(model);
+  EXPECT_EQ(verdict(would_be), Verdict::allow);
+  EXPECT_FALSE(would_be.policies.contains(k_a));
+  EXPECT_TRUE(would_be.staged_policies.empty());
+  model.staged_policies[k_b].policy->ingress = {deny()};
+  EXPECT_EQ(verdict(with_staged(model)), Verdict::deny);
 }
 
 }  // namespace

@@ -74,11 +74,9 @@ Model Generator::model() {
   };
 
   put(model.tiers, std::string("default"), Tier{"default", 100.0});
-  if (options_.extra_tiers) {
-    Tier security = random_tier(random_, "security");
-    security.order = 50.0;
-    put(model.tiers, security.name, security);
-  }
+  for (const std::string& name : vocabulary_tiers())
+    if (options_.extra_tiers && name != "default" && name != "not-there")
+      put(model.tiers, name, random_tier(random_, name));
   for (const std::string& name : vocabulary_profiles())
     if (name != "not-there") put(model.profiles, name, random_profile(random_, options_, name));
   for (size_t i = 0; i < options_.policies; ++i) {

@@ -71,8 +71,13 @@ class ChangeMaker {
     return set_or_remove(cidr, random_block(random_, nodes_, cidr));
   }
   ModelChange tier() {
-    const std::string name = random_.pick({"default", "security", "unknown"});
+    const std::string name = random_.pick(vocabulary_tiers());
     return set_or_remove(name, random_tier(random_, name));
+  }
+  ModelChange staged_policy() {
+    const auto fresh = random_policy_key(random_, options_, random_.below(6));
+    const PolicyKey key = one_of(model_.policies, fresh);
+    return set_or_remove(key, random_staged_policy(random_, options_, key));
   }
   ModelChange interface() {
     const std::string name = random_.pick({"eth0", "eth1", "cali0003"});
@@ -94,10 +99,12 @@ class ChangeMaker {
 };
 
 const ChangeMaker::Kind ChangeMaker::k_kinds[] = {
-    {22, &ChangeMaker::policy},     {10, &ChangeMaker::profile},      {20, &ChangeMaker::workload},
-    {8, &ChangeMaker::network_set}, {8, &ChangeMaker::host_endpoint}, {5, &ChangeMaker::pool},
-    {6, &ChangeMaker::host},        {6, &ChangeMaker::block},         {3, &ChangeMaker::interface},
-    {5, &ChangeMaker::service},     {4, &ChangeMaker::slice},
+    {22, &ChangeMaker::policy},       {9, &ChangeMaker::profile},
+    {18, &ChangeMaker::workload},     {8, &ChangeMaker::network_set},
+    {8, &ChangeMaker::host_endpoint}, {5, &ChangeMaker::pool},
+    {6, &ChangeMaker::host},          {6, &ChangeMaker::block},
+    {3, &ChangeMaker::interface},     {5, &ChangeMaker::service},
+    {4, &ChangeMaker::slice},         {2, &ChangeMaker::staged_policy},
 };
 
 ModelChange ChangeMaker::make() {

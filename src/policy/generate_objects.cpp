@@ -176,13 +176,19 @@ const std::vector<Prefix>& vocabulary_blocks() {
   return cidrs;
 }
 
+const std::vector<std::string>& vocabulary_tiers() {
+  static const std::vector<std::string> k_tiers{"security", "platform", "default", "baseline",
+                                                "not-there"};
+  return k_tiers;
+}
+
 WorkloadKey workload_key(const std::string& node, size_t index) {
   return {node, "k8s", fmt::format("ns/pod-{}", index), "eth0"};
 }
 
 PolicyKey random_policy_key(Random& random, const GenerateOptions& options, size_t index) {
-  return {.tier = options.extra_tiers ? random.pick({"default", "default", "security", "unknown"})
-                                      : "default",
+  const bool elsewhere = options.extra_tiers && random.chance(70);
+  return {.tier = elsewhere ? random.pick(vocabulary_tiers()) : "default",
           .ns = random.pick({"", "red", "green", "blue"}),
           .name = fmt::format("{}-{}", random.pick({"policy", "zz", "knp.default.policy"}), index)};
 }
@@ -320,9 +326,16 @@ IPPool random_pool(Random& random, std::string name, Prefix cidr) {
 }
 
 Tier random_tier(Random& random, std::string name) {
-  return {.name = std::move(name),
-          .order = random.pick({10.0, 100.0, 1000.0}),
-          .default_action = random.chance(30) ? Action::pass : Action::deny};
+  return {
+      .name = std::move(name),
+      .order = random.chance(80) ? std::optional(random.pick({10.0, 100.0, 1000.0})) : std::nullopt,
+      .default_action = random.chance(50) ? Action::pass : Action::deny};
+}
+
+StagedPolicy random_staged_policy(Random& random, const GenerateOptions& options, PolicyKey key) {
+  StagedPolicy staged{.key = key, .policy = {}};
+  if (random.chance(70)) staged.policy = random_policy(random, options, std::move(key));
+  return staged;
 }
 
 HostInterface random_interface(Random& random, std::string name) {

@@ -11,6 +11,8 @@ namespace margay::policy {
 const std::vector<Prefix>& vocabulary_nets();
 const std::vector<PortRange>& vocabulary_ports();
 const std::vector<std::string>& vocabulary_profiles();
+// Those that policies are in; "not-there" is none that a generated model begins with.
+const std::vector<std::string>& vocabulary_tiers();
 std::vector<std::string> vocabulary_nodes(const GenerateOptions& options);
 
 // Pools do not overlap; blocks lie inside them.
@@ -33,6 +35,7 @@ NetworkSet random_network_set(Random& random, const GenerateOptions& options, Ne
 IPPool random_pool(Random& random, std::string name, Prefix cidr);
 // `index` gives the addresses.
 Tier random_tier(Random& random, std::string name);
+StagedPolicy random_staged_policy(Random& random, const GenerateOptions& options, PolicyKey key);
 // One of the host's interfaces, whose addresses some host endpoints expect.
 HostInterface random_interface(Random& random, std::string name);
 // Of services `index` gives the key and the cluster IP; the rest they may contend for.

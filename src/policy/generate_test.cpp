@@ -28,6 +28,32 @@ TEST(Generator, SaysTheSameForTheSameSeed) {
   EXPECT_NE(transcript(7), transcript(8));
 }
 
+// That some pass and some deny, and that policies of several meet at one endpoint.
+TEST(Generator, PoliciesAreInTiersOfBothKinds) {
+  size_t several = 0, ends = 0, passed_on = 0;
+  for (uint64_t seed = 1; seed <= 40; ++seed) {
+    Generator generator(seed);
+    const Model model = generator.model();
+    const Evaluator evaluator(model);
+    for (const auto& [key, endpoint] : model.workloads) {
+      if (endpoint.addresses.empty()) continue;
+      std::set<std::string> tiers;
+      for (const Policy* policy : evaluator.applicable_policies(endpoint, Direction::ingress))
+        tiers.insert(policy->key.tier);
+      several += tiers.size() > 1;
+      std::vector<Step> steps;
+      const auto packet = generator.packet(model, endpoint, Direction::ingress);
+      const auto decision = evaluator.evaluate(endpoint, Direction::ingress, packet, &steps);
+      ends += decision.by == Decision::By::end_of_tier && decision.tier != "default";
+      for (size_t i = 1; i < steps.size(); ++i)
+        passed_on += steps[i].tier != steps[i - 1].tier && !steps[i - 1].matched;
+    }
+  }
+  EXPECT_GT(several, 40u);
+  EXPECT_GT(ends, 10u);
+  EXPECT_GT(passed_on, 40u);
+}
+
 bool is_usable(const WorkloadEndpoint& endpoint, const std::string& node) {
   return endpoint.key.node == node && endpoint.admin_up &&
          WorkloadInterfaces().contains(endpoint.interface_name) && endpoint.addresses.size() == 2;

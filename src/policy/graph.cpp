@@ -68,6 +68,8 @@ class Graph::Impl {
   void operator()(const Change<std::string, HostInterface>& change);
   void operator()(const Change<ServiceKey, Service>& change);
   void operator()(const Change<EndpointSliceKey, EndpointSlice>& change);
+  // What is only staged is in no program.
+  void operator()(const Change<PolicyKey, StagedPolicy>&) {}
 
   void on_in_sync() { in_sync_ = true; }
   std::vector<Delta> flush();

@@ -156,6 +156,11 @@ void policy_states(StateList& list) {
   early.key.tier = "first";
   put(list.then("a policy in it"), early);
   list.then("the tier moves behind").tiers["first"].order = 1e6;
+  list.then("the tier passes").tiers["first"].default_action = Action::pass;
+  Policy missing = allow_from("missing", "all()", "app == 'db'");
+  missing.key.tier = "not-there";
+  put(list.then("a policy of a tier that is not there"), missing);
+  list.then("the tier has gone, its policy not").tiers.erase("first");
   list.then("the pod is down").workloads.begin()->second.admin_up = false;
   list.then("a host endpoint").host_endpoints[{k_node, "eth"}] = {
       .key = {k_node, "eth"},
@@ -265,6 +270,47 @@ TEST(GraphStates, PolicyFollowsEveryMove) {
   expect_every_move_works(list.take());
 }
 
+// An unknown tier is last and denies, whatever it was before.
+TEST(GraphStates, ATierThatHasGoneKeepsItsPoliciesAndDenies) {
+  Observed observed;
+  observed.change(Change<std::string, Tier>{"first", Tier{"first", 1, Action::pass}});
+  observed.change(Change<std::string, Tier>{"default", Tier{"default", 1e6}});
+  Model model;
+  put(model, pod("web", k_node, "10.65.0.2", {{"app", "web"}}));
+  put(model, allow_from("late", "all()", "all()"));
+  Policy early = allow_from("early", "all()", "has(nobody)");
+  early.key.tier = "first";
+  put(model, early);
+  for (const ModelChange& change : model.changes()) observed.change(change);
+  observed.in_sync();
+  ASSERT_EQ(observed.flush(), "");
+  const auto tiers = [&] { return observed.program().workloads.begin()->second.tiers; };
+  ASSERT_EQ(tiers().size(), 2u);
+  EXPECT_EQ(tiers()[0].name, "first");
+  EXPECT_EQ(tiers()[0].default_action, Action::pass);
+  observed.change(Change<std::string, Tier>{"first", std::nullopt});
+  ASSERT_EQ(observed.flush(), "");
+  ASSERT_EQ(tiers().size(), 2u);
+  EXPECT_EQ(tiers()[1].name, "first");
+  EXPECT_EQ(tiers()[1].default_action, Action::deny);
+  EXPECT_EQ(tiers()[1].ingress, std::vector{early.key});
+}
+
+TEST(Graph, NoDataPlaneSeesWhatIsStaged) {
+  Graph graph(k_node);
+  graph.on_change(Change<WorkloadKey, WorkloadEndpoint>{pod("web", k_node, "10.65.0.2", {}).key,
+                                                        pod("web", k_node, "10.65.0.2", {})});
+  graph.on_in_sync();
+  ASSERT_FALSE(graph.flush().empty());
+  const Policy policy = allow_from("one", "all()", "has(x)");
+  graph.on_change(Change<PolicyKey, StagedPolicy>{policy.key, StagedPolicy{policy.key, policy}});
+  EXPECT_TRUE(graph.flush().empty());
+  graph.on_change(Change<PolicyKey, Policy>{policy.key, policy});
+  EXPECT_FALSE(graph.flush().empty());
+  graph.on_change(Change<PolicyKey, StagedPolicy>{policy.key, StagedPolicy{policy.key, {}}});
+  EXPECT_TRUE(graph.flush().empty()) << "a deletion that is only staged deletes nothing";
+}
+
 TEST(GraphStates, RoutesFollowEveryMove) {
   StateList list;
   routing_states(list);
@@ -350,7 +396,7 @@ void spread_over_stages(Model& model) {
 // What a host endpoint decides at each stage, in each direction.
 TEST(Compiler, ProgramsOfHostEndpointsMeanWhatTheModelMeans) {
   std::map<std::pair<Stage, std::optional<Verdict>>, size_t> decided;
-  for (uint64_t seed = 1; seed <= 200; ++seed) {
+  for (uint64_t seed = 1; seed <= 300; ++seed) {
     Generator generator(seed, {.workloads = 6, .policies = 20});
     Model model = generator.model();
     spread_over_stages(model);

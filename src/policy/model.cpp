@@ -3,6 +3,8 @@
 namespace margay::policy {
 namespace {
 
+constexpr std::string_view k_default_tier = "default";
+
 // Which map of a model a change is about.
 std::map<std::string, Tier>& table(Model& m, const Change<std::string, Tier>&) { return m.tiers; }
 std::map<PolicyKey, Policy>& table(Model& m, const Change<PolicyKey, Policy>&) {
@@ -38,6 +40,10 @@ std::map<EndpointSliceKey, EndpointSlice>& table(Model& m,
   return m.endpoint_slices;
 }
 
+std::map<PolicyKey, StagedPolicy>& table(Model& m, const Change<PolicyKey, StagedPolicy>&) {
+  return m.staged_policies;
+}
+
 template <typename K, typename V>
 void append_changes(std::vector<ModelChange>& changes, const std::map<K, V>& from) {
   for (const auto& [key, value] : from) changes.push_back(Change<K, V>{key, value});
@@ -45,8 +51,14 @@ void append_changes(std::vector<ModelChange>& changes, const std::map<K, V>& fro
 
 }  // namespace
 
+std::string PolicyKey::id() const {
+  const std::string known = tier == k_default_tier ? name : tier + "." + name;
+  return ns.empty() ? known : ns + "/" + known;
+}
+
 std::string PolicyKey::stored_id() const {
-  const bool has_tier = name.starts_with("knp.") || name.starts_with("ossg.");
+  const bool has_tier =
+      tier == k_default_tier && (name.starts_with("knp.") || name.starts_with("ossg."));
   const std::string stored = has_tier ? name : tier + "." + name;
   return ns.empty() ? stored : ns + "/" + stored;
 }
@@ -77,7 +89,19 @@ std::vector<ModelChange> Model::changes() const {
   append_changes(changes, interfaces);
   append_changes(changes, services);
   append_changes(changes, endpoint_slices);
+  append_changes(changes, staged_policies);
   return changes;
+}
+
+Model with_staged(Model model) {
+  for (const auto& [key, staged] : model.staged_policies) {
+    if (staged.policy)
+      model.policies.insert_or_assign(key, *staged.policy);
+    else
+      model.policies.erase(key);
+  }
+  model.staged_policies.clear();
+  return model;
 }
 
 const Profile* built_in_profile(std::string_view name) {

@@ -83,12 +83,13 @@ struct Rule {
 
 struct PolicyKey {
   std::string tier = "default";
-  std::string ns;  // empty: global
-  std::string name;
-  // "<namespace>/<name>", or "<name>" for a global policy: what users call it.
-  std::string id() const { return ns.empty() ? name : ns + "/" + name; }
+  std::string ns;    // empty: global
+  std::string name;  // without its tier
+  // What users call it: "<namespace>/<name>", or "<name>" for a global policy, with "<tier>."
+  // before the name in every tier but `default`.
+  std::string id() const;
   // The name under which Calico stores it, "<namespace>/<tier>.<name>": breaks ties of order, as
-  // bytes. Names from Kubernetes and OpenStack (knp.*, ossg.*) have their tier in them.
+  // bytes. Names from Kubernetes and OpenStack (knp.*, ossg.*) in tier `default` have it in them.
   std::string stored_id() const;
   auto operator<=>(const PolicyKey&) const = default;
 };
@@ -105,6 +106,14 @@ struct Policy {
   bool pre_dnat = false;
   bool apply_on_forward = false;
   bool operator==(const Policy&) const = default;
+};
+
+// What a policy would be, or that it would be gone. Nothing that is enforced comes of it: data
+// planes do not see it, and the evaluator only in a model that with_staged() made.
+struct StagedPolicy {
+  PolicyKey key;                 // of the policy that it would change
+  std::optional<Policy> policy;  // unset: it would be deleted
+  bool operator==(const StagedPolicy&) const = default;
 };
 
 struct Tier {
@@ -243,7 +252,7 @@ using ModelChange =
                  Change<NetworkSetKey, NetworkSet>, Change<std::string, IPPool>,
                  Change<std::string, Host>, Change<Prefix, Block>,
                  Change<std::string, HostInterface>, Change<ServiceKey, Service>,
-                 Change<EndpointSliceKey, EndpointSlice>>;
+                 Change<EndpointSliceKey, EndpointSlice>, Change<PolicyKey, StagedPolicy>>;
 
 // The whole model as values: what the evaluator reads, and what a graph's input adds up to.
 struct Model {
@@ -259,11 +268,15 @@ struct Model {
   std::map<std::string, HostInterface> interfaces;  // of one node
   std::map<ServiceKey, Service> services;
   std::map<EndpointSliceKey, EndpointSlice> endpoint_slices;
+  std::map<PolicyKey, StagedPolicy> staged_policies;
 
   void apply(const ModelChange& change);
   // The changes that make this model out of an empty one.
   std::vector<ModelChange> changes() const;
 };
+
+// The model as it would be if every staged policy were enforced.
+Model with_staged(Model model);
 
 // Allows everything both ways. It exists whether or not the model has it.
 inline constexpr std::string_view k_default_allow_profile = "projectcalico-default-allow";

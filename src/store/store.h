@@ -45,6 +45,9 @@ struct Scope {
   std::string resource;
   std::string ns = {};    // empty: all
   std::string name = {};  // empty: all
+  // A store that does not have the resource, or does not let us see it, is one without objects of
+  // it, until it has (store/syncer.h).
+  bool optional = false;
   bool contains(const Key& key) const {
     return key.resource == resource && (ns.empty() || key.ns == ns) &&
            (name.empty() || key.name == name);

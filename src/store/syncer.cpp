@@ -105,6 +105,10 @@ class Told {
   std::string name_;                 // of the object in hand
 };
 
+bool tells_absence(const Error& error) {
+  return error.code == ErrorCode::not_found || error.code == ErrorCode::forbidden;
+}
+
 std::string describe(const Scope& scope) {
   std::string text = scope.resource;
   if (!scope.ns.empty()) text += " in namespace " + scope.ns;
@@ -172,6 +176,7 @@ class Syncer::Source final : public Watcher {
         scope_(std::move(scope)),
         outlet_(outlet),
         page_size_(options.page_size),
+        presence_check_(options.presence_check),
         backoff_(options.backoff),
         told_(scope_.resource) {}
 
@@ -197,6 +202,7 @@ class Syncer::Source final : public Watcher {
   Result<> list();
   Error watch();
   bool pause(const Error& error);
+  bool wait_for_presence(const Error& error);
   Task read(const Key& key, std::optional<Entry> entry) {
     return outlet_.sink().on_change(key, std::move(entry));
   }
@@ -205,12 +211,14 @@ class Syncer::Source final : public Watcher {
   const Scope scope_;
   Outlet& outlet_;
   const size_t page_size_;
+  const std::chrono::milliseconds presence_check_;
   base::Backoff backoff_;
 
   // Of this thread while it lists, of the watch's while there is one.
   Told told_;
   Revision position_ = 0;  // told up to here; 0: list first
   bool in_sync_ = false;
+  bool told_absent_ = false;
   bool moved_ = false;  // the watch works: it has delivered something
 
   std::mutex mutex_;
@@ -255,9 +263,11 @@ void Syncer::Source::run() {
   for (;;) {
     if (position_ == 0) {
       const auto listed = list();
-      if (!listed && !pause(listed.error())) return;
+      const bool is_absent = !listed && scope_.optional && tells_absence(listed.error());
+      if ((listed || is_absent) && !std::exchange(in_sync_, true)) outlet_.posted_snapshot();
+      if (!listed && !(is_absent ? wait_for_presence(listed.error()) : pause(listed.error())))
+        return;
       if (!listed) continue;
-      if (!std::exchange(in_sync_, true)) outlet_.posted_snapshot();
     }
     const Error end = watch();
     if (std::exchange(moved_, false)) backoff_.reset();
@@ -318,6 +328,17 @@ bool Syncer::Source::pause(const Error& error) {
               "syncing {}: {}; trying again in {} ms", describe(scope_), error.message,
               wait.count());
   wake_.wait_for(lock, wait, [this] { return stopping_; });
+  return !stopping_;
+}
+
+bool Syncer::Source::wait_for_presence(const Error& error) {
+  std::unique_lock lock(mutex_);
+  if (stopping_) return false;
+  if (!std::exchange(told_absent_, true))
+    spdlog::warn("syncing {}: {}; taken to be none, and looked for every {} s", describe(scope_),
+                 error.message,
+                 std::chrono::duration_cast<std::chrono::seconds>(presence_check_).count());
+  wake_.wait_for(lock, presence_check_, [this] { return stopping_; });
   return !stopping_;
 }
 

@@ -34,6 +34,8 @@ class SyncerSink {
 struct SyncerOptions {
   base::Backoff::Options backoff{std::chrono::milliseconds(100), std::chrono::seconds(10)};
   size_t page_size = 500;  // of a list
+  // How often an optional scope that is not there is looked for.
+  std::chrono::milliseconds presence_check{60'000};
 };
 
 class Syncer {

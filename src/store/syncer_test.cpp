@@ -98,7 +98,7 @@ struct Faults {
 
 // A store that is real, behind a connection that is not reliable: calls fail, watches end after a
 // part of what they had to deliver.
-class FlakyStore final : public Store {
+class FlakyStore : public Store {
  public:
   FlakyStore(Store& store, Faults faults, uint64_t seed)
       : store_(store), faults_(faults), random_(seed) {}
@@ -232,6 +232,49 @@ TEST_F(SyncerTest, IsInSyncWhenEveryResourceIs) {
                       k_fast);
   ASSERT_TRUE(queue_.run_until([&] { return sink_.in_sync; }));
   EXPECT_EQ(sink_.at_in_sync.size(), 2U);
+}
+
+// A store without "later" things, until it has them.
+class EarlierStore final : public FlakyStore {
+ public:
+  EarlierStore(Store& store, ErrorCode says) : FlakyStore(store, {}, 1), says_(says) {}
+  Result<List> list(const Scope& scope, const ListOptions& options) override {
+    if (scope.resource == "later" && !knows_later) return fail(says_, "no such resource");
+    return FlakyStore::list(scope, options);
+  }
+  std::atomic<bool> knows_later = false;
+
+ private:
+  const ErrorCode says_;
+};
+
+TEST_F(SyncerTest, IsInSyncWithoutAResourceThatMayBeMissing) {
+  ASSERT_TRUE(store_->create(key(1), ""));
+  ASSERT_TRUE(store_->create({"later", "", "a"}, ""));
+  auto options = k_fast;
+  options.presence_check = 1ms;
+  for (const auto says : {ErrorCode::not_found, ErrorCode::forbidden}) {
+    EarlierStore store(*store_, says);
+    CheckingSink sink;
+    const Syncer syncer(store, {{"things"}, {.resource = "later", .optional = true}}, sink,
+                        queue_.executor(), options);
+    ASSERT_TRUE(queue_.run_until([&] { return sink.in_sync; }));
+    EXPECT_EQ(sink.objects.size(), 1U);
+    store.knows_later = true;
+    ASSERT_TRUE(queue_.run_until([&] { return sink.objects.size() == 2; }));
+  }
+}
+
+TEST_F(SyncerTest, WaitsForAnUnreachableResourceThatMayBeMissing) {
+  ASSERT_TRUE(store_->create({"later", "", "a"}, ""));
+  EarlierStore store(*store_, ErrorCode::unavailable);
+  const Syncer syncer(store, {{.resource = "later", .optional = true}}, sink_, queue_.executor(),
+                      k_fast);
+  std::this_thread::sleep_for(20ms);
+  EXPECT_FALSE(sink_.in_sync);
+  store.knows_later = true;
+  ASSERT_TRUE(queue_.run_until([&] { return sink_.in_sync; }));
+  EXPECT_EQ(sink_.at_in_sync.size(), 1U) << "whoever is late may have tiers";
 }
 
 TEST_F(SyncerTest, NothingToSyncIsInSync) {

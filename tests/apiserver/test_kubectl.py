@@ -49,8 +49,37 @@ def test_apply_is_idempotent_and_get_shows_columns(kubectl, namespace):
     changed = text(POLICY).replace("order: 10", "order: 20")
     assert kubectl("apply", "-n", namespace, "-f", "-", stdin=changed).endswith("configured\n")
     header, row = kubectl("get", "-n", namespace, "cnp", "-o", "wide").splitlines()
-    assert header.split() == ["NAME", "ORDER", "SELECTOR", "AGE"]
-    assert row.split()[:2] == ["allow-web", "20"]
+    assert header.split() == ["NAME", "TIER", "ORDER", "SELECTOR", "AGE"]
+    assert row.split()[:3] == ["allow-web", "default", "20"]
+
+
+def test_tiers(kubectl, namespace):
+    header, *rows = kubectl("get", "tiers").splitlines()
+    assert header.split() == ["NAME", "ORDER", "DEFAULTACTION", "AGE"]
+    assert [row.split()[:3] for row in rows] == [["default", "1000000", "Deny"], ["kube-admin", "1000", "Pass"],
+                                                 ["kube-baseline", "10000000", "Pass"]]
+    assert "may not be deleted" in kubectl.refused("delete", "tier", "default")
+    policy = text(POLICY).replace("allow-web", "ops.web").replace("order: 10", "order: 10\n  tier: ops")
+    assert 'tiers.projectcalico.org "ops" not found' in kubectl.refused("apply", "-n", namespace, "-f", "-", stdin=policy)
+    tier = "apiVersion: projectcalico.org/v3\nkind: Tier\nmetadata: {name: ops}\nspec: {order: 10}\n"
+    kubectl("apply", "-f", "-", stdin=tier)
+    kubectl("apply", "-n", namespace, "-f", "-", stdin=policy)
+    assert kubectl("apply", "-n", namespace, "-f", "-", stdin=policy).endswith("unchanged\n")
+    of_tier = kubectl("get", "-n", namespace, "cnp", "-l", "projectcalico.org/tier=ops", "-o", "name")
+    assert of_tier.split() == ["networkpolicy.projectcalico.org/ops.web"]
+    assert "ops.web is in it" in kubectl.refused("delete", "tier", "ops")
+    kubectl("delete", "-n", namespace, "cnp", "ops.web")
+    kubectl("delete", "tier", "ops")
+
+
+def test_staged_policies(kubectl, namespace):
+    for plural in ("stagednetworkpolicies", "stagedkubernetesnetworkpolicies", "stagedglobalnetworkpolicies"):
+        assert kubectl("get", "-n", namespace, plural, "-o", "name") == ""
+    staged = text(POLICY).replace("kind: NetworkPolicy", "kind: StagedNetworkPolicy")
+    kubectl("apply", "-n", namespace, "-f", "-", stdin=staged)
+    _, row = kubectl("get", "-n", namespace, "snp").splitlines()
+    assert row.split()[:3] == ["allow-web", "default", "10"]
+    assert "Set" in row
 
 
 def test_kubernetes_and_calico_kinds_share_a_file(kubectl, namespace):

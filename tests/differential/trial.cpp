@@ -23,8 +23,13 @@ using policy::Verdict;
 constexpr size_t k_most_in_batch = 250;
 constexpr size_t k_most_tries = 20;  // for a packet whose way is determined
 
-// The workloads' MAC addresses are those of the far ends.
-policy::ModelChange with_mac(policy::ModelChange change) {
+// As the wire needs it. The workloads' MAC addresses are those of the far ends. No host endpoint
+// governs every interface, and so the uplink: the oracle asks the policy of workloads alone, and
+// what host endpoints decide has a test of its own (dataplane/iptables/host_traffic_test.cpp).
+policy::ModelChange for_the_wire(policy::ModelChange change) {
+  using Host = policy::Change<policy::HostEndpointKey, policy::HostEndpoint>;
+  if (auto* host = std::get_if<Host>(&change); host && host->value)
+    if (host->value->interface_name == "*") host->value->interface_name = "eth1";
   using Workload = policy::Change<policy::WorkloadKey, policy::WorkloadEndpoint>;
   if (auto* workload = std::get_if<Workload>(&change); workload && workload->value)
     if (const auto& name = workload->value->interface_name; !name.empty())
@@ -32,9 +37,9 @@ policy::ModelChange with_mac(policy::ModelChange change) {
   return change;
 }
 
-Model with_macs(const Model& generated) {
+Model for_the_wire(const Model& generated) {
   Model model;
-  for (auto& change : generated.changes()) model.apply(with_mac(std::move(change)));
+  for (auto& change : generated.changes()) model.apply(for_the_wire(std::move(change)));
   return model;
 }
 
@@ -71,7 +76,7 @@ class Trial {
         random_(seed ^ 0x9e3779b97f4a7c15U) {}
 
   Result<TrialResult> run() {
-    model_ = with_macs(generator_.model());
+    model_ = for_the_wire(generator_.model());
     MARGAY_CHECK(subject_.start(model_));
     for (size_t phase = 0; phase < options_.phases; ++phase) {
       if (phase > 0) MARGAY_CHECK(change());
@@ -89,7 +94,7 @@ class Trial {
   Result<> change() {
     std::vector<policy::ModelChange> changes;
     for (size_t count = 1 + below(4); count > 0; --count) {
-      changes.push_back(with_mac(generator_.change(model_)));
+      changes.push_back(for_the_wire(generator_.change(model_)));
       model_.apply(changes.back());
     }
     return subject_.change(changes);

@@ -1,10 +1,13 @@
-// NetworkPolicy, GlobalNetworkPolicy, NetworkSet, GlobalNetworkSet and Profile.
+// NetworkPolicy and GlobalNetworkPolicy, the staged kinds, NetworkSet, GlobalNetworkSet and
+// Profile.
 
 #include <algorithm>
 #include <set>
 
 #include "api/calico/common.h"
 #include "api/calico/kinds.h"
+#include "api/calico/staged.h"
+#include "api/calico/tier.h"
 
 namespace margay::api {
 
@@ -42,8 +45,12 @@ void no_http(const std::vector<Rule>& egress, const Report& report) {
     if (egress[i].http) report.item(i).field("http").forbidden("egress rules cannot match HTTP");
 }
 
+constexpr const char* k_tier_doc =
+    "The tier it is in. A policy of another tier than default is named `<tier>.<name>`. Cannot be "
+    "changed.";
 constexpr const char* k_order_doc =
-    "Policies apply in ascending order; one without order comes last. Equal orders: by name.";
+    "Policies of a tier apply in ascending order; one without order comes last. Equal orders: by "
+    "name.";
 constexpr const char* k_types_doc =
     "The directions the policy is for. By default what its rules are for; Ingress if it has none.";
 constexpr const char* k_service_account_doc =
@@ -54,7 +61,8 @@ Described<NetworkPolicySpec> network_policy_spec() {
   return object<Spec>(
              "projectcalico.org.v3.NetworkPolicySpec",
              "Which endpoints of the namespace the policy applies to, and its rules.",
-             {field("order", &Spec::order, number(), k_order_doc),
+             {field("tier", &Spec::tier, calico::tier_name(), k_tier_doc).default_to("default"),
+              field("order", &Spec::order, number(), k_order_doc),
               field("ingress", &Spec::ingress, rules(), "Rules for traffic to the endpoints."),
               field("egress", &Spec::egress, rules(), "Rules for traffic from the endpoints."),
               field("selector", &Spec::selector, selector(),
@@ -64,6 +72,7 @@ Described<NetworkPolicySpec> network_policy_spec() {
               field("serviceAccountSelector", &Spec::service_account_selector, selector(),
                     k_service_account_doc)})
       .normalize(default_types)
+      .check_update(calico::keeps_tier)
       .check([](const Spec& spec, const Report& report) {
         no_http(spec.egress, report.field("egress"));
       });
@@ -88,7 +97,8 @@ Described<GlobalNetworkPolicySpec> global_network_policy_spec() {
   return object<Spec>(
              "projectcalico.org.v3.GlobalNetworkPolicySpec",
              "Which endpoints the policy applies to, host endpoints included, and its rules.",
-             {field("order", &Spec::order, number(), k_order_doc),
+             {field("tier", &Spec::tier, calico::tier_name(), k_tier_doc).default_to("default"),
+              field("order", &Spec::order, number(), k_order_doc),
               field("ingress", &Spec::ingress, rules(), "Rules for traffic to the endpoints."),
               field("egress", &Spec::egress, rules(), "Rules for traffic from the endpoints."),
               field("selector", &Spec::selector, selector(),
@@ -107,6 +117,7 @@ Described<GlobalNetworkPolicySpec> global_network_policy_spec() {
               field("namespaceSelector", &Spec::namespace_selector, selector(),
                     "Only to endpoints in a namespace whose labels satisfy this.")})
       .normalize(default_types)
+      .check_update(calico::keeps_tier)
       .check([](const Spec& spec, const Report& report) {
         no_http(spec.egress, report.field("egress"));
         check_host_stages(spec, report);
@@ -178,34 +189,91 @@ Resource<Set> describe_set(Kind kind, const std::string& spec_name) {
   return described;
 }
 
-Column order_column() { return {"Order", "number", ".spec.order", "Lower applies first."}; }
-Column selector_column(std::string doc) {
-  return {"Selector", "string", ".spec.selector", std::move(doc)};
+std::vector<Column> policy_columns() {
+  return {{"Tier", "string", ".spec.tier", "The tier it is in."},
+          {"Order", "number", ".spec.order", "Lower applies first."},
+          {"Selector", "string", ".spec.selector", "The endpoints it applies to."}};
+}
+std::vector<Column> staged_policy_columns() {
+  auto columns = policy_columns();
+  columns.push_back({"Action", "string", ".spec.stagedAction", "What is staged: Set or Delete."});
+  return columns;
+}
+
+template <typename T, typename Spec>
+Resource<T> policy_kind(Kind kind, const NameRule& name, const Described<Spec>& spec,
+                        std::string doc) {
+  return calico::in_tier(
+      describe_kind<T>(std::move(kind), calico::in_any_tier(name),
+                       {field("spec", &T::spec, spec, std::move(doc)).default_to(json::object())}),
+      name);
 }
 
 }  // namespace
 
 template <>
 const Resource<NetworkPolicy>& resource<NetworkPolicy>() {
-  static const auto described = describe_kind<NetworkPolicy>(
+  static const auto described = policy_kind<NetworkPolicy>(
       calico::kind("NetworkPolicy", "networkpolicies", {"cnp", "caliconetworkpolicy"}, true,
                    "Ordered rules for the traffic of the endpoints of one namespace.",
-                   {order_column(), selector_column("The endpoints it applies to.")}),
-      network_policy_name,
-      {field("spec", &NetworkPolicy::spec, network_policy_spec(), "What is enforced.")
-           .default_to(json::object())});
+                   policy_columns()),
+      network_policy_name, network_policy_spec(), "What is enforced.");
   return described;
 }
 
 template <>
 const Resource<GlobalNetworkPolicy>& resource<GlobalNetworkPolicy>() {
-  static const auto described = describe_kind<GlobalNetworkPolicy>(
+  static const auto described = policy_kind<GlobalNetworkPolicy>(
       calico::kind("GlobalNetworkPolicy", "globalnetworkpolicies",
                    {"gnp", "cgnp", "calicoglobalnetworkpolicy"}, false,
                    "Ordered rules for the traffic of endpoints anywhere, host endpoints included.",
-                   {order_column(), selector_column("The endpoints it applies to.")}),
+                   policy_columns()),
+      global_policy_name, global_network_policy_spec(), "What is enforced.");
+  return described;
+}
+
+template <>
+const Resource<StagedNetworkPolicy>& resource<StagedNetworkPolicy>() {
+  static const auto described = policy_kind<StagedNetworkPolicy>(
+      calico::kind("StagedNetworkPolicy", "stagednetworkpolicies", {"scnp", "snp"}, true,
+                   "What a NetworkPolicy of its name would be, or that it would be gone: shown by "
+                   "`margay ctl`, never enforced.",
+                   staged_policy_columns()),
+      network_policy_name,
+      calico::staged<StagedNetworkPolicySpec>(network_policy_spec(),
+                                              "projectcalico.org.v3.StagedNetworkPolicySpec"),
+      "What would be enforced.");
+  return described;
+}
+
+template <>
+const Resource<StagedGlobalNetworkPolicy>& resource<StagedGlobalNetworkPolicy>() {
+  static const auto described = policy_kind<StagedGlobalNetworkPolicy>(
+      calico::kind("StagedGlobalNetworkPolicy", "stagedglobalnetworkpolicies", {"sgnp"}, false,
+                   "What a GlobalNetworkPolicy of its name would be, or that it would be gone: "
+                   "shown by `margay ctl`, never enforced.",
+                   staged_policy_columns()),
       global_policy_name,
-      {field("spec", &GlobalNetworkPolicy::spec, global_network_policy_spec(), "What is enforced.")
+      calico::staged<StagedGlobalNetworkPolicySpec>(
+          global_network_policy_spec(), "projectcalico.org.v3.StagedGlobalNetworkPolicySpec"),
+      "What would be enforced.");
+  return described;
+}
+
+template <>
+const Resource<StagedKubernetesNetworkPolicy>& resource<StagedKubernetesNetworkPolicy>() {
+  static const auto described = describe_kind<StagedKubernetesNetworkPolicy>(
+      calico::kind(
+          "StagedKubernetesNetworkPolicy", "stagedkubernetesnetworkpolicies", {"sknp"}, true,
+          "What a Kubernetes NetworkPolicy of its name would be, or that it would be gone: "
+          "shown by `margay ctl`, never enforced.",
+          {{"Action", "string", ".spec.stagedAction", "What is staged: Set or Delete."}}),
+      formats::dns_subdomain,
+      {field("spec", &StagedKubernetesNetworkPolicy::spec,
+             calico::staged<StagedKubernetesNetworkPolicySpec>(
+                 kubernetes::network_policy_spec(),
+                 "projectcalico.org.v3.StagedKubernetesNetworkPolicySpec"),
+             "What would be enforced.")
            .default_to(json::object())});
   return described;
 }
@@ -244,8 +312,15 @@ const Resource<Profile>& resource<Profile>() {
 namespace calico {
 
 std::vector<Kind> policy_kinds() {
-  return {resource<NetworkPolicy>().kind, resource<GlobalNetworkPolicy>().kind,
-          resource<NetworkSet>().kind, resource<GlobalNetworkSet>().kind, resource<Profile>().kind};
+  return {resource<NetworkPolicy>().kind,
+          resource<GlobalNetworkPolicy>().kind,
+          resource<NetworkSet>().kind,
+          resource<GlobalNetworkSet>().kind,
+          resource<Profile>().kind,
+          resource<Tier>().kind,
+          resource<StagedNetworkPolicy>().kind,
+          resource<StagedGlobalNetworkPolicy>().kind,
+          resource<StagedKubernetesNetworkPolicy>().kind};
 }
 
 }  // namespace calico
@@ -254,6 +329,9 @@ std::vector<Kind> policy_kinds() {
 
 MARGAY_INSTANTIATE_CODEC(margay::api::NetworkPolicy);
 MARGAY_INSTANTIATE_CODEC(margay::api::GlobalNetworkPolicy);
+MARGAY_INSTANTIATE_CODEC(margay::api::StagedNetworkPolicy);
+MARGAY_INSTANTIATE_CODEC(margay::api::StagedGlobalNetworkPolicy);
+MARGAY_INSTANTIATE_CODEC(margay::api::StagedKubernetesNetworkPolicy);
 MARGAY_INSTANTIATE_CODEC(margay::api::NetworkSet);
 MARGAY_INSTANTIATE_CODEC(margay::api::GlobalNetworkSet);
 MARGAY_INSTANTIATE_CODEC(margay::api::Profile);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "api/calico/staged.h"
 #include "api/kubernetes/common.h"
 #include "api/kubernetes/kinds.h"
 #include "base/address.h"
@@ -101,7 +102,11 @@ void default_policy_types(json::value& value) {
   spec["policyTypes"] = std::move(defaults);
 }
 
-Described<NetworkPolicy> policy_spec() {
+}  // namespace
+
+namespace kubernetes {
+
+Described<NetworkPolicy> network_policy_spec() {
   using Policy = NetworkPolicy;
   return object<Policy>(
              "io.k8s.api.networking.v1.NetworkPolicySpec",
@@ -127,7 +132,7 @@ Described<NetworkPolicy> policy_spec() {
       .normalize(default_policy_types);
 }
 
-}  // namespace
+}  // namespace kubernetes
 
 template <>
 const Resource<kubernetes::NetworkPolicy>& resource<kubernetes::NetworkPolicy>() {
@@ -137,7 +142,7 @@ const Resource<kubernetes::NetworkPolicy>& resource<kubernetes::NetworkPolicy>()
                            "What may reach pods and what pods may reach.",
                            {{"Pod-Selector", "string", "", "The pods it applies to."}})),
       formats::dns_subdomain,
-      {embed("spec", policy_spec(), "What is isolated and allowed.").required()});
+      {embed("spec", network_policy_spec(), "What is isolated and allowed.").required()});
   return described;
 }
 
