@@ -4,7 +4,7 @@
 
 #include "dataplane/iptables/dispatch_chains.h"
 #include "dataplane/iptables/filter_chains.h"
-#include "dataplane/iptables/names.h"
+#include "dataplane/iptables/linux_names.h"
 
 namespace margay::dataplane::iptables {
 namespace {

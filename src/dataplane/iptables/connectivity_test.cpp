@@ -8,7 +8,7 @@
 
 #include "base/unique_fd.h"
 #include "dataplane/iptables/iptables_dataplane.h"
-#include "dataplane/iptables/kernel_fixture.h"
+#include "dataplane/testing/kernel_fixture.h"
 #include "net/interface_address.h"
 #include "net/network_namespace.h"
 #include "net/route.h"

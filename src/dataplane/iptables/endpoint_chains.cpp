@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
 #include "dataplane/iptables/filter_chains.h"
-#include "dataplane/iptables/names.h"
+#include "dataplane/iptables/linux_names.h"
 #include "dataplane/iptables/tier_rules.h"
 
 namespace margay::dataplane::iptables {

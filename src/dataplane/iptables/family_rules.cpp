@@ -12,7 +12,7 @@
 #include "base/interface_name.h"
 #include "base/result_steps.h"
 #include "dataplane/iptables/dispatch_chains.h"
-#include "dataplane/iptables/names.h"
+#include "dataplane/iptables/linux_names.h"
 
 namespace margay::dataplane::iptables {
 namespace {

@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "dataplane/iptables/config.h"
 #include "dataplane/iptables/filter_chains.h"
 #include "dataplane/iptables/host_chains.h"
 #include "dataplane/iptables/ip_sets.h"
+#include "dataplane/iptables/linux_names.h"
 #include "dataplane/iptables/marks.h"
 #include "dataplane/iptables/rule_renderer.h"
 #include "dataplane/iptables/table.h"

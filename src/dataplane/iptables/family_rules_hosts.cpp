@@ -6,7 +6,7 @@
 
 #include "base/interface_name.h"
 #include "dataplane/iptables/family_rules.h"
-#include "dataplane/iptables/names.h"
+#include "dataplane/iptables/linux_names.h"
 
 namespace margay::dataplane::iptables {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <array>
 
-#include "dataplane/iptables/names.h"
+#include "dataplane/iptables/linux_names.h"
 #include "dataplane/iptables/tier_rules.h"
 
 namespace margay::dataplane::iptables {

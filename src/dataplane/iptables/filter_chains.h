@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "dataplane/iptables/chain.h"
-#include "dataplane/iptables/config.h"
+#include "dataplane/iptables/linux_names.h"
 #include "dataplane/iptables/marks.h"
 #include "policy/program.h"
 

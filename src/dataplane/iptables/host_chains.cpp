@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/interface_name.h"
-#include "dataplane/iptables/names.h"
+#include "dataplane/iptables/linux_names.h"
 #include "dataplane/iptables/tier_rules.h"
 #include "policy/protocol.h"
 

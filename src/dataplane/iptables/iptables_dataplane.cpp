@@ -7,10 +7,10 @@
 
 #include "base/result_steps.h"
 #include "dataplane/iptables/family_rules.h"
-#include "dataplane/iptables/node_routes.h"
-#include "dataplane/iptables/setting_text.h"
 #include "dataplane/iptables/table.h"
 #include "dataplane/iptables/table_group.h"
+#include "dataplane/linux/node_routes.h"
+#include "dataplane/linux/setting_text.h"
 #include "net/sysctl.h"
 
 namespace margay::dataplane::iptables {

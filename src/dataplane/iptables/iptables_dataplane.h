@@ -17,12 +17,15 @@
 
 #include "dataplane/dataplane.h"
 #include "dataplane/iptables/commands.h"
-#include "dataplane/iptables/config.h"
+#include "dataplane/iptables/linux_names.h"
+
+namespace margay::dataplane::linux_host {
+class NodeRoutes;
+}  // namespace margay::dataplane::linux_host
 
 namespace margay::dataplane::iptables {
 
 class FamilyRules;
-class NodeRoutes;
 
 class IptablesDataPlane final : public DataPlane {
  public:

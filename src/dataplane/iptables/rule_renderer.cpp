@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "dataplane/iptables/names.h"
+#include "dataplane/iptables/linux_names.h"
 #include "policy/digest.h"
 #include "policy/protocol.h"
 

@@ -1,4 +1,4 @@
-#include "dataplane/iptables/node_routes.h"
+#include "dataplane/linux/node_routes.h"
 
 #include <fmt/format.h>
 #include <linux/rtnetlink.h>
@@ -12,7 +12,7 @@
 #include "net/link.h"
 #include "net/sysctl.h"
 
-namespace margay::dataplane::iptables {
+namespace margay::dataplane::linux_host {
 namespace {
 
 using base::keep_first;
@@ -375,4 +375,4 @@ Result<> NodeRoutes::clean_up() {
   return {};
 }
 
-}  // namespace margay::dataplane::iptables
+}  // namespace margay::dataplane::linux_host

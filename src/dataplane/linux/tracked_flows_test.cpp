@@ -1,8 +1,8 @@
-#include "dataplane/iptables/tracked_flows.h"
+#include "dataplane/linux/tracked_flows.h"
 
 #include <gmock/gmock.h>
 
-namespace margay::dataplane::iptables {
+namespace margay::dataplane::linux_host {
 namespace {
 
 using base::IPAddress;
@@ -81,4 +81,4 @@ TEST_F(TrackedFlowsTest, OfAnAddressThatWasNeverInUseAreNotLookedFor) {
 }
 
 }  // namespace
-}  // namespace margay::dataplane::iptables
+}  // namespace margay::dataplane::linux_host

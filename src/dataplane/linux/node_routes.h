@@ -17,16 +17,16 @@
 #include <vector>
 
 #include "base/result.h"
-#include "dataplane/iptables/config.h"
-#include "dataplane/iptables/tracked_flows.h"
-#include "dataplane/iptables/vxlan_device.h"
-#include "dataplane/iptables/workload_interfaces.h"
+#include "dataplane/linux/config.h"
+#include "dataplane/linux/tracked_flows.h"
+#include "dataplane/linux/vxlan_device.h"
+#include "dataplane/linux/workload_interfaces.h"
 #include "net/neighbour.h"
 #include "net/netlink.h"
 #include "net/route.h"
 #include "policy/program.h"
 
-namespace margay::dataplane::iptables {
+namespace margay::dataplane::linux_host {
 
 class NodeRoutes {
  public:
@@ -104,4 +104,4 @@ class NodeRoutes {
   bool adopted_ = false;                        // whose flows there were at start is known
 };
 
-}  // namespace margay::dataplane::iptables
+}  // namespace margay::dataplane::linux_host

@@ -12,7 +12,7 @@
 #include "policy/failsafe.h"
 #include "policy/model.h"
 
-namespace margay::dataplane::iptables {
+namespace margay::dataplane::linux_host {
 
 enum class Backend : uint8_t { automatic, nft, legacy };              // iptablesBackend
 enum class EndpointToHostAction : uint8_t { drop, pass_on, accept };  // Drop, Return, Accept
@@ -54,4 +54,4 @@ struct Config {
   uint8_t route_protocol = 80;  // deviceRouteProtocol
 };
 
-}  // namespace margay::dataplane::iptables
+}  // namespace margay::dataplane::linux_host

@@ -1,10 +1,10 @@
-#include "dataplane/iptables/setting_text.h"
+#include "dataplane/linux/setting_text.h"
 
 #include <algorithm>
 
 #include "base/interface_name.h"
 
-namespace margay::dataplane::iptables {
+namespace margay::dataplane::linux_host {
 namespace {
 
 using base::Result;
@@ -36,4 +36,4 @@ Result<> check_interface_filter(std::string_view text) {
   return {};
 }
 
-}  // namespace margay::dataplane::iptables
+}  // namespace margay::dataplane::linux_host

@@ -1,15 +1,15 @@
-#include "dataplane/iptables/node_routes.h"
+#include "dataplane/linux/node_routes.h"
 
 #include <fmt/format.h>
 
 #include <gmock/gmock.h>
 
-#include "dataplane/iptables/kernel_fixture.h"
+#include "dataplane/testing/kernel_fixture.h"
 #include "net/conntrack.h"
 #include "net/interface_address.h"
 #include "net/sysctl.h"
 
-namespace margay::dataplane::iptables {
+namespace margay::dataplane::linux_host {
 namespace {
 
 using policy::IPAddress;
@@ -464,4 +464,4 @@ TEST_F(FlowsOfAWorkloadTest, KeepTheAddressFromTheNextWorkloadUntilTheyAreGone) 
 }
 
 }  // namespace
-}  // namespace margay::dataplane::iptables
+}  // namespace margay::dataplane::linux_host

@@ -1,4 +1,4 @@
-#include "dataplane/iptables/workload_interfaces.h"
+#include "dataplane/linux/workload_interfaces.h"
 
 #include <spdlog/spdlog.h>
 
@@ -9,7 +9,7 @@
 #include "net/link.h"
 #include "net/sysctl.h"
 
-namespace margay::dataplane::iptables {
+namespace margay::dataplane::linux_host {
 
 using base::Result;
 
@@ -135,4 +135,4 @@ Result<> WorkloadInterfaces::set_parameters(const std::string& name) const {
   return {};
 }
 
-}  // namespace margay::dataplane::iptables
+}  // namespace margay::dataplane::linux_host

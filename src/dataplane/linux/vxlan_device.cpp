@@ -1,4 +1,4 @@
-#include "dataplane/iptables/vxlan_device.h"
+#include "dataplane/linux/vxlan_device.h"
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
@@ -10,7 +10,7 @@
 #include "net/interface_address.h"
 #include "net/neighbour.h"
 
-namespace margay::dataplane::iptables {
+namespace margay::dataplane::linux_host {
 
 using base::Result;
 using base::unless_missing;
@@ -178,4 +178,4 @@ Result<> VxlanDevice::set_forwarding(NetlinkSocket& socket, int link) const {
   return {};
 }
 
-}  // namespace margay::dataplane::iptables
+}  // namespace margay::dataplane::linux_host

@@ -7,11 +7,11 @@
 
 #include "base/result.h"
 
-namespace margay::dataplane::iptables {
+namespace margay::dataplane::linux_host {
 
 base::Result<> check_log_prefix(std::string_view text);        // LogPrefix
 base::Result<> check_interface_prefix(std::string_view text);  // one of InterfacePrefix
 // IptablesNATOutgoingInterfaceFilter: a name, or the beginning of some and '+'.
 base::Result<> check_interface_filter(std::string_view text);
 
-}  // namespace margay::dataplane::iptables
+}  // namespace margay::dataplane::linux_host

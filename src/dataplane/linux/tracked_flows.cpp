@@ -1,8 +1,8 @@
-#include "dataplane/iptables/tracked_flows.h"
+#include "dataplane/linux/tracked_flows.h"
 
 #include <vector>
 
-namespace margay::dataplane::iptables {
+namespace margay::dataplane::linux_host {
 
 bool TrackedFlows::hand_to(const base::IPAddress& address, int link) {
   const auto [carrier, is_new] = links_.try_emplace(address, link);
@@ -25,4 +25,4 @@ base::Result<> TrackedFlows::flush() {
   return {};
 }
 
-}  // namespace margay::dataplane::iptables
+}  // namespace margay::dataplane::linux_host

@@ -12,12 +12,12 @@
 #include <string_view>
 
 #include "base/result.h"
-#include "dataplane/iptables/config.h"
+#include "dataplane/linux/config.h"
 #include "net/mac_address.h"
 #include "net/netlink.h"
 #include "policy/program.h"
 
-namespace margay::dataplane::iptables {
+namespace margay::dataplane::linux_host {
 
 class WorkloadInterfaces {
  public:
@@ -78,4 +78,4 @@ class WorkloadInterfaces {
   std::set<std::string> touched_;
 };
 
-}  // namespace margay::dataplane::iptables
+}  // namespace margay::dataplane::linux_host

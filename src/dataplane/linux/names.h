@@ -9,7 +9,7 @@
 
 #include "policy/program.h"
 
-namespace margay::dataplane::iptables {
+namespace margay::dataplane::linux_host {
 
 using policy::Direction;
 using policy::IPFamily;
@@ -54,4 +54,4 @@ std::string set_prefix(IPFamily family);            // "cali40", "cali60"
 std::string temporary_set_prefix(IPFamily family);  // "cali4t", "cali6t"
 std::string set_name(IPFamily family, std::string_view id);
 
-}  // namespace margay::dataplane::iptables
+}  // namespace margay::dataplane::linux_host

@@ -9,12 +9,12 @@
 #include <string>
 
 #include "base/result.h"
-#include "dataplane/iptables/config.h"
+#include "dataplane/linux/config.h"
 #include "net/link.h"
 #include "net/netlink.h"
 #include "policy/program.h"
 
-namespace margay::dataplane::iptables {
+namespace margay::dataplane::linux_host {
 
 class VxlanDevice {
  public:
@@ -63,4 +63,4 @@ class VxlanDevice {
   bool changed_ = true;
 };
 
-}  // namespace margay::dataplane::iptables
+}  // namespace margay::dataplane::linux_host

@@ -1,10 +1,10 @@
-#include "dataplane/iptables/names.h"
+#include "dataplane/linux/names.h"
 
 #include <algorithm>
 
 #include "policy/digest.h"
 
-namespace margay::dataplane::iptables {
+namespace margay::dataplane::linux_host {
 namespace {
 
 constexpr size_t k_chain_length = 28;
@@ -72,4 +72,4 @@ std::string set_name(IPFamily family, std::string_view id) {
   return name;
 }
 
-}  // namespace margay::dataplane::iptables
+}  // namespace margay::dataplane::linux_host

@@ -13,7 +13,7 @@
 #include "net/link.h"
 #include "net/netlink.h"
 
-namespace margay::dataplane::iptables {
+namespace margay::dataplane {
 
 class KernelTest : public testing::Test {
  protected:
@@ -39,4 +39,4 @@ class KernelTest : public testing::Test {
   std::optional<net::NetlinkSocket> socket_;
 };
 
-}  // namespace margay::dataplane::iptables
+}  // namespace margay::dataplane

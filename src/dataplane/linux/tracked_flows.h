@@ -16,7 +16,7 @@
 #include "base/address.h"
 #include "base/result.h"
 
-namespace margay::dataplane::iptables {
+namespace margay::dataplane::linux_host {
 
 class TrackedFlows {
  public:
@@ -43,4 +43,4 @@ class TrackedFlows {
   std::set<base::IPAddress> waiting_;
 };
 
-}  // namespace margay::dataplane::iptables
+}  // namespace margay::dataplane::linux_host
