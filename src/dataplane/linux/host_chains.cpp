@@ -1,15 +1,14 @@
-#include "dataplane/iptables/host_chains.h"
-
-#include <fmt/format.h>
+#include "dataplane/linux/host_chains.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/interface_name.h"
-#include "dataplane/iptables/linux_names.h"
-#include "dataplane/iptables/tier_rules.h"
+#include "dataplane/linux/names.h"
+#include "dataplane/linux/tier_rules.h"
 #include "policy/protocol.h"
 
-namespace margay::dataplane::iptables {
+namespace margay::dataplane::linux_host {
 namespace {
 
 using policy::Failsafe;
@@ -17,7 +16,8 @@ using policy::ProgramHostEndpoint;
 using policy::ProgramTier;
 using Tiers = std::vector<ProgramTier>;
 
-constexpr const char* k_drop = "-j DROP";  // the one that raw and mangle have
+const Target k_drop = Verdict::drop;  // the one that raw and mangle have
+constexpr std::array<uint8_t, 4> k_neighbour_discovery{133, 134, 135, 136};  // ICMPv6 types
 constexpr auto k_in = Direction::ingress;
 constexpr auto k_out = Direction::egress;
 
@@ -37,69 +37,70 @@ std::vector<std::string> names_of(const ProgramHostEndpoint& endpoint) {
 
 // ---- failsafes ----------------------------------------------------------------------------------
 
-// `ports`: "--dports" or "--sports"; `remote`: "-s" or "-d", on which side the net is.
-void add_failsafes(const ChainContext& context, const std::vector<Failsafe>& failsafes,
-                   const char* ports, const char* remote, const std::string& more, Chain& chain) {
+// `ports`: whose port it is; `remote`: on which side the net is.
+void add_failsafes(const ChainContext& context, const std::vector<Failsafe>& failsafes, Side ports,
+                   Side remote, const std::vector<Match>& more, PacketChain& chain) {
   for (const auto& [protocol, net, port] : failsafes) {
     if (net && net->family() != context.family) continue;
-    auto match =
-        fmt::format("-p {} -m multiport {} {}", policy::protocol_name(protocol), ports, port);
-    if (net && net->length() > 0) match += fmt::format(" {} {}", remote, net->to_string());
-    chain.rules.push_back({match + more, "-j ACCEPT"});
+    std::vector<Match> matches{protocol_is(protocol), port_is(ports, port)};
+    if (net && net->length() > 0) matches.emplace_back(NetMatch{remote, *net});
+    matches.insert(matches.end(), more.begin(), more.end());
+    chain.rules.push_back({std::move(matches), Verdict::accept});
   }
 }
 
 // Without it no failsafe of IPv6 would be reached (RFC 4861). It never leaves a link.
-void add_neighbour_discovery(const ChainContext& context, Chain& chain) {
+void add_neighbour_discovery(const ChainContext& context, PacketChain& chain) {
   if (context.family != policy::IPFamily::v6) return;
-  for (const int type : {133, 134, 135, 136})
+  for (const uint8_t type : k_neighbour_discovery)
     chain.rules.push_back(
-        {fmt::format("-p ipv6-icmp -m icmp6 --icmpv6-type {}", type), "-j ACCEPT"});
+        {{protocol_is(policy::k_icmpv6), IcmpMatch{{.type = type}}}, Verdict::accept});
 }
-
-enum class TableName : uint8_t { raw, mangle, filter };
 
 // Before filter it takes the address to tell what is for the host itself. Where packets are not
 // tracked yet, what answers a failsafe's is accepted too, so that no half of a flow goes untracked.
-std::vector<Chain> failsafe_chains(const ChainContext& context, TableName table) {
+std::vector<PacketChain> failsafe_chains(const ChainContext& context, Layer layer) {
   const auto& [inbound, outbound] = context.config.failsafes;
-  std::vector<std::string> for_us{""};
-  if (table != TableName::filter) {
-    for_us = {" -m addrtype --dst-type LOCAL", " -m addrtype --dst-type MULTICAST"};
+  std::vector<std::vector<Match>> for_us{{}};
+  if (layer != Layer::filter) {
+    using Type = AddressTypeMatch::Type;
+    for_us = {{address_is(Type::local, Side::destination)},
+              {address_is(Type::multicast, Side::destination)}};
     if (context.family == policy::IPFamily::v4)
-      for_us.emplace_back(" -m addrtype --dst-type BROADCAST");
+      for_us.push_back({address_is(Type::broadcast, Side::destination)});
   }
-  Chain in{std::string(k_failsafe_in), {}}, out{std::string(k_failsafe_out), {}};
+  PacketChain in{std::string(k_failsafe_in), {}}, out{std::string(k_failsafe_out), {}};
   add_neighbour_discovery(context, in);
   add_neighbour_discovery(context, out);
-  for (const auto& us : for_us) add_failsafes(context, inbound, "--dports", "-s", us, in);
-  add_failsafes(context, outbound, "--dports", "-d", "", out);
-  if (table == TableName::raw) {
-    for (const auto& us : for_us) add_failsafes(context, outbound, "--sports", "-s", us, in);
-    add_failsafes(context, inbound, "--sports", "-d", "", out);
+  for (const auto& us : for_us)
+    add_failsafes(context, inbound, Side::destination, Side::source, us, in);
+  add_failsafes(context, outbound, Side::destination, Side::destination, {}, out);
+  if (layer == Layer::raw) {
+    for (const auto& us : for_us)
+      add_failsafes(context, outbound, Side::source, Side::source, us, in);
+    add_failsafes(context, inbound, Side::source, Side::destination, {}, out);
   }
   return {in, out};
 }
 
-void add_failsafe_jump(Direction direction, Chain& chain) {
-  chain.rules.push_back(
-      {"", fmt::format("-j {}", direction == k_in ? k_failsafe_in : k_failsafe_out)});
+void add_failsafe_jump(Direction direction, PacketChain& chain) {
+  chain.rules.push_back({{}, jump(direction == k_in ? k_failsafe_in : k_failsafe_out)});
 }
 
 // ---- one endpoint -------------------------------------------------------------------------------
 
 // doNotTrack and preDNAT: what no policy decides goes on.
-Chain early_chain(const ChainContext& context, const Tiers& tiers, Direction direction,
-                  const std::string& name) {
-  Chain chain{host_chain(direction, false, name), {}};
+PacketChain early_chain(const ChainContext& context, const Tiers& tiers, Direction direction,
+                        const std::string& name) {
+  PacketChain chain{host_chain(direction, false, name), {}};
   add_failsafe_jump(direction, chain);
   add_tiers(context, tiers, direction, k_drop, chain);
   return chain;
 }
 
-Chain normal_chain(const ChainContext& context, const ProgramHostEndpoint& endpoint,
-                   Direction direction, const std::string& name, const std::string& deny) {
-  Chain chain{host_chain(direction, false, name), {}};
+PacketChain normal_chain(const ChainContext& context, const ProgramHostEndpoint& endpoint,
+                         Direction direction, const std::string& name, const Target& deny) {
+  PacketChain chain{host_chain(direction, false, name), {}};
   add_conntrack(context, chain);
   add_failsafe_jump(direction, chain);
   add_clear(context, chain);
@@ -109,9 +110,9 @@ Chain normal_chain(const ChainContext& context, const ProgramHostEndpoint& endpo
 }
 
 // Empty where nothing is for forwarded packets.
-Chain forward_chain(const ChainContext& context, const ProgramHostEndpoint& endpoint,
-                    Direction direction, const std::string& name) {
-  Chain chain{host_chain(direction, true, name), {}};
+PacketChain forward_chain(const ChainContext& context, const ProgramHostEndpoint& endpoint,
+                          Direction direction, const std::string& name) {
+  PacketChain chain{host_chain(direction, true, name), {}};
   if (!has_policies(endpoint.forward, direction)) return chain;
   add_conntrack(context, chain);
   add_clear(context, chain);
@@ -122,64 +123,64 @@ Chain forward_chain(const ChainContext& context, const ProgramHostEndpoint& endp
 // ---- from an interface to its chain -------------------------------------------------------------
 
 // Workloads' packets are not the host's.
-void add_workload_returns(const ChainContext& context, const char* side, Chain& chain) {
+void add_workload_returns(const ChainContext& context, Direction direction, PacketChain& chain) {
   for (const auto& prefix : context.config.interface_prefixes)
-    chain.rules.push_back({fmt::format("{} {}+", side, prefix), "-j RETURN"});
+    chain.rules.push_back(
+        {{InterfaceMatch{direction == k_in, prefix, true}}, Verdict::return_to_caller});
 }
 
-Chain dispatch_chain(const ChainContext& context, std::string_view dispatch, Direction direction,
-                     bool forward, const HostEndpoints& endpoints,
-                     bool with_the_one_for_all = true) {
-  Chain chain{std::string(dispatch), {}};
-  const char* side = direction == k_in ? "-i" : "-o";
-  if (forward) add_workload_returns(context, side, chain);
+PacketChain dispatch_chain(const ChainContext& context, std::string_view dispatch,
+                           Direction direction, bool forward, const HostEndpoints& endpoints,
+                           bool with_the_one_for_all = true) {
+  PacketChain chain{std::string(dispatch), {}};
+  if (forward) add_workload_returns(context, direction, chain);
   std::vector<std::string> names;
   for (const auto* endpoint : endpoints)
     std::ranges::move(names_of(*endpoint), std::back_inserter(names));
   std::ranges::sort(names);
   for (const auto& name : names)
     if (name != k_any_interface)
-      chain.rules.push_back({fmt::format("{} {}", side, name),
-                             fmt::format("-g {}", host_chain(direction, forward, name))});
+      chain.rules.push_back(
+          {{InterfaceMatch{direction == k_in, name}}, go_to(host_chain(direction, forward, name))});
   if (with_the_one_for_all && std::ranges::count(names, std::string(k_any_interface)) > 0)
-    chain.rules.push_back(
-        {"", fmt::format("-g {}", host_chain(direction, forward, k_any_interface))});
+    chain.rules.push_back({{}, go_to(host_chain(direction, forward, k_any_interface))});
   return chain;
 }
 
 // What doNotTrack allows is not tracked, and keeps its mark.
-Chain raw_chain(const ChainContext& context, std::string name, Direction direction) {
-  Chain chain{std::move(name), {}};
+PacketChain raw_chain(const ChainContext& context, std::string name, Direction direction) {
+  PacketChain chain{std::move(name), {}};
   if (direction == k_out) add_clear(context, chain);
-  add_workload_returns(context, direction == k_in ? "-i" : "-o", chain);
-  chain.rules.push_back({"", jump(direction == k_in ? k_from_host_dispatch : k_to_host_dispatch)});
-  chain.rules.push_back({has_mark(context.marks.accept), "-j CT --notrack"});
+  add_workload_returns(context, direction, chain);
+  chain.rules.push_back({{}, jump(direction == k_in ? k_from_host_dispatch : k_to_host_dispatch)});
+  chain.rules.push_back({{has_mark(context.marks.accept)}, Verdict::no_track});
   return chain;
 }
 
-Chain mangle_prerouting_chain(const ChainContext& context) {
-  Chain chain{"cali-PREROUTING", {}};
-  chain.rules.push_back({"-m conntrack --ctstate RELATED,ESTABLISHED", "-j RETURN"});
-  chain.rules.push_back({has_mark(context.marks.accept), "-j RETURN"});
-  add_workload_returns(context, "-i", chain);
-  chain.rules.push_back({"", jump(k_from_host_dispatch)});
+PacketChain mangle_prerouting_chain(const ChainContext& context) {
+  PacketChain chain{"cali-PREROUTING", {}};
+  chain.rules.push_back({{FlowMatch::established}, Verdict::return_to_caller});
+  chain.rules.push_back({{has_mark(context.marks.accept)}, Verdict::return_to_caller});
+  add_workload_returns(context, k_in, chain);
+  chain.rules.push_back({{}, jump(k_from_host_dispatch)});
   return chain;
 }
 
 // The host's own packets to services: translated after their way out was chosen, they leave by an
 // interface that is known here only. What is forwarded has the mark.
-Chain mangle_postrouting_chain(const ChainContext& context) {
-  Chain chain{"cali-POSTROUTING", {}};
-  chain.rules.push_back({has_mark(context.marks.accept), "-j RETURN"});
-  add_workload_returns(context, "-o", chain);
+PacketChain mangle_postrouting_chain(const ChainContext& context) {
+  PacketChain chain{"cali-POSTROUTING", {}};
+  chain.rules.push_back({{has_mark(context.marks.accept)}, Verdict::return_to_caller});
+  add_workload_returns(context, k_out, chain);
   add_clear(context, chain);
-  chain.rules.push_back({"-m conntrack --ctstate DNAT", jump(k_to_host_dispatch)});
+  chain.rules.push_back({{FlowMatch::translated}, jump(k_to_host_dispatch)});
   return chain;
 }
 
 // `*` takes no part in doNotTrack.
-std::vector<Chain> untracked_chains(const ChainContext& context, const HostEndpoints& endpoints) {
-  std::vector<Chain> chains = failsafe_chains(context, TableName::raw);
+std::vector<PacketChain> untracked_chains(const ChainContext& context,
+                                          const HostEndpoints& endpoints) {
+  std::vector<PacketChain> chains = failsafe_chains(context, Layer::raw);
   for (const auto* endpoint : endpoints)
     for (const auto& name : names_of(*endpoint))
       if (name != k_any_interface)
@@ -225,11 +226,11 @@ HostChains host_chains(const ChainContext& context, const HostEndpoints& endpoin
   }
   filter.push_back(dispatch_chain(context, k_from_host_forward_dispatch, k_in, true, endpoints));
   filter.push_back(dispatch_chain(context, k_to_host_forward_dispatch, k_out, true, endpoints));
-  std::ranges::move(failsafe_chains(context, TableName::mangle), std::back_inserter(mangle));
-  std::ranges::move(failsafe_chains(context, TableName::filter), std::back_inserter(filter));
+  std::ranges::move(failsafe_chains(context, Layer::mangle), std::back_inserter(mangle));
+  std::ranges::move(failsafe_chains(context, Layer::filter), std::back_inserter(filter));
   mangle.push_back(mangle_prerouting_chain(context));
   mangle.push_back(mangle_postrouting_chain(context));
   return chains;
 }
 
-}  // namespace margay::dataplane::iptables
+}  // namespace margay::dataplane::linux_host

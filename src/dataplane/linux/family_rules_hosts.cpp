@@ -5,10 +5,10 @@
 #include <algorithm>
 
 #include "base/interface_name.h"
-#include "dataplane/iptables/family_rules.h"
-#include "dataplane/iptables/linux_names.h"
+#include "dataplane/linux/family_rules.h"
+#include "dataplane/linux/names.h"
 
-namespace margay::dataplane::iptables {
+namespace margay::dataplane::linux_host {
 namespace {
 
 using policy::Direction;
@@ -77,41 +77,41 @@ void FamilyRules::render_hosts() {
   const auto chains = host_chains({config_, family_, marks_}, host_endpoints());
   early_rules_.clear();
   for (const auto& [key, endpoint] : host_endpoints_) {
-    early_rules_[&raw_].merge(raw_rules(endpoint));
-    early_rules_[&mangle_].merge(mangle_rules(endpoint));
+    early_rules_[Layer::raw].merge(raw_rules(endpoint));
+    early_rules_[Layer::mangle].merge(mangle_rules(endpoint));
   }
-  const auto show = [this](Table& table, const std::vector<Chain>& wanted) {
-    std::set<std::string> fresh = early_rules_[&table];
-    for (const auto& name : fresh) render_early(table, name);
+  const auto show = [this](Layer layer, const std::vector<PacketChain>& wanted) {
+    std::set<std::string> fresh = early_rules_[layer];
+    for (const auto& name : fresh) render_early(layer, name);
     for (const auto& chain : wanted) {
-      table.set_chain(chain);
+      tables_->set_chain(layer, chain);
       fresh.insert(chain.name);
     }
-    for (const auto& name : host_chains_[&table])
-      if (!fresh.contains(name)) table.remove_chain(name);
-    host_chains_[&table] = std::move(fresh);
+    for (const auto& name : host_chains_[layer])
+      if (!fresh.contains(name)) tables_->remove_chain(layer, name);
+    host_chains_[layer] = std::move(fresh);
   };
-  show(raw_, chains.raw);
-  show(mangle_, chains.mangle);
-  show(filter_, chains.filter);
+  show(Layer::raw, chains.raw);
+  show(Layer::mangle, chains.mangle);
+  show(Layer::filter, chains.filter);
 }
 
-// A rules chain in a table that only drops. The sets that it names are held by filter's.
-void FamilyRules::render_early(Table& table, const std::string& name) {
+// A rules chain in a layer that only drops. The sets that it names are held by filter's.
+void FamilyRules::render_early(Layer layer, const std::string& name) {
   const auto known = rules_chains_.find(name);
   if (known == rules_chains_.end()) return;
   const auto& [subject, rules, direction] = known->second;
   auto options = render_options_;
-  options.deny_target = "-j DROP";
+  options.deny_target = Verdict::drop;
   const auto& list = direction == Direction::ingress ? rules->ingress : rules->egress;
-  table.set_chain({name, render(list, options).rules, true});
+  tables_->set_chain(layer, {name, render(list, options).rules, true});
 }
 
 std::map<policy::HostEndpointKey, std::string> FamilyRules::impaired_hosts() const {
   std::map<policy::HostEndpointKey, std::string> impaired;
-  const auto look = [&](const policy::HostEndpointKey& key, const Table& table,
+  const auto look = [&](const policy::HostEndpointKey& key, Layer layer,
                         const std::set<std::string>& chains) {
-    for (const auto& [name, refused] : table.refused())
+    for (const auto& [name, refused] : tables_->refused(layer))
       if (chains.contains(name))
         impaired.emplace(key,
                          fmt::format("{}: {}{}", rules_chains_.at(name).subject,
@@ -122,11 +122,11 @@ std::map<policy::HostEndpointKey, std::string> FamilyRules::impaired_hosts() con
     const auto odd = std::ranges::find_if_not(endpoint.interfaces, base::is_interface_name);
     if (odd != endpoint.interfaces.end())
       impaired.emplace(key, fmt::format("interface \"{}\" has a name that no rule can say", *odd));
-    look(key, raw_, raw_rules(endpoint));
-    look(key, mangle_, mangle_rules(endpoint));
-    look(key, filter_, filter_rules(endpoint));
+    look(key, Layer::raw, raw_rules(endpoint));
+    look(key, Layer::mangle, mangle_rules(endpoint));
+    look(key, Layer::filter, filter_rules(endpoint));
   }
   return impaired;
 }
 
-}  // namespace margay::dataplane::iptables
+}  // namespace margay::dataplane::linux_host

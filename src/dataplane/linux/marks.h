@@ -5,11 +5,10 @@
 // rule left the tier).
 
 #include <cstdint>
-#include <string>
 
 #include "base/result.h"
 
-namespace margay::dataplane::iptables {
+namespace margay::dataplane::linux_host {
 
 struct Marks {
   uint32_t accept = 0;
@@ -19,9 +18,4 @@ struct Marks {
   static base::Result<Marks> from_mask(uint32_t mask);
 };
 
-std::string set_mark(uint32_t bits);    // target that sets them and leaves the others
-std::string clear_mark(uint32_t bits);  // target that clears them and leaves the others
-std::string has_mark(uint32_t bit);     // match: set
-std::string lacks_mark(uint32_t bit);   // match: clear
-
-}  // namespace margay::dataplane::iptables
+}  // namespace margay::dataplane::linux_host

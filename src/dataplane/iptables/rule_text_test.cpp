@@ -1,8 +1,11 @@
-#include "dataplane/iptables/rule_renderer.h"
+#include "dataplane/linux/rule_renderer.h"
 
 #include <gmock/gmock.h>
 
 #include <algorithm>
+
+#include "dataplane/iptables/linux_names.h"
+#include "dataplane/iptables/rule_text.h"
 
 namespace margay::dataplane::iptables {
 namespace {
@@ -22,8 +25,9 @@ std::vector<std::string> rendered(const ProgramRule& rule, IPFamily family = IPF
                               .marks = {.accept = 0x10000, .pass = 0x20000},
                               .log_prefix = "calico-packet"};
   std::vector<std::string> lines;
-  for (const auto& [match, target, comment] : render({&rule, 1}, options).rules)
-    lines.push_back(match.empty() ? target : match + " " + target);
+  for (const auto& compiled : render({&rule, 1}, options).rules)
+    for (const auto& [match, target, comment] : to_text(compiled, family))
+      lines.push_back(match.empty() ? target : match + " " + target);
   return lines;
 }
 
@@ -146,8 +150,8 @@ TEST(Render, ManyNetsShareOneSetWhateverTheirOrder) {
   ASSERT_THAT(out.net_sets, SizeIs(1));
   const std::string name = "cali40" + out.net_sets.begin()->first;
   EXPECT_LE(name.size(), 31U);
-  EXPECT_EQ(out.rules[0].match, "-m set --match-set " + name + " src");
-  EXPECT_EQ(out.rules[2].match, "-m set ! --match-set " + name + " dst");
+  EXPECT_EQ(to_text(out.rules[0], IPFamily::v4)[0].match, "-m set --match-set " + name + " src");
+  EXPECT_EQ(to_text(out.rules[2], IPFamily::v4)[0].match, "-m set ! --match-set " + name + " dst");
 }
 
 TEST(Render, ARuleThatIsNotEmittedLeavesNoSets) {

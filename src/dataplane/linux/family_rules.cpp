@@ -1,20 +1,17 @@
-#include "dataplane/iptables/family_rules.h"
+#include "dataplane/linux/family_rules.h"
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <iterator>
-#include <thread>
 
 #include "base/interface_name.h"
 #include "base/result_steps.h"
-#include "dataplane/iptables/dispatch_chains.h"
-#include "dataplane/iptables/linux_names.h"
+#include "dataplane/linux/names.h"
 
-namespace margay::dataplane::iptables {
+namespace margay::dataplane::linux_host {
 namespace {
 
 using base::Result;
@@ -37,6 +34,16 @@ const std::vector<policy::ProgramRule>& rules_of(const policy::ProgramRules& rul
   return direction == Direction::ingress ? rules.ingress : rules.egress;
 }
 
+// Those that are there whatever the policy, and what leads packets to them.
+void set_static_chains(const ChainContext& context, Encapsulations encapsulations, HostPolicy hosts,
+                       FamilyTables& tables) {
+  for (const auto& chain : filter_chains(context, encapsulations, hosts))
+    tables.set_chain(Layer::filter, chain);
+  for (const auto& chain : raw_chains(context, hosts)) tables.set_chain(Layer::raw, chain);
+  for (const char* hook : k_filter_hooks) tables.set_hook(Layer::filter, hook, true);
+  tables.set_hook(Layer::raw, "PREROUTING", true);
+}
+
 // Of the policies and profiles that an endpoint is subject to.
 std::vector<std::string> rules_chains(const policy::ProgramWorkload& workload) {
   std::vector<std::string> names;
@@ -52,7 +59,8 @@ std::vector<std::string> rules_chains(const policy::ProgramWorkload& workload) {
 
 }  // namespace
 
-FamilyRules::FamilyRules(const Config& config, IPFamily family, Marks marks, Commands& commands)
+FamilyRules::FamilyRules(const Config& config, IPFamily family, Marks marks,
+                         std::unique_ptr<FamilyTables> tables)
     : config_(config),
       family_(family),
       marks_(marks),
@@ -60,21 +68,19 @@ FamilyRules::FamilyRules(const Config& config, IPFamily family, Marks marks, Com
                       .marks = marks,
                       .log_prefix = config.log_prefix,
                       .deny_target = deny_target(config)},
-      commands_(commands),
-      tables_(family, {&raw_, &mangle_, &filter_, &nat_}, commands),
-      sets_(family, commands) {}
+      tables_(std::move(tables)) {}
 
 void FamilyRules::on_delta(const policy::Delta& delta) {
   std::visit([this](const auto& update) { on(update); }, delta);
 }
 
 void FamilyRules::on(const policy::SetUpdate& update) {
-  sets_.set(update.id, update.type, update.members);
+  tables_->set_members(update.id, update.type, update.members);
 }
 void FamilyRules::on(const policy::SetDelta& update) {
-  sets_.change(update.id, update.added, update.removed);
+  tables_->change_members(update.id, update.added, update.removed);
 }
-void FamilyRules::on(const policy::SetRemove& update) { sets_.remove(update.id); }
+void FamilyRules::on(const policy::SetRemove& update) { tables_->remove_set(update.id); }
 
 void FamilyRules::on(const policy::PolicyUpdate& update) {
   const std::string subject = "policy " + update.key.id();
@@ -104,10 +110,10 @@ void FamilyRules::set_rules_chain(const std::string& name, const std::string& su
   release(held);
   held.clear();
   for (const auto& [id, nets] : rendered.net_sets) held.push_back(id);
-  filter_.set_chain({name, std::move(rendered.rules), true});
+  tables_->set_chain(Layer::filter, {name, std::move(rendered.rules), true});
   rules_chains_[name] = {subject, std::move(rules), direction};
-  for (auto* table : {&raw_, &mangle_})
-    if (early_rules_[table].contains(name)) render_early(*table, name);
+  for (const auto layer : {Layer::raw, Layer::mangle})
+    if (early_rules_[layer].contains(name)) render_early(layer, name);
 }
 
 void FamilyRules::remove_rules_chain(const std::string& name) {
@@ -115,20 +121,20 @@ void FamilyRules::remove_rules_chain(const std::string& name) {
     release(held->second);
     held_sets_.erase(held);
   }
-  filter_.remove_chain(name);
+  tables_->remove_chain(Layer::filter, name);
   rules_chains_.erase(name);
 }
 
 void FamilyRules::hold(const NetSets& sets) {
   for (const auto& [id, nets] : sets)
-    if (set_holders_[id]++ == 0) sets_.set(id, SetType::nets, as_members(nets));
+    if (set_holders_[id]++ == 0) tables_->set_members(id, SetType::nets, as_members(nets));
 }
 
 void FamilyRules::release(const std::vector<std::string>& ids) {
   for (const auto& id : ids) {
     if (--set_holders_[id] > 0) continue;
     set_holders_.erase(id);
-    sets_.remove(id);
+    tables_->remove_set(id);
   }
 }
 
@@ -194,26 +200,19 @@ void FamilyRules::render_pending() {
   if (hosts_changed_) render_hosts();
   if (static_changed_) render_static();
   render_endpoints();
-  if (dispatch_changed_) render_dispatch();
   if (nat_changed_) render_nat();
   if (address_sets_changed_) render_address_sets();
-  hosts_changed_ = static_changed_ = dispatch_changed_ = nat_changed_ = address_sets_changed_ =
-      false;
+  hosts_changed_ = static_changed_ = nat_changed_ = address_sets_changed_ = false;
 }
 
 void FamilyRules::render_static() {
-  const ChainContext context{config_, family_, marks_};
   const HostPolicy hosts = host_policy();
-  for (const auto& chain : filter_chains(context, encapsulations(), hosts))
-    filter_.set_chain(chain);
-  for (const auto& chain : raw_chains(context, hosts)) raw_.set_chain(chain);
-  for (const char* hook : k_filter_hooks) filter_.set_insertions(insertion(hook));
-  raw_.set_insertions(insertion("PREROUTING"));
-  raw_.set_insertions(hosts.untracked ? insertion("OUTPUT") : Chain{"OUTPUT", {}});
+  set_static_chains({config_, family_, marks_}, encapsulations(), hosts, *tables_);
+  tables_->set_hook(Layer::raw, "OUTPUT", hosts.untracked);
   for (const char* hook : {"PREROUTING", "POSTROUTING"})
-    mangle_.set_insertions(hosts.any ? insertion(hook) : Chain{hook, {}});
+    tables_->set_hook(Layer::mangle, hook, hosts.any);
   for (const char* hook : {"PREROUTING", "POSTROUTING", "OUTPUT"})
-    nat_.set_insertions(insertion(hook));
+    tables_->set_hook(Layer::nat, hook, true);
 }
 
 void FamilyRules::render_endpoints() {
@@ -221,35 +220,19 @@ void FamilyRules::render_endpoints() {
   for (const auto& name : changed_interfaces_) {
     const auto owner = interfaces_.find(name);
     if (owner == interfaces_.end()) {
-      filter_.remove_chain(to_workload_chain(name));
-      filter_.remove_chain(from_workload_chain(name));
-      dispatch_changed_ |= dispatched_.erase(name) > 0;
+      tables_->remove_chain(Layer::filter, to_workload_chain(name));
+      tables_->remove_chain(Layer::filter, from_workload_chain(name));
+      tables_->set_workload(name, false);
       continue;
     }
     const auto& workload = workloads_.at(owner->second);
     for (const auto& chain : closed_.contains(workload.endpoint.key)
                                  ? closed_endpoint_chains(workload)
                                  : endpoint_chains(context, workload))
-      filter_.set_chain(chain);
-    dispatch_changed_ |= dispatched_.insert(name).second;
+      tables_->set_chain(Layer::filter, chain);
+    tables_->set_workload(name, true);
   }
   changed_interfaces_.clear();
-}
-
-void FamilyRules::render_dispatch() {
-  for (const Dispatch& dispatch :
-       {Dispatch{std::string(k_from_workload_dispatch), "-i", from_workload_chain},
-        Dispatch{std::string(k_to_workload_dispatch), "-o", to_workload_chain}}) {
-    std::set<std::string> fresh;
-    for (const auto& chain : dispatch_chains(dispatch, dispatched_, config_.interface_prefixes)) {
-      filter_.set_chain(chain);
-      fresh.insert(chain.name);
-    }
-    auto& before = dispatch_names_[dispatch.chain];
-    for (const auto& name : before)
-      if (!fresh.contains(name)) filter_.remove_chain(name);
-    before = std::move(fresh);
-  }
 }
 
 bool FamilyRules::may_have_floating_ips(const policy::WorkloadKey& key) const {
@@ -268,7 +251,7 @@ void FamilyRules::render_nat() {
                          [&](const auto& ip) { return !of_nodes.contains(ip.external); });
   }
   for (const auto& chain : nat_chains({config_, family_, marks_}, floating_ips, encapsulations()))
-    nat_.set_chain(chain);
+    tables_->set_chain(Layer::nat, chain);
 }
 
 void FamilyRules::render_address_sets() {
@@ -283,48 +266,33 @@ void FamilyRules::render_address_sets() {
     for (const auto& [node, address] : by_node) out.push_back(address);
     return as_members(out);
   };
-  sets_.set(k_all_pools, SetType::nets, all);
-  sets_.set(k_masquerade_pools, SetType::nets, masquerade);
-  sets_.set(k_ipip_hosts, SetType::nets, addresses(hosts_));
-  sets_.set(k_vxlan_hosts, SetType::nets, addresses(tunnel_ends_));
+  tables_->set_members(k_all_pools, SetType::nets, all);
+  tables_->set_members(k_masquerade_pools, SetType::nets, masquerade);
+  tables_->set_members(k_ipip_hosts, SetType::nets, addresses(hosts_));
+  tables_->set_members(k_vxlan_hosts, SetType::nets, addresses(tunnel_ends_));
 }
 
 Result<> FamilyRules::apply() {
   render_pending();
-  unfinished_ = apply_sets();
-  if (!unfinished_ && sets_.refused().empty()) return unfinished_;
-  MARGAY_CHECK(tables_.apply());
+  unfinished_ = tables_->write_sets();
+  if (!unfinished_ && !tables_->has_refused_sets()) return unfinished_;
+  MARGAY_CHECK(tables_->write_rules());
   if (close_endpoints()) {
     render_endpoints();
-    MARGAY_CHECK(tables_.apply());
+    MARGAY_CHECK(tables_->write_rules());
   }
-  base::keep_first(unfinished_, sets_.apply_removals());
+  base::keep_first(unfinished_, tables_->remove_unused_sets());
   return {};
-}
-
-// What names a set that is not as it should be would match what it should not.
-Result<> FamilyRules::apply_sets() {
-  auto result = sets_.apply_updates();
-  const auto tables = {&raw_, &mangle_, &filter_};
-  for (const auto& chain : chains_without_sets_)
-    for (auto* table : tables) table->allow(chain);
-  chains_without_sets_.clear();
-  for (const auto& [name, reason] : sets_.refused())
-    for (auto* table : tables)
-      for (auto& chain : table->chains_with(" " + name + " ")) {
-        table->refuse({chain, "", fmt::format("set {}: {}", name, reason)});
-        chains_without_sets_.push_back(std::move(chain));
-      }
-  return result;
 }
 
 bool FamilyRules::close_endpoints() {
   std::map<policy::WorkloadKey, std::string> closed;
-  if (!filter_.refused().empty())
+  const auto& refused_chains = tables_->refused(Layer::filter);
+  if (!refused_chains.empty())
     for (const auto& [key, workload] : workloads_)
       for (const auto& chain : rules_chains(workload)) {
-        const auto refused = filter_.refused().find(chain);
-        if (refused == filter_.refused().end()) continue;
+        const auto refused = refused_chains.find(chain);
+        if (refused == refused_chains.end()) continue;
         const auto& [name, rule, reason] = refused->second;
         closed.emplace(key, fmt::format("{}: {}{}", rules_chains_.at(name).subject,
                                         rule.empty() ? "" : "rule \"" + rule + "\": ", reason));
@@ -343,78 +311,13 @@ bool FamilyRules::close_endpoints() {
   return true;
 }
 
-// Whether packets reach the chains that an agent before us has left: another program may have
-// flushed the kernel's own.
-bool FamilyRules::is_wired() const {
-  return filter_.has_rules("cali-FORWARD") && raw_.leads_to_ours("PREROUTING") &&
-         std::ranges::all_of(k_filter_hooks,
-                             [&](const char* hook) { return filter_.leads_to_ours(hook); });
-}
-
-// Whether a run before has left what enforces, host endpoints included.
-bool FamilyRules::has_all_chains() const {
-  return raw_.has_rules("cali-PREROUTING") &&
-         std::ranges::all_of(
-             std::initializer_list<std::string_view>{"cali-FORWARD", "cali-INPUT", "cali-OUTPUT",
-                                                     k_workload_to_host, k_from_workload_dispatch,
-                                                     k_to_workload_dispatch},
-             [this](std::string_view chain) { return filter_.has_rules(std::string(chain)); });
-}
-
-// Another program has flushed the kernel's own chains: leads packets to ours again, which stay.
-Result<> FamilyRules::wire() {
-  std::string input;
-  const auto add = [&](const Table& table, std::span<const char* const> hooks) {
-    input += fmt::format("*{}\n", table.name());
-    for (const char* hook : hooks)
-      if (!table.leads_to_ours(hook))
-        input += fmt::format("-I {} 1 {}\n", hook, hashed(insertion(hook)).front().text);
-    input += "COMMIT\n";
-  };
-  constexpr std::array k_raw_hooks{"PREROUTING"};
-  add(raw_, k_raw_hooks);
-  add(filter_, k_filter_hooks);
-  tables_.forget();
-  return commands_.restore(family_, input);
-}
-
 Result<> FamilyRules::apply_closed_start() {
-  MARGAY_CHECK(tables_.load());
-  if (is_wired()) return {};
-  if (has_all_chains()) return wire();
-  Table raw("raw"), filter("filter");
-  TableGroup tables(family_, {&raw, &filter}, commands_);
-  const ChainContext context{config_, family_, marks_};
-  for (const auto& chain : raw_chains(context)) raw.set_chain(chain);
-  raw.set_insertions(insertion("PREROUTING"));
-  for (const auto& chain : filter_chains(context, {})) filter.set_chain(chain);
-  for (const auto dispatch : {k_from_workload_dispatch, k_to_workload_dispatch})
-    for (const auto& chain : dispatch_chains({std::string(dispatch), "-i", from_workload_chain}, {},
-                                             config_.interface_prefixes))
-      filter.set_chain(chain);
-  for (const char* hook : k_filter_hooks) filter.set_insertions(insertion(hook));
-  tables_.forget();
-  return tables.apply();
+  MARGAY_TRY(const bool enforces, tables_->resume());
+  if (enforces) return {};
+  const auto closed = tables_->for_closed_start();
+  set_static_chains({config_, family_, marks_}, {}, {}, *closed);
+  tables_->forget_rules();
+  return closed->write_rules();
 }
 
-Result<> FamilyRules::clean_up() {
-  tables_.forget();
-  Table raw("raw"), mangle("mangle"), filter("filter"), nat("nat");
-  MARGAY_CHECK(TableGroup(family_, {&raw, &mangle, &filter, &nat}, commands_).apply());
-  // The kernel lets go of a set a moment after the last rule that named it.
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
-  IPSets none(family_, commands_);
-  MARGAY_CHECK(none.apply_updates());
-  MARGAY_CHECK(none.apply_removals());
-  while (none.has_removals() && std::chrono::steady_clock::now() < deadline) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    MARGAY_CHECK(none.apply_removals());
-  }
-  sets_.resync();
-  if (none.has_removals())
-    return base::fail(base::ErrorCode::conflict,
-                      "sets named cali* are still used by rules of another program");
-  return {};
-}
-
-}  // namespace margay::dataplane::iptables
+}  // namespace margay::dataplane::linux_host

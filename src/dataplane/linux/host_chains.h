@@ -12,14 +12,14 @@
 
 #include <vector>
 
-#include "dataplane/iptables/filter_chains.h"
+#include "dataplane/linux/filter_chains.h"
 
-namespace margay::dataplane::iptables {
+namespace margay::dataplane::linux_host {
 
 using HostEndpoints = std::vector<const policy::ProgramHostEndpoint*>;
 
 struct HostChains {
-  std::vector<Chain> raw, mangle, filter;
+  std::vector<PacketChain> raw, mangle, filter;
 };
 
 // All that there are because of these host endpoints; none without any.
@@ -29,4 +29,4 @@ HostChains host_chains(const ChainContext& context, const HostEndpoints& endpoin
 bool has_one_for_all(const HostEndpoints& endpoints);
 bool has_untracked(const HostEndpoints& endpoints);
 
-}  // namespace margay::dataplane::iptables
+}  // namespace margay::dataplane::linux_host

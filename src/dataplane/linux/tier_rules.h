@@ -4,24 +4,22 @@
 // with their policies, the profiles. Each adds rules to a chain.
 
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "dataplane/iptables/filter_chains.h"
+#include "dataplane/linux/filter_chains.h"
 
-namespace margay::dataplane::iptables {
+namespace margay::dataplane::linux_host {
 
-std::string jump(std::string_view chain);
 // What was decided before is forgotten.
-void add_clear(const ChainContext& context, Chain& chain);
+void add_clear(const ChainContext& context, PacketChain& chain);
 // Established flows pass, invalid packets are dropped.
-void add_conntrack(const ChainContext& context, Chain& chain);
+void add_conntrack(const ChainContext& context, PacketChain& chain);
 // A packet that is allowed leaves the chain with the mark "accept". `deny`: the target that denies,
 // at the end of a tier that does.
 void add_tiers(const ChainContext& context, const std::vector<policy::ProgramTier>& tiers,
-               policy::Direction direction, const std::string& deny, Chain& chain);
+               policy::Direction direction, const Target& deny, PacketChain& chain);
 // The same; what no profile decides is denied.
 void add_profiles(const ChainContext& context, const std::vector<std::string>& profiles,
-                  policy::Direction direction, const std::string& deny, Chain& chain);
+                  policy::Direction direction, const Target& deny, PacketChain& chain);
 
-}  // namespace margay::dataplane::iptables
+}  // namespace margay::dataplane::linux_host

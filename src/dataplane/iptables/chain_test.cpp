@@ -3,8 +3,9 @@
 #include <gmock/gmock.h>
 
 #include "dataplane/iptables/dispatch_chains.h"
-#include "dataplane/iptables/filter_chains.h"
 #include "dataplane/iptables/linux_names.h"
+#include "dataplane/iptables/rule_text.h"
+#include "dataplane/linux/filter_chains.h"
 
 namespace margay::dataplane::iptables {
 namespace {
@@ -20,8 +21,16 @@ std::vector<std::string> lines(const Chain& chain) {
   return out;
 }
 
-const Chain& named(const std::vector<Chain>& chains, const std::string& name) {
-  static const Chain none;
+std::vector<std::string> lines(const PacketChain& chain) {
+  return lines(to_text(chain, IPFamily::v4));
+}
+std::vector<std::string> lines_v6(const PacketChain& chain) {
+  return lines(to_text(chain, IPFamily::v6));
+}
+
+template <typename AnyChain>
+const AnyChain& named(const std::vector<AnyChain>& chains, const std::string& name) {
+  static const AnyChain none;
   for (const auto& chain : chains)
     if (chain.name == name) return chain;
   ADD_FAILURE() << "no chain " << name;
@@ -131,7 +140,7 @@ TEST_F(Endpoint, ThatIsClosedPassesNothing) {
 
 TEST_F(Endpoint, MaySendNoTunnelPackets) {
   EXPECT_THAT(chain("cali-fw-cali1"),
-              testing::IsSupersetOf({"-p udp -m multiport --dports 4789 -j DROP", "-p 4 -j DROP"}));
+              testing::IsSupersetOf({"-p 17 -m multiport --dports 4789 -j DROP", "-p 4 -j DROP"}));
   config_.allow_ipip_from_workloads = config_.allow_vxlan_from_workloads = true;
   EXPECT_THAT(chain("cali-fw-cali1"), testing::Not(testing::Contains(HasSubstr("4789"))));
   EXPECT_THAT(chain("cali-fw-cali1"), testing::Not(testing::Contains("-p 4 -j DROP")));
@@ -151,15 +160,15 @@ TEST_F(Endpoint, MayPassInvalidPacketsWhenAsked) {
 TEST(WorkloadToHost, HearsNeighbourDiscoveryThenPolicyThenTheDefaultAction) {
   Config config;
   const auto last = [&] {
-    return lines(named(filter_chains({config, IPFamily::v6, {1, 2}}, {}), "cali-wl-to-host"));
+    return lines_v6(named(filter_chains({config, IPFamily::v6, {1, 2}}, {}), "cali-wl-to-host"));
   };
   EXPECT_THAT(last(),
-              ElementsAre("-p ipv6-icmp -m icmp6 --icmpv6-type 130 -j ACCEPT",
-                          "-p ipv6-icmp -m icmp6 --icmpv6-type 131 -j ACCEPT",
-                          "-p ipv6-icmp -m icmp6 --icmpv6-type 132 -j ACCEPT",
-                          "-p ipv6-icmp -m icmp6 --icmpv6-type 133 -j ACCEPT",
-                          "-p ipv6-icmp -m icmp6 --icmpv6-type 135 -j ACCEPT",
-                          "-p ipv6-icmp -m icmp6 --icmpv6-type 136 -j ACCEPT",
+              ElementsAre("-p 58 -m icmp6 --icmpv6-type 130 -j ACCEPT",
+                          "-p 58 -m icmp6 --icmpv6-type 131 -j ACCEPT",
+                          "-p 58 -m icmp6 --icmpv6-type 132 -j ACCEPT",
+                          "-p 58 -m icmp6 --icmpv6-type 133 -j ACCEPT",
+                          "-p 58 -m icmp6 --icmpv6-type 135 -j ACCEPT",
+                          "-p 58 -m icmp6 --icmpv6-type 136 -j ACCEPT",
                           "-j MARK --set-xmark 0x0/0x3", "-j cali-from-wl-dispatch", "-j DROP"));
   config.endpoint_to_host = EndpointToHostAction::accept;
   EXPECT_EQ(last().back(), "-j ACCEPT");
@@ -172,9 +181,9 @@ TEST(Nat, MasqueradesWhatLeavesThePools) {
   config.nat_ports = policy::PortRange{1000, 2000};
   EXPECT_THAT(
       lines(named(nat_chains({config, IPFamily::v4, {1, 2}}, {}, {}), "cali-nat-outgoing")),
-      ElementsAre("-p tcp -m set --match-set cali40masq-ipam-pools src -m set ! --match-set "
+      ElementsAre("-p 6 -m set --match-set cali40masq-ipam-pools src -m set ! --match-set "
                   "cali40all-ipam-pools dst -j MASQUERADE --to-ports 1000-2000 --random-fully",
-                  "-p udp -m set --match-set cali40masq-ipam-pools src -m set ! --match-set "
+                  "-p 17 -m set --match-set cali40masq-ipam-pools src -m set ! --match-set "
                   "cali40all-ipam-pools dst -j MASQUERADE --to-ports 1000-2000 --random-fully",
                   "-m set --match-set cali40masq-ipam-pools src -m set ! --match-set "
                   "cali40all-ipam-pools dst -j MASQUERADE --random-fully"));
@@ -187,9 +196,9 @@ TEST(Nat, MapsFloatingAddressesOfItsFamily) {
       {*policy::IPAddress::parse("fd00::1"), *policy::IPAddress::parse("2001:db8::1")}};
   const auto chains = nat_chains({config, IPFamily::v4, {1, 2}}, floating, {});
   EXPECT_THAT(lines(named(chains, "cali-fip-dnat")),
-              ElementsAre("-d 192.0.2.1 -j DNAT --to-destination 10.0.0.1"));
+              ElementsAre("-d 192.0.2.1/32 -j DNAT --to-destination 10.0.0.1"));
   EXPECT_THAT(lines(named(chains, "cali-fip-snat")),
-              ElementsAre("-s 10.0.0.1 -d 10.0.0.1 -j SNAT --to-source 192.0.2.1"));
+              ElementsAre("-s 10.0.0.1/32 -d 10.0.0.1/32 -j SNAT --to-source 192.0.2.1"));
 }
 
 TEST(Marks, AreTheLowestBitsOfTheMask) {

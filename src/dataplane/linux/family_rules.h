@@ -1,7 +1,7 @@
 #pragma once
 
-// Everything of one IP family that iptables and ipset hold: turns deltas into chains and sets, and
-// applies them in the order that never opens: sets, then rules, then what no rule names any more.
+// The rules and sets of one IP family: turns deltas into chains and sets, the same for every data
+// plane of the Linux kernel, and has its tables (family_tables.h) bring the kernel there.
 
 #include <map>
 #include <memory>
@@ -9,21 +9,20 @@
 #include <string>
 #include <vector>
 
-#include "dataplane/iptables/filter_chains.h"
-#include "dataplane/iptables/host_chains.h"
-#include "dataplane/iptables/ip_sets.h"
-#include "dataplane/iptables/linux_names.h"
-#include "dataplane/iptables/marks.h"
-#include "dataplane/iptables/rule_renderer.h"
-#include "dataplane/iptables/table.h"
-#include "dataplane/iptables/table_group.h"
+#include "dataplane/linux/config.h"
+#include "dataplane/linux/family_tables.h"
+#include "dataplane/linux/filter_chains.h"
+#include "dataplane/linux/host_chains.h"
+#include "dataplane/linux/marks.h"
+#include "dataplane/linux/rule_renderer.h"
 
-namespace margay::dataplane::iptables {
+namespace margay::dataplane::linux_host {
 
 class FamilyRules {
  public:
-  // `config` and `commands` outlive this.
-  FamilyRules(const Config& config, policy::IPFamily family, Marks marks, Commands& commands);
+  // `config` outlives this.
+  FamilyRules(const Config& config, policy::IPFamily family, Marks marks,
+              std::unique_ptr<FamilyTables> tables);
 
   policy::IPFamily family() const { return family_; }
   void on_delta(const policy::Delta& delta);
@@ -36,9 +35,9 @@ class FamilyRules {
   // nothing.
   base::Result<> apply_closed_start();
   // Read anew at the next apply(), where what was refused is tried again.
-  void resync_rules() { tables_.forget(); }
-  void resync_sets() { sets_.resync(); }
-  base::Result<> clean_up();
+  void resync_rules() { tables_->forget_rules(); }
+  void resync_sets() { tables_->forget_sets(); }
+  base::Result<> clean_up() { return tables_->clean_up(); }
 
   // The host endpoints with a policy that could not be programmed, which drops everything that
   // comes to it, and why.
@@ -49,9 +48,6 @@ class FamilyRules {
   const base::Result<>& unfinished() const { return unfinished_; }
 
  private:
-  bool is_wired() const;
-  bool has_all_chains() const;
-  base::Result<> wire();
   using NetSets = std::map<std::string, std::vector<policy::Prefix>>;
 
   void on(const policy::SetUpdate& update);
@@ -85,16 +81,14 @@ class FamilyRules {
   void render_pending();
   void render_static();
   void render_hosts();
-  void render_early(Table& table, const std::string& name);
+  void render_early(Layer layer, const std::string& name);
   HostPolicy host_policy() const;
   HostEndpoints host_endpoints() const;
   void render_endpoints();
-  void render_dispatch();
   bool may_have_floating_ips(const policy::WorkloadKey& key) const;
   void render_nat();
   void render_address_sets();
   Encapsulations encapsulations() const;
-  base::Result<> apply_sets();
   // Whether that changed anything.
   bool close_endpoints();
 
@@ -102,12 +96,8 @@ class FamilyRules {
   policy::IPFamily family_;
   Marks marks_;
   RenderOptions render_options_;
-  Commands& commands_;
-  Table raw_{"raw"}, mangle_{"mangle"}, filter_{"filter"}, nat_{"nat"};
-  TableGroup tables_;
-  IPSets sets_;
+  std::unique_ptr<FamilyTables> tables_;
   base::Result<> unfinished_;
-  std::vector<std::string> chains_without_sets_;  // refused since a set they name could not be made
 
   std::map<policy::WorkloadKey, policy::ProgramWorkload> workloads_;
   std::map<policy::WorkloadKey, std::string> closed_;
@@ -119,20 +109,18 @@ class FamilyRules {
   };
   std::map<std::string, RulesChain> rules_chains_;
   std::map<policy::HostEndpointKey, policy::ProgramHostEndpoint> host_endpoints_;
-  // The chains that each table has for host endpoints, rules chains in raw and mangle included.
-  std::map<const Table*, std::set<std::string>> host_chains_;
-  std::map<const Table*, std::set<std::string>> early_rules_;  // rules chains in raw and mangle
+  // The chains that each layer has for host endpoints, rules chains in raw and mangle included.
+  std::map<Layer, std::set<std::string>> host_chains_;
+  std::map<Layer, std::set<std::string>> early_rules_;  // rules chains in raw and mangle
   std::map<std::string, policy::WorkloadKey> interfaces_;
   std::set<std::string> changed_interfaces_;
-  std::set<std::string> dispatched_;  // interfaces that the dispatch chains know
   std::map<std::string, std::vector<std::string>> held_sets_;  // rules chain -> net sets it names
   std::map<std::string, size_t> set_holders_;
   std::map<std::string, policy::IPPool> pools_;
   std::map<std::string, policy::IPAddress> hosts_;        // this family's address of each node
   std::map<std::string, policy::IPAddress> tunnel_ends_;  // node -> outer address
-  std::map<std::string, std::set<std::string>> dispatch_names_;  // dispatch -> chains it has now
-  bool hosts_changed_ = true, static_changed_ = true, dispatch_changed_ = true, nat_changed_ = true,
+  bool hosts_changed_ = true, static_changed_ = true, nat_changed_ = true,
        address_sets_changed_ = true;
 };
 
-}  // namespace margay::dataplane::iptables
+}  // namespace margay::dataplane::linux_host

@@ -1,33 +1,32 @@
-#include <fmt/format.h>
+#include "dataplane/linux/filter_chains.h"
+#include "dataplane/linux/names.h"
+#include "dataplane/linux/tier_rules.h"
 
-#include "dataplane/iptables/filter_chains.h"
-#include "dataplane/iptables/linux_names.h"
-#include "dataplane/iptables/tier_rules.h"
-
-namespace margay::dataplane::iptables {
+namespace margay::dataplane::linux_host {
 namespace {
 
 using policy::Direction;
 using policy::ProgramWorkload;
 
 // A workload that could send tunnel packets could speak for any other.
-void add_tunnel_drops(const ChainContext& context, Chain& chain) {
+void add_tunnel_drops(const ChainContext& context, PacketChain& chain) {
   if (!context.config.allow_vxlan_from_workloads)
     chain.rules.push_back(
-        {fmt::format("-p udp -m multiport --dports {}", context.config.vxlan_port), "-j DROP",
+        {{protocol_is(policy::k_udp), port_is(Side::destination, context.config.vxlan_port)},
+         Verdict::drop,
          "VXLAN from a workload"});
   if (!context.config.allow_ipip_from_workloads)
-    chain.rules.push_back({"-p 4", "-j DROP", "IPIP from a workload"});
+    chain.rules.push_back({{protocol_is(k_ipip)}, Verdict::drop, "IPIP from a workload"});
 }
 
-Chain endpoint_chain(const ChainContext& context, const ProgramWorkload& workload,
-                     Direction direction) {
+PacketChain endpoint_chain(const ChainContext& context, const ProgramWorkload& workload,
+                           Direction direction) {
   const auto& endpoint = workload.endpoint;
-  Chain chain;
+  PacketChain chain;
   chain.name = direction == Direction::ingress ? to_workload_chain(endpoint.interface_name)
                                                : from_workload_chain(endpoint.interface_name);
   if (!endpoint.admin_up) {
-    chain.rules.push_back({"", "-j DROP", "Administratively down"});
+    chain.rules.push_back({{}, Verdict::drop, "Administratively down"});
     return chain;
   }
   add_conntrack(context, chain);
@@ -41,15 +40,16 @@ Chain endpoint_chain(const ChainContext& context, const ProgramWorkload& workloa
 
 }  // namespace
 
-std::vector<Chain> endpoint_chains(const ChainContext& context, const ProgramWorkload& workload) {
+std::vector<PacketChain> endpoint_chains(const ChainContext& context,
+                                         const ProgramWorkload& workload) {
   return {endpoint_chain(context, workload, Direction::ingress),
           endpoint_chain(context, workload, Direction::egress)};
 }
 
-std::vector<Chain> closed_endpoint_chains(const ProgramWorkload& workload) {
-  const std::vector<Rule> drop{{"", "-j DROP", "Its policy could not be programmed"}};
+std::vector<PacketChain> closed_endpoint_chains(const ProgramWorkload& workload) {
+  const std::vector<PacketRule> drop{{{}, Verdict::drop, "Its policy could not be programmed"}};
   return {{to_workload_chain(workload.endpoint.interface_name), drop},
           {from_workload_chain(workload.endpoint.interface_name), drop}};
 }
 
-}  // namespace margay::dataplane::iptables
+}  // namespace margay::dataplane::linux_host

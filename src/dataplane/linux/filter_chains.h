@@ -1,19 +1,20 @@
 #pragma once
 
 // The chains of the filter, raw and nat tables, as pure functions from desired state to values.
-// Their layout is Felix's: docs/dataplane-iptables.md shows it as a picture.
+// Their layout is Felix's: docs/dataplane-iptables.md shows it as a picture. A chain belongs to a
+// layer: what iptables calls a table.
 
 #include <map>
 #include <set>
 #include <string>
 #include <vector>
 
-#include "dataplane/iptables/chain.h"
-#include "dataplane/iptables/linux_names.h"
-#include "dataplane/iptables/marks.h"
+#include "dataplane/linux/config.h"
+#include "dataplane/linux/marks.h"
+#include "dataplane/linux/packet_rule.h"
 #include "policy/program.h"
 
-namespace margay::dataplane::iptables {
+namespace margay::dataplane::linux_host {
 
 // What all of them need to know.
 struct ChainContext {
@@ -30,14 +31,14 @@ struct Encapsulations {
 };
 
 // The target that denies in filter.
-std::string deny_target(const Config& config);
+Target deny_target(const Config& config);
 
 // cali-fw-<interface> (what the workload sends) and cali-tw-<interface> (what it receives).
-std::vector<Chain> endpoint_chains(const ChainContext& context,
-                                   const policy::ProgramWorkload& workload);
+std::vector<PacketChain> endpoint_chains(const ChainContext& context,
+                                         const policy::ProgramWorkload& workload);
 
 // The same, dropping every packet: its policy could not be programmed.
-std::vector<Chain> closed_endpoint_chains(const policy::ProgramWorkload& workload);
+std::vector<PacketChain> closed_endpoint_chains(const policy::ProgramWorkload& workload);
 
 // Which chains of host endpoints there are (host_chains.h).
 struct HostPolicy {
@@ -47,19 +48,16 @@ struct HostPolicy {
 };
 
 // cali-FORWARD, cali-INPUT, cali-OUTPUT, cali-wl-to-host.
-std::vector<Chain> filter_chains(const ChainContext& context, Encapsulations encapsulations,
-                                 HostPolicy hosts = {});
+std::vector<PacketChain> filter_chains(const ChainContext& context, Encapsulations encapsulations,
+                                       HostPolicy hosts = {});
 
 // cali-PREROUTING of raw: the strict reverse-path check on workload interfaces.
-std::vector<Chain> raw_chains(const ChainContext& context, HostPolicy hosts = {});
+std::vector<PacketChain> raw_chains(const ChainContext& context, HostPolicy hosts = {});
 
 // One external address is mapped to one workload's.
 using FloatingIPs = std::set<policy::FloatingIP>;
 // cali-PREROUTING, cali-POSTROUTING, cali-OUTPUT, cali-nat-outgoing, cali-fip-dnat, cali-fip-snat.
-std::vector<Chain> nat_chains(const ChainContext& context, const FloatingIPs& floating_ips,
-                              Encapsulations encapsulations);
+std::vector<PacketChain> nat_chains(const ChainContext& context, const FloatingIPs& floating_ips,
+                                    Encapsulations encapsulations);
 
-// The rule that stands first in the kernel's chain `hook` and jumps to "cali-<hook>".
-Chain insertion(const std::string& hook);
-
-}  // namespace margay::dataplane::iptables
+}  // namespace margay::dataplane::linux_host
