@@ -6,6 +6,7 @@
 #include <linux/netfilter/nfnetlink.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <functional>
 
@@ -28,6 +29,8 @@ using Bytes = std::span<const uint8_t>;
 constexpr uint32_t k_type_ipv4 = 7, k_type_ipv6 = 8, k_type_protocol = 12, k_type_port = 13,
                    k_type_interface = 41, k_type_bits = 6;
 constexpr uint32_t k_register_size = 4;
+// A set's user data, as nft writes it: the order of a key's bytes (type 0, four bytes), that of text.
+constexpr std::array<uint8_t, 6> k_text_keys{0, 4, 1, 0, 0, 0};
 constexpr uint32_t k_verdict_data = 0xffffff00;  // NFT_DATA_VERDICT
 constexpr uint8_t k_comment_type = 0;            // of a rule's user data, as nft writes them
 constexpr size_t k_comment_length = 127;
@@ -383,6 +386,7 @@ void add_map(Batch& batch, IPFamily family, const std::string& name) {
     out.put_u32(NFTA_SET_KEY_TYPE, k_type_interface);
     out.put_u32(NFTA_SET_KEY_LEN, k_interface_name_size);
     out.put_u32(NFTA_SET_DATA_TYPE, k_verdict_data);
+    out.put(NFTA_SET_USERDATA, k_text_keys);
     out.put_u32(NFTA_SET_ID, static_cast<uint32_t>(batch.size()));
   });
 }

@@ -17,7 +17,7 @@ class NftablesDataPlane final : public linux_host::KernelDataPlane {
   static base::Result<std::unique_ptr<NftablesDataPlane>> create(linux_host::Config config,
                                                                  bool routes = true);
 
-  const Sockets& sockets() const { return *sockets_; }
+  const Sockets::Written& written() const { return sockets_->written; }
 
  private:
   NftablesDataPlane(linux_host::Config config, std::shared_ptr<Sockets> sockets);

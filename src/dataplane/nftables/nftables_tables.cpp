@@ -252,8 +252,8 @@ Result<> NftablesTables::write_rules() {
     MARGAY_CHECK(load());
     Transaction transaction = difference();
     if (transaction.batch.empty()) return assume_written(), Result<>{};
-    ++sockets_->transactions;
-    sockets_->bytes += transaction.batch.bytes();
+    ++sockets_->written.transactions;
+    sockets_->written.bytes += transaction.batch.bytes();
     const auto failures = sockets_->write.commit(std::move(transaction.batch));
     if (failures && failures->empty()) return assume_written(), Result<>{};
     rules_known_ = sets_known_ = false;

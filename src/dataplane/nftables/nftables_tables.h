@@ -28,7 +28,9 @@ namespace margay::dataplane::nftables {
 struct Sockets {
   BatchSocket write;
   net::NetlinkSocket read;
-  size_t transactions = 0, bytes = 0;  // written, for tests and measurements
+  struct Written {
+    size_t transactions = 0, bytes = 0;
+  } written = {};  // for tests and measurements
   static base::Result<std::shared_ptr<Sockets>> open();
 };
 

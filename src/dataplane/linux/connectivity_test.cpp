@@ -7,13 +7,13 @@
 #include <sys/socket.h>
 
 #include "base/unique_fd.h"
-#include "dataplane/iptables/iptables_dataplane.h"
 #include "dataplane/testing/kernel_fixture.h"
+#include "dataplane/testing/kernel_planes.h"
 #include "net/interface_address.h"
 #include "net/network_namespace.h"
 #include "net/route.h"
 
-namespace margay::dataplane::iptables {
+namespace margay::dataplane::linux_host {
 namespace {
 
 using policy::IPAddress;
@@ -54,7 +54,7 @@ bool receives(const base::UniqueFd& socket, int within_ms) {
   return poll(&waiting, 1, within_ms) == 1 && recv(socket.get(), &byte, 1, 0) == 1;
 }
 
-class ConnectivityTest : public KernelTest {
+class Connectivity : public KernelTest {
  protected:
   void SetUp() override {
     KernelTest::SetUp();
@@ -98,7 +98,7 @@ class ConnectivityTest : public KernelTest {
   }
   void program(Config config, const policy::ProgramRules& rules) {
     config.node = "node";
-    auto plane = IptablesDataPlane::create(std::move(config));
+    auto plane = make_kernel_plane(plane_, std::move(config));
     ASSERT_TRUE(plane) << plane.error().message;
     policy::ProgramWorkload workload;
     workload.endpoint = {.key = {"node", "k8s", "default/pod", "eth0"},
@@ -126,12 +126,21 @@ class ConnectivityTest : public KernelTest {
     return receives(node_socket_, within_ms);
   }
 
+  const char* plane_ = "";
   std::string pod_name_;
   std::optional<net::NetworkNamespace> pod_;
   base::UniqueFd pod_socket_, node_socket_;
 };
 
-TEST_F(ConnectivityTest, TheNodeReachesItsWorkloadsWhateverTheirPolicyAndHearsTheReplies) {
+class ConnectivityTest : public Connectivity, public testing::WithParamInterface<const char*> {
+ protected:
+  ConnectivityTest() { plane_ = GetParam(); }
+};
+
+INSTANTIATE_TEST_SUITE_P(Planes, ConnectivityTest, testing::ValuesIn(k_kernel_planes),
+                         [](const auto& given) { return std::string(given.param); });
+
+TEST_P(ConnectivityTest, TheNodeReachesItsWorkloadsWhateverTheirPolicyAndHearsTheReplies) {
   program({}, policy::Action::deny);
   EXPECT_TRUE(node_reaches_pod());
   EXPECT_TRUE(pod_reaches_node(k_arrives_ms));
@@ -144,27 +153,37 @@ struct HostCase {
   bool reaches;
 };
 
-class WorkloadToNode : public ConnectivityTest, public testing::WithParamInterface<HostCase> {};
+class WorkloadToNode : public Connectivity,
+                       public testing::WithParamInterface<std::tuple<const char*, HostCase>> {
+ protected:
+  WorkloadToNode() { plane_ = std::get<0>(GetParam()); }
+};
 
 TEST_P(WorkloadToNode, PassesEgressPolicyThenTheDefaultAction) {
-  program({.endpoint_to_host = GetParam().action}, GetParam().egress);
-  EXPECT_EQ(pod_reaches_node(GetParam().reaches ? k_arrives_ms : k_silence_ms), GetParam().reaches);
+  const auto& [name, action, egress, reaches] = std::get<1>(GetParam());
+  program({.endpoint_to_host = action}, egress);
+  EXPECT_EQ(pod_reaches_node(reaches ? k_arrives_ms : k_silence_ms), reaches);
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Actions, WorkloadToNode,
-    testing::Values(
-        HostCase{"DropDropsWhatPolicyAllows", EndpointToHostAction::drop, policy::Action::allow,
-                 false},
-        HostCase{"AcceptNeedsPolicyToo", EndpointToHostAction::accept, policy::Action::deny, false},
-        HostCase{"AcceptAccepts", EndpointToHostAction::accept, policy::Action::allow, true},
-        HostCase{"ReturnLeavesItToTheHostsRules", EndpointToHostAction::pass_on,
-                 policy::Action::allow, true}),
-    [](const auto& given) { return given.param.name; });
+    testing::Combine(
+        testing::ValuesIn(k_kernel_planes),
+        testing::Values(HostCase{"DropDropsWhatPolicyAllows", EndpointToHostAction::drop,
+                                 policy::Action::allow, false},
+                        HostCase{"AcceptNeedsPolicyToo", EndpointToHostAction::accept,
+                                 policy::Action::deny, false},
+                        HostCase{"AcceptAccepts", EndpointToHostAction::accept,
+                                 policy::Action::allow, true},
+                        HostCase{"ReturnLeavesItToTheHostsRules", EndpointToHostAction::pass_on,
+                                 policy::Action::allow, true})),
+    [](const auto& given) {
+      return std::string(std::get<0>(given.param)) + "_" + std::get<1>(given.param).name;
+    });
 
 // Of its ingress rules one cannot be programmed: nothing passes, either way, not even a flow that
 // was there before.
-TEST_F(ConnectivityTest, AnEndpointWithARuleThatTheKernelRefusesPassesNothing) {
+TEST_P(ConnectivityTest, AnEndpointWithARuleThatTheKernelRefusesPassesNothing) {
   const Config config{.endpoint_to_host = EndpointToHostAction::accept};
   policy::ProgramRules rules{.ingress = {{}}, .egress = {{}}};
   program(config, rules);
@@ -177,7 +196,7 @@ TEST_F(ConnectivityTest, AnEndpointWithARuleThatTheKernelRefusesPassesNothing) {
   EXPECT_TRUE(pod_reaches_node(k_arrives_ms));
 }
 
-TEST_F(ConnectivityTest, ARestartKeepsEstablishedFlowsEvenWhenPolicyNowDenies) {
+TEST_P(ConnectivityTest, ARestartKeepsEstablishedFlowsEvenWhenPolicyNowDenies) {
   program({.endpoint_to_host = EndpointToHostAction::accept}, policy::Action::allow);
   ASSERT_TRUE(pod_reaches_node(k_arrives_ms));
   ASSERT_TRUE(node_reaches_pod());
@@ -186,4 +205,4 @@ TEST_F(ConnectivityTest, ARestartKeepsEstablishedFlowsEvenWhenPolicyNowDenies) {
 }
 
 }  // namespace
-}  // namespace margay::dataplane::iptables
+}  // namespace margay::dataplane::linux_host

@@ -11,8 +11,8 @@
 #include <set>
 
 #include "base/unique_fd.h"
-#include "dataplane/iptables/iptables_dataplane.h"
 #include "dataplane/testing/kernel_fixture.h"
+#include "dataplane/testing/kernel_planes.h"
 #include "net/interface_address.h"
 #include "net/neighbour.h"
 #include "net/route.h"
@@ -22,7 +22,7 @@
 #include "policy/passage.h"
 #include "policy/random.h"
 
-namespace margay::dataplane::iptables {
+namespace margay::dataplane::linux_host {
 namespace {
 
 using net::testing::ScratchNamespace;
@@ -104,7 +104,8 @@ struct Probe {
   uint16_t source_port = 0;  // one of its own
 };
 
-class HostTrafficTest : public KernelTest, public ::testing::WithParamInterface<Addresses> {
+class HostTrafficTest : public KernelTest,
+                        public ::testing::WithParamInterface<std::tuple<const char*, Addresses>> {
  protected:
   void SetUp() override {
     KernelTest::SetUp();
@@ -178,7 +179,8 @@ class HostTrafficTest : public KernelTest, public ::testing::WithParamInterface<
     const auto to_host = settings.from_workload == From::accept ? EndpointToHostAction::accept
                          : settings.from_workload == From::drop ? EndpointToHostAction::drop
                                                                 : EndpointToHostAction::pass_on;
-    auto plane = IptablesDataPlane::create(
+    auto plane = make_kernel_plane(
+        std::get<0>(GetParam()),
         {.node = k_node, .endpoint_to_host = to_host, .failsafes = settings.failsafes});
     ASSERT_TRUE(plane) << plane.error().message;
     plane_ = std::move(*plane);
@@ -260,13 +262,13 @@ class HostTrafficTest : public KernelTest, public ::testing::WithParamInterface<
     return true;
   }
 
-  const Addresses us_ = GetParam();
+  const Addresses us_ = std::get<1>(GetParam());
   std::unique_ptr<ScratchNamespace> left_ = std::make_unique<ScratchNamespace>("mt-host");
   std::unique_ptr<ScratchNamespace> right_ = std::make_unique<ScratchNamespace>("mt-host");
   std::unique_ptr<ScratchNamespace> pod_ = std::make_unique<ScratchNamespace>("mt-host");
   std::map<Place, ScratchNamespace*> namespaces_{
       {Place::left, left_.get()}, {Place::right, right_.get()}, {Place::pod, pod_.get()}};
-  std::unique_ptr<IptablesDataPlane> plane_;
+  std::unique_ptr<DataPlane> plane_;
   std::unique_ptr<policy::Graph> graph_;
   Model model_;  // as programmed
   std::vector<std::pair<Place, base::UniqueFd>> receivers_;
@@ -434,10 +436,13 @@ TEST_P(HostTrafficTest, IsWhatPolicySaysAlongEveryWay) {
   EXPECT_GT(verdicts[false], 300u);
 }
 
-INSTANTIATE_TEST_SUITE_P(Families, HostTrafficTest, ::testing::Values(k_v4, k_v6),
+INSTANTIATE_TEST_SUITE_P(Planes, HostTrafficTest,
+                         ::testing::Combine(::testing::ValuesIn(k_kernel_planes),
+                                            ::testing::Values(k_v4, k_v6)),
                          [](const auto& given) {
-                           return given.param.family == base::IPFamily::v4 ? "IPv4" : "IPv6";
+                           const bool v4 = std::get<1>(given.param).family == base::IPFamily::v4;
+                           return std::string(std::get<0>(given.param)) + (v4 ? "IPv4" : "IPv6");
                          });
 
 }  // namespace
-}  // namespace margay::dataplane::iptables
+}  // namespace margay::dataplane::linux_host
