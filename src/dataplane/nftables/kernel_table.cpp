@@ -29,7 +29,8 @@ using Bytes = std::span<const uint8_t>;
 constexpr uint32_t k_type_ipv4 = 7, k_type_ipv6 = 8, k_type_protocol = 12, k_type_port = 13,
                    k_type_interface = 41, k_type_bits = 6;
 constexpr uint32_t k_register_size = 4;
-// A set's user data, as nft writes it: the order of a key's bytes (type 0, four bytes), that of text.
+// A set's user data, as nft writes it: the order of a key's bytes (type 0, four bytes), that of
+// text.
 constexpr std::array<uint8_t, 6> k_text_keys{0, 4, 1, 0, 0, 0};
 constexpr uint32_t k_verdict_data = 0xffffff00;  // NFT_DATA_VERDICT
 constexpr uint8_t k_comment_type = 0;            // of a rule's user data, as nft writes them
@@ -427,8 +428,8 @@ void put_member(AttributeWriter& out, SetType type, const SetMember& member) {
 
 void add_elements(Batch& batch, IPFamily family, const std::string& set, bool add,
                   const std::function<void(AttributeWriter&)>& fill) {
-  batch.add(family, add ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM, add ? uint16_t{NLM_F_CREATE} : uint16_t{0},
-            [&](AttributeWriter& out) {
+  batch.add(family, add ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM,
+            add ? uint16_t{NLM_F_CREATE} : uint16_t{0}, [&](AttributeWriter& out) {
               out.put_text(NFTA_SET_ELEM_LIST_TABLE, k_table);
               out.put_text(NFTA_SET_ELEM_LIST_SET, set);
               out.nest(NFTA_SET_ELEM_LIST_ELEMENTS, [&] { fill(out); });

@@ -338,7 +338,8 @@ void write_nat(Writer& out, const SourceNat& nat, IPFamily family) {
   }
   out.expression("nat", [&] {
     attributes.put_u32(NFTA_NAT_TYPE, NFT_NAT_SNAT);
-    attributes.put_u32(NFTA_NAT_FAMILY, family == IPFamily::v4 ? uint8_t{NFPROTO_IPV4} : uint8_t{NFPROTO_IPV6});
+    attributes.put_u32(NFTA_NAT_FAMILY,
+                       family == IPFamily::v4 ? uint8_t{NFPROTO_IPV4} : uint8_t{NFPROTO_IPV6});
     attributes.put_u32(NFTA_NAT_REG_ADDR_MIN, address);
     if (nat.ports) {
       attributes.put_u32(NFTA_NAT_REG_PROTO_MIN, next);
@@ -389,8 +390,9 @@ void write_target(Writer& out, const Target& target, IPFamily family, const std:
                    out.load(k_register, address_bytes(nat.address));
                    out.expression("nat", [&] {
                      attributes.put_u32(NFTA_NAT_TYPE, NFT_NAT_DNAT);
-                     attributes.put_u32(NFTA_NAT_FAMILY,
-                                        family == IPFamily::v4 ? uint8_t{NFPROTO_IPV4} : uint8_t{NFPROTO_IPV6});
+                     attributes.put_u32(NFTA_NAT_FAMILY, family == IPFamily::v4
+                                                             ? uint8_t{NFPROTO_IPV4}
+                                                             : uint8_t{NFPROTO_IPV6});
                      attributes.put_u32(NFTA_NAT_REG_ADDR_MIN, k_register);
                    });
                  },

@@ -48,8 +48,8 @@ Result<> append_output(const std::vector<std::string>& argv, std::vector<std::st
   return {};
 }
 
-// Rules as nft prints them, each under its chain's name; members as read back, since nft prints them
-// in no order.
+// Rules as nft prints them, each under its chain's name; members as read back, since nft prints
+// them in no order.
 Result<> append_nftables(std::vector<std::string>& lines) {
   MARGAY_TRY(const std::string output,
              base::run_checked({.argv = {"nft", "--terse", "list", "ruleset"}}));
