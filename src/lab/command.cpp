@@ -190,7 +190,7 @@ void add_user_commands(Commands& commands) {
       ->check(CLI::Range(1, k_max_nodes));
   up.add_option("--dataplane", options.settings.dataplane, "what the agents enforce policy with")
       ->capture_default_str()
-      ->check(CLI::IsMember({"iptables"}));
+      ->check(CLI::IsMember({"iptables", "nftables"}));
   up.add_flag("--ipv6", options.settings.ipv6, "pods have IPv6 addresses too");
   up.add_flag("--record", options.settings.record,
               "each node's agent records into DIR/nodes/NODE/recording (see `margay replay`)");

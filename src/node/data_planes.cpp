@@ -1,20 +1,21 @@
 #include "node/data_planes.h"
 
 #include "dataplane/iptables/iptables_dataplane.h"
+#include "dataplane/nftables/nftables_dataplane.h"
 
 namespace margay::node {
 namespace {
 
-using dataplane::iptables::Backend;
-using dataplane::iptables::Config;
+using dataplane::linux_host::Backend;
+using dataplane::linux_host::Config;
 
 Backend backend_of(const std::string& name) {
   if (name == "nft") return Backend::nft;
   return name == "legacy" ? Backend::legacy : Backend::automatic;
 }
 
-dataplane::iptables::EndpointToHostAction to_host_action(EndpointToHostAction action) {
-  using To = dataplane::iptables::EndpointToHostAction;
+dataplane::linux_host::EndpointToHostAction to_host_action(EndpointToHostAction action) {
+  using To = dataplane::linux_host::EndpointToHostAction;
   switch (action) {
     case EndpointToHostAction::accept:
       return To::accept;
@@ -26,8 +27,8 @@ dataplane::iptables::EndpointToHostAction to_host_action(EndpointToHostAction ac
   return To::drop;
 }
 
-Config iptables_config(const std::string& node, const Parameters& from) {
-  using dataplane::iptables::AllowAction;
+Config kernel_config(const std::string& node, const Parameters& from) {
+  using dataplane::linux_host::AllowAction;
   Config config{.node = node,
                 .interface_prefixes = from.interface_prefixes,
                 .backend = backend_of(from.iptables_backend),
@@ -56,14 +57,16 @@ Config iptables_config(const std::string& node, const Parameters& from) {
 
 }  // namespace
 
-std::vector<std::string> data_plane_names() { return {"iptables"}; }
+std::vector<std::string> data_plane_names() { return {"iptables", "nftables"}; }
 
 base::Result<std::unique_ptr<dataplane::DataPlane>> make_data_plane(const std::string& name,
                                                                     const std::string& node,
                                                                     const Parameters& parameters,
                                                                     dataplane::Upcalls&) {
   if (name == "iptables")
-    return dataplane::iptables::IptablesDataPlane::create(iptables_config(node, parameters));
+    return dataplane::iptables::IptablesDataPlane::create(kernel_config(node, parameters));
+  if (name == "nftables")
+    return dataplane::nftables::NftablesDataPlane::create(kernel_config(node, parameters));
   return base::fail(base::ErrorCode::invalid, "there is no data plane \"" + name + "\"");
 }
 

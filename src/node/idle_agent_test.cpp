@@ -6,8 +6,8 @@
 #include <thread>
 
 #include "dataplane/iptables/iptables_dataplane.h"
-#include "dataplane/iptables/kernel_fixture.h"
 #include "dataplane/linux/interface_monitor.h"
+#include "dataplane/testing/kernel_fixture.h"
 #include "net/interface_address.h"
 #include "node/data_plane_reports.h"
 #include "node/enforcer.h"
@@ -56,8 +56,7 @@ struct PoolCase {
   bool same_subnet;                    // of us and the other node
 };
 
-class IdleAgentTest : public dataplane::iptables::KernelTest,
-                      public testing::WithParamInterface<PoolCase> {
+class IdleAgentTest : public dataplane::KernelTest, public testing::WithParamInterface<PoolCase> {
  protected:
   void SetUp() override {
     KernelTest::SetUp();

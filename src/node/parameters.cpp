@@ -14,7 +14,7 @@
 
 #include "api/formats.h"
 #include "base/text.h"
-#include "dataplane/iptables/setting_text.h"
+#include "dataplane/linux/setting_text.h"
 #include "policy/workload_interfaces.h"
 
 namespace margay::node {
@@ -173,7 +173,7 @@ Result<> parse_interface_prefixes(std::string_view value, Parameters& into) {
   std::vector<std::string> prefixes;
   for (const auto part : base::split(value, ',')) {
     const auto name = base::trim(part);
-    if (const auto fits = dataplane::iptables::check_interface_prefix(name); !fits)
+    if (const auto fits = dataplane::linux_host::check_interface_prefix(name); !fits)
       return fail(fits.error().wrap(fmt::format("\"{}\"", name)));
     prefixes.emplace_back(name);
   }
@@ -266,7 +266,7 @@ std::vector<Parameter> parameters() {
        k_dangerous, k_non_zero},
       {"FailsafeInboundHostPorts", failsafes(&policy::Failsafes::inbound), k_dangerous},
       {"FailsafeOutboundHostPorts", failsafes(&policy::Failsafes::outbound), k_dangerous},
-      {"LogPrefix", text(&P::log_prefix, dataplane::iptables::check_log_prefix)},
+      {"LogPrefix", text(&P::log_prefix, dataplane::linux_host::check_log_prefix)},
       {"DisableConntrackInvalidCheck", boolean(&P::disable_conntrack_invalid_check)},
       {"AllowVXLANPacketsFromWorkloads", boolean(&P::allow_vxlan_from_workloads)},
       {"AllowIPIPPacketsFromWorkloads", boolean(&P::allow_ipip_from_workloads)},
@@ -279,7 +279,7 @@ std::vector<Parameter> parameters() {
       {"NATPortRange", parser(&P::nat_port_range, parse_nat_port_range)},
       {"NATOutgoingAddress", parser(&P::nat_outgoing_address, parse_nat_address)},
       {"IptablesNATOutgoingInterfaceFilter",
-       text(&P::nat_outgoing_interface_filter, dataplane::iptables::check_interface_filter)},
+       text(&P::nat_outgoing_interface_filter, dataplane::linux_host::check_interface_filter)},
       {"DeviceRouteProtocol", parser(&P::device_route_protocol, parse_route_protocol)},
       {"IptablesRefreshInterval", duration(&P::iptables_refresh_interval)},
       {"RouteRefreshInterval", duration(&P::route_refresh_interval)},

@@ -1,6 +1,7 @@
 """A lab, driven as a user drives it: by `margay lab`, `margay ctl` and `kubectl`.
 
-Environment: MARGAY, the program (default: build/release/bin/margay); KUBECTL (default: kubectl in PATH).
+Environment: MARGAY, the program (default: build/release/bin/margay); KUBECTL (default: kubectl in PATH); DATAPLANE,
+that of clusters which name none (default: iptables).
 """
 
 import json
@@ -13,6 +14,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MARGAY = os.path.abspath(os.environ.get("MARGAY", ROOT / "build" / "release" / "bin" / "margay"))
 KUBECTL = os.environ.get("KUBECTL", "kubectl")
+DATAPLANE = os.environ.get("DATAPLANE", "iptables")
 
 
 class Failed(Exception):
@@ -45,9 +47,9 @@ def wait_until(condition, what, within=30.0, pause=0.05):
 
 
 class Cluster:
-    def __init__(self, directory=None, nodes=2, ipv6=False, record=False):
+    def __init__(self, directory=None, nodes=2, ipv6=False, record=False, dataplane=DATAPLANE):
         self.directory = pathlib.Path(directory or tempfile.mkdtemp(prefix="margay-lab-"))
-        self.nodes, self.ipv6, self.record = nodes, ipv6, record
+        self.nodes, self.ipv6, self.record, self.dataplane = nodes, ipv6, record, dataplane
         self.kubeconfig = self.directory / "kubeconfig"
 
     def __enter__(self):
@@ -66,7 +68,7 @@ class Cluster:
 
     def up(self):
         flags = ["--ipv6"] * self.ipv6 + ["--record"] * self.record
-        self.lab("up", "--nodes", self.nodes, *flags)
+        self.lab("up", "--nodes", self.nodes, "--dataplane", self.dataplane, *flags)
         return self
 
     def down(self):

@@ -12,9 +12,9 @@ from cluster import MARGAY, Cluster, namespace, pod, run, wait_until
 NODE = "node1"
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    with Cluster(nodes=1) as lab:
+@pytest.fixture(scope="module", params=["iptables", "nftables"])
+def cluster(request):
+    with Cluster(nodes=1, dataplane=request.param) as lab:
         lab.apply(namespace("demo"), pod("demo", "a", [(80, "TCP")]), pod("demo", "b", [(80, "TCP")]))
         lab.wait_for_pods(["demo/a", "demo/b"])
         yield lab
@@ -41,6 +41,7 @@ def flush(cluster):
             node_command(cluster, program, "-t", table, "-F", check=False)
             node_command(cluster, program, "-t", table, "-X", check=False)
     node_command(cluster, "ipset", "destroy", check=False)
+    node_command(cluster, "nft", "flush", "ruleset")
     mark(cluster).unlink()
 
 

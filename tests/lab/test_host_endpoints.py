@@ -7,9 +7,9 @@ from cluster import Cluster, namespace, pod, wait_until
 OPEN, CLOSED, WEB = "demo/open", "demo/closed", "demo/web"  # two on the host's network, and one that is not
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    with Cluster(nodes=2) as lab:
+@pytest.fixture(scope="module", params=["iptables", "nftables"])
+def cluster(request):
+    with Cluster(nodes=2, dataplane=request.param) as lab:
         lab.apply(namespace("demo"), pod("demo", "open", [(7000, "TCP")], node="node1", hostNetwork=True),
                   pod("demo", "closed", [(7001, "TCP")], node="node1", hostNetwork=True),
                   pod("demo", "web", [(80, "TCP")], node="node1"), pod("demo", "client", [(81, "TCP")], node="node2"))

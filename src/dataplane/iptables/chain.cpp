@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "dataplane/iptables/names.h"
+#include "dataplane/iptables/linux_names.h"
 #include "policy/digest.h"
 
 namespace margay::dataplane::iptables {

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "base/result.h"
-#include "dataplane/iptables/config.h"
+#include "dataplane/iptables/linux_names.h"
 
 namespace margay::dataplane::iptables {
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <map>
 
-#include "dataplane/iptables/names.h"
+#include "dataplane/iptables/linux_names.h"
 
 namespace margay::dataplane::iptables {
 namespace {

@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "dataplane/iptables/fake_commands.h"
-#include "dataplane/iptables/family_rules.h"
-#include "dataplane/iptables/names.h"
+#include "dataplane/iptables/iptables_tables.h"
+#include "dataplane/linux/family_rules.h"
 
 namespace margay::dataplane::iptables {
 namespace {
@@ -46,7 +46,9 @@ class HostRules : public ::testing::Test {
 
   Config config_{.node = "node"};
   FakeCommands commands_;
-  FamilyRules rules_{config_, IPFamily::v4, *Marks::from_mask(config_.mark_mask), commands_};
+  FamilyRules rules_{config_, IPFamily::v4, *Marks::from_mask(config_.mark_mask),
+                     std::make_unique<IptablesTables>(IPFamily::v4, config_.interface_prefixes,
+                                                      commands_)};
   const std::string from_host_ = host_chain(Direction::ingress, false, "eth0");
   const std::string from_host_forward_ = host_chain(Direction::ingress, true, "eth0");
 };

@@ -10,8 +10,8 @@
 
 #include "base/unique_fd.h"
 #include "dataplane/iptables/iptables_dataplane.h"
-#include "dataplane/iptables/kernel_fixture.h"
 #include "dataplane/iptables/recording_commands.h"
+#include "dataplane/testing/kernel_fixture.h"
 #include "net/interface_address.h"
 #include "net/sysctl.h"
 

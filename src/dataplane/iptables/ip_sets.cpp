@@ -7,7 +7,7 @@
 #include <bit>
 #include <charconv>
 
-#include "dataplane/iptables/names.h"
+#include "dataplane/iptables/linux_names.h"
 
 namespace margay::dataplane::iptables {
 namespace {

@@ -6,9 +6,9 @@
 
 #include <algorithm>
 
-#include "dataplane/iptables/kernel_fixture.h"
-#include "dataplane/iptables/names.h"
+#include "dataplane/iptables/linux_names.h"
 #include "dataplane/iptables/recording_commands.h"
+#include "dataplane/testing/kernel_fixture.h"
 #include "net/sysctl.h"
 #include "net/testing/scratch_namespace.h"
 

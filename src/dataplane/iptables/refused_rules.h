@@ -14,6 +14,7 @@
 
 #include "base/result.h"
 #include "dataplane/iptables/commands.h"
+#include "dataplane/linux/family_tables.h"
 
 namespace margay::dataplane::iptables {
 
@@ -22,18 +23,12 @@ struct SuspectChain {
   std::vector<std::string> rules;  // as after "-A <chain> "
 };
 
-struct RefusedChain {
-  std::string name;
-  std::string rule;    // the first that is refused; empty: not found
-  std::string reason;  // what the restore said
-};
-
 // The scratch chain, left empty; the table sweeps it with what else it does not want.
 inline constexpr const char* k_trial_chain = "cali-trial";
 
 // An error: the kernel takes no change at all now, which says nothing about the rules.
-base::Result<std::vector<RefusedChain>> find_refused(Commands& commands, policy::IPFamily family,
-                                                     const std::string& table,
-                                                     std::span<const SuspectChain> suspects);
+base::Result<std::vector<linux_host::RefusedChain>> find_refused(
+    Commands& commands, policy::IPFamily family, const std::string& table,
+    std::span<const SuspectChain> suspects);
 
 }  // namespace margay::dataplane::iptables

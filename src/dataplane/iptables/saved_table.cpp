@@ -1,6 +1,6 @@
 #include "dataplane/iptables/saved_table.h"
 
-#include "dataplane/iptables/names.h"
+#include "dataplane/iptables/linux_names.h"
 
 namespace margay::dataplane::iptables {
 namespace {

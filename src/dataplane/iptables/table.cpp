@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "dataplane/iptables/names.h"
+#include "dataplane/iptables/linux_names.h"
 
 namespace margay::dataplane::iptables {
 namespace {

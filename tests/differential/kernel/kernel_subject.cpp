@@ -7,6 +7,8 @@
 
 #include "base/process.h"
 #include "dataplane/iptables/iptables_dataplane.h"
+#include "dataplane/nftables/kernel_table.h"
+#include "dataplane/nftables/nftables_dataplane.h"
 #include "net/netlink.h"
 #include "net/route.h"
 
@@ -46,6 +48,36 @@ Result<> append_output(const std::vector<std::string>& argv, std::vector<std::st
   return {};
 }
 
+// Rules as nft prints them, each under its chain's name; members as read back, since nft prints
+// them in no order.
+Result<> append_nftables(std::vector<std::string>& lines) {
+  MARGAY_TRY(const std::string output,
+             base::run_checked({.argv = {"nft", "--terse", "list", "ruleset"}}));
+  std::istringstream stream(output);
+  std::string table, block;
+  for (std::string line; std::getline(stream, line);) {
+    if (line.starts_with("table ")) {
+      table = line;
+      block.clear();
+    }
+    if (line.starts_with("\t") && line.ends_with("{")) block = line;
+    if (table.contains(" calico ") && !line.ends_with("}") && !line.empty())
+      lines.push_back(table + block + line);
+  }
+  MARGAY_TRY(auto socket, net::NetlinkSocket::open(NETLINK_NETFILTER));
+  for (const auto family : {policy::IPFamily::v4, policy::IPFamily::v6}) {
+    MARGAY_TRY(const auto found, dataplane::nftables::read_sets(socket, family));
+    for (const auto& [name, set] : found.sets)
+      for (const auto& member : set.elements)
+        lines.push_back(fmt::format("nft {} {} {} {}", name, member.net.to_string(),
+                                    member.protocol, member.port));
+    for (const auto& [name, map] : found.maps)
+      for (const auto& [interface, chain] : map.chains)
+        lines.push_back(fmt::format("nft {} {} {}", name, interface, chain));
+  }
+  return {};
+}
+
 Result<std::unique_ptr<dataplane::DataPlane>> make_dataplane(const std::string& name) {
   if (name == "iptables" || name == "iptables-nft" || name == "iptables-legacy") {
     dataplane::iptables::Config config{.node = k_node};
@@ -53,9 +85,11 @@ Result<std::unique_ptr<dataplane::DataPlane>> make_dataplane(const std::string& 
     if (name == "iptables-legacy") config.backend = dataplane::iptables::Backend::legacy;
     return dataplane::iptables::IptablesDataPlane::create(std::move(config));
   }
-  return base::fail(
-      base::ErrorCode::invalid,
-      fmt::format("--dataplane {}: must be iptables, iptables-nft or iptables-legacy", name));
+  if (name == "nftables") return dataplane::nftables::NftablesDataPlane::create({.node = k_node});
+  return base::fail(base::ErrorCode::invalid,
+                    fmt::format("--dataplane {}: must be nftables, iptables, iptables-nft or "
+                                "iptables-legacy",
+                                name));
 }
 
 // Everything in the kernel that a data plane owns, as sorted lines without counters: equal states
@@ -66,6 +100,7 @@ Result<std::vector<std::string>> programmed_state() {
        {"iptables-nft-save", "ip6tables-nft-save", "iptables-legacy-save", "ip6tables-legacy-save"})
     MARGAY_CHECK(append_output({program}, lines));
   MARGAY_CHECK(append_output({"ipset", "save"}, lines));
+  MARGAY_CHECK(append_nftables(lines));
   MARGAY_TRY(auto socket, net::NetlinkSocket::open());
   MARGAY_TRY(const auto routes, net::list_routes(socket, {.protocol = 80}));
   for (const auto& route : routes)

@@ -24,7 +24,8 @@ int main(int argc, char** argv) {
   using namespace margay;
   differential::Options options{.dataplane = "iptables"};
   CLI::App app("A kernel data plane's real verdicts against the reference evaluator");
-  app.add_option("--dataplane", options.dataplane, "iptables, iptables-nft, iptables-legacy");
+  app.add_option("--dataplane", options.dataplane,
+                 "nftables, iptables, iptables-nft, iptables-legacy");
   differential::add_options(app, options);
   CLI11_PARSE(app, argc, argv);
   if (geteuid() != 0) {

@@ -1,0 +1,57 @@
+#pragma once
+
+// What an operator decides about this data plane. Plain values, named after the FelixConfiguration
+// parameter that sets them where there is one.
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "policy/failsafe.h"
+#include "policy/model.h"
+
+namespace margay::dataplane::linux_host {
+
+enum class Backend : uint8_t { automatic, nft, legacy };              // iptablesBackend
+enum class EndpointToHostAction : uint8_t { drop, pass_on, accept };  // Drop, Return, Accept
+enum class AllowAction : uint8_t { accept, pass_on };                 // Accept, Return
+
+struct Config {
+  std::string node;
+
+  // interfacePrefix: host-side interfaces whose names begin so belong to workloads. An interface
+  // of that kind without an endpoint passes nothing.
+  std::vector<std::string> interface_prefixes{"cali"};
+  Backend backend = Backend::automatic;
+  uint32_t mark_mask = 0xffff0000;        // iptablesMarkMask: at least two bits
+  std::chrono::seconds lock_timeout{10};  // iptablesLockTimeout: 0 does not wait
+  bool ipv6 = true;                       // ipv6Support: false closes workloads to IPv6
+  bool kernel_has_ipv6 = true;            // not where it was booted with ipv6.disable=1
+
+  EndpointToHostAction endpoint_to_host =
+      EndpointToHostAction::drop;                  // defaultEndpointToHostAction
+  AllowAction filter_allow = AllowAction::accept;  // iptablesFilterAllowAction
+  bool reject = false;                      // deny by an ICMP error or TCP reset instead of silence
+  bool drop_invalid = true;                 // !disableConntrackInvalidCheck
+  bool allow_vxlan_from_workloads = false;  // allowVXLANPacketsFromWorkloads
+  bool allow_ipip_from_workloads = false;   // allowIPIPPacketsFromWorkloads
+  // floatingIPs: those of pods, which whoever may write a pod's annotations chooses. Other
+  // orchestrators' are always in effect.
+  bool floating_ips_of_pods = false;
+  std::string log_prefix = "calico-packet";  // logPrefix
+  // failsafeInboundHostPorts, failsafeOutboundHostPorts
+  policy::Failsafes failsafes = policy::default_failsafes();
+
+  std::optional<policy::PortRange> nat_ports;             // natPortRange
+  std::optional<policy::IPAddress> nat_outgoing_address;  // natOutgoingAddress (IPv4)
+  std::string nat_outgoing_interface;                     // iptablesNATOutgoingInterfaceFilter
+
+  uint32_t vxlan_vni = 4096;
+  uint16_t vxlan_port = 4789;
+  int vxlan_mtu = 1450;         // of the IPv4 overlay; the IPv6 one has 20 less
+  uint8_t route_protocol = 80;  // deviceRouteProtocol
+};
+
+}  // namespace margay::dataplane::linux_host
