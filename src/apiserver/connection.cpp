@@ -35,10 +35,6 @@ using std::chrono::steady_clock;
 
 constexpr size_t k_read_ahead = 64 << 10;  // of a body, at a time
 
-// What YAML costs to read, for what JSON of that size does: its scanner keeps every word of a flow
-// collection until the end of it is seen.
-constexpr size_t k_yaml_weight = 8;
-
 constexpr auto k_await = asio::as_tuple(asio::use_awaitable);
 
 Response refusal(const Status& status) {
@@ -195,12 +191,14 @@ asio::awaitable<std::optional<Response>> Connection::read_and_answer(Parser& par
     co_return refuse_request(parser.get(), *std::move(user),
                              bad_request("a request of nobody known must not have a body"));
   const auto most = is_yaml(parser.get()) ? context_.limits.yaml_bytes : context_.limits.body_bytes;
+  if (parser.content_length().value_or(0) > most)
+    co_return refuse_request(parser.get(), *std::move(user), too_large(most));
+  parser.body_limit(most);
   const auto announced = std::min<uint64_t>(parser.content_length().value_or(most), most);
   const auto room = lease(context_.receiving, parser.is_done() ? 0 : announced);
   if (!room) co_return refuse_request(parser.get(), *std::move(user), too_many_requests(1));
   if (!parser.is_done() && !co_await read_body(parser)) co_return std::nullopt;
-  if (!parser.is_done())
-    co_return refuse_request(parser.get(), *std::move(user), too_large(context_.limits.body_bytes));
+  if (!parser.is_done()) co_return refuse_request(parser.get(), *std::move(user), too_large(most));
   co_return co_await answer(parser.get(), *std::move(user));
 }
 
@@ -279,10 +277,10 @@ Response Connection::refuse_request(Parser::value_type& message, User user, cons
 }
 
 asio::awaitable<Response> Connection::answer(Parser::value_type& message, User user) {
-  if (is_yaml(message) && message.body().size() > context_.limits.yaml_bytes)
-    co_return refuse_request(message, std::move(user), too_large(context_.limits.yaml_bytes));
-  const size_t weight = is_yaml(message) ? k_yaml_weight : 1;
-  const auto room = lease(context_.handling, weight * message.body().size());
+  // YAML costs six times as much: its scanner keeps every word of a flow collection until the end
+  // of it is seen.
+  const auto room =
+      lease(is_yaml(message) ? context_.yaml : context_.handling, message.body().size());
   if (!room || context_.in_flight >= context_.limits.in_flight)
     co_return refuse_request(message, std::move(user), too_many_requests(1));
   const Request request = request_of(message, std::move(user));

@@ -39,6 +39,7 @@ struct ConnectionContext {
         open(server_limits.connections, server_limits.unknown_connections),
         receiving(server_limits.receiving_bytes),
         handling(server_limits.handling_bytes),
+        yaml(server_limits.yaml_bytes),
         unread(server_limits.unread_bytes) {}
 
   const ServerLimits limits;
@@ -48,6 +49,7 @@ struct ConnectionContext {
   OpenConnections open;
   ByteBudget receiving;
   ByteBudget handling;
+  ByteBudget yaml;  // the same, of bodies in YAML
   UnreadAnswers unread;
   std::atomic<size_t> in_flight = 0;
   std::atomic<bool> stopping = false;

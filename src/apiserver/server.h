@@ -22,7 +22,7 @@ namespace margay::apiserver {
 
 struct ServerLimits {
   size_t body_bytes = 3 << 20;               // a larger one is a 413
-  size_t yaml_bytes = 1 << 20;               // the same, of one in YAML
+  size_t yaml_bytes = 1 << 20;               // the same, of one in YAML and of all being handled
   uint32_t header_bytes = 64 << 10;          // a larger one is a 431
   uint32_t unknown_header_bytes = 16 << 10;  // on a connection whose client is not known yet
   std::chrono::seconds handshake{10};

@@ -263,8 +263,13 @@ Result<bool> Ipam::try_assign_address(const Owner& owner, const IPAddress& addre
   }
   // One of two that overlap is about to be given up: this node's own, if it was stopped while it
   // claimed it.
-  MARGAY_TRY(const bool alone, is_alone(cidr));
-  if (!alone) return false;
+  MARGAY_TRY(const auto own, affinities_.of_host(owner.host, cidr.family()));
+  const bool is_confirmed = std::ranges::any_of(
+      own, [&](const auto& claim) { return claim.first == cidr && claim.second; });
+  if (!block.is_claimed_by(owner.host) || !is_confirmed) {
+    MARGAY_TRY(const bool alone, is_alone(cidr));
+    if (!alone) return false;
+  }
   MARGAY_CHECK(block.assign(address, {owner.handle_id, owner.attributes}));
   return write_assignment(owner.handle_id, *std::move(record), block);
 }

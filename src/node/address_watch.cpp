@@ -5,8 +5,9 @@
 namespace margay::node {
 namespace {
 
+// Their lengths say less: one that is given without a length takes that of the interface it is on.
 bool is_same(const std::optional<HostAddress>& one, const std::optional<HostAddress>& other) {
-  return one.has_value() == other.has_value() && (!one || one->to_string() == other->to_string());
+  return one.has_value() == other.has_value() && (!one || one->address == other->address);
 }
 
 }  // namespace

@@ -24,7 +24,8 @@ using dataplane::Interface;
 using dataplane::StateKind;
 
 // A data plane that takes longer than this for one apply() is taken for hung.
-constexpr auto k_liveness_timeout = 90s;
+// Programs may take two minutes each, and there are a few of them in one apply().
+constexpr auto k_liveness_timeout = 600s;
 constexpr auto k_heartbeat = 10s;
 // How many messages are remembered so as not to be logged again.
 constexpr size_t k_most_said = 10'000;

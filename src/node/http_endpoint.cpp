@@ -108,6 +108,9 @@ class HttpEndpoint::Impl {
       if (!acceptors_.empty()) address.port(this->port());  // of the first, where any will do
       const auto failed = listen(address, host.empty());
       if (failed) error = failed;
+      if (failed && !host.empty())
+        spdlog::warn("health and metrics: not at {}: {}", address.address().to_string(),
+                     failed.message());
       if (!failed && host.empty()) break;
     }
     if (acceptors_.empty()) return refuse(host, port, error);

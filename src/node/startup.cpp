@@ -137,19 +137,21 @@ Result<std::optional<HostAddress>> own_address(const std::vector<HostAddress>& h
 }
 
 // Sets what this node knows about itself and leaves every other field as it is.
-Result<> write_calico_node(store::Store& store, const std::string& name,
+Result<> write_calico_node(store::Store& store, const StartupOptions& options,
                            const NodeAddresses& addresses) {
+  const std::string& name = options.node;
   return edit_node(store, name, [&](json::object& node) {
     json::object& spec = child(node, "spec");
     json::object& bgp = child(spec, "bgp");
-    const auto set = [&](const char* field, const std::optional<HostAddress>& address) {
+    const auto set = [&](const char* field, const std::optional<HostAddress>& address,
+                         const std::string& setting) {
       if (address)
         bgp[field] = address->to_string();
-      else
-        bgp.erase(field);  // the family was switched off
+      else if (setting == "none")
+        bgp.erase(field);
     };
-    set("ipv4Address", addresses.v4);
-    set("ipv6Address", addresses.v6);
+    set("ipv4Address", addresses.v4, options.ip);
+    set("ipv6Address", addresses.v6, options.ip6);
     if (!spec.contains("orchRefs"))
       spec["orchRefs"] = json::array{{{"nodeName", name}, {"orchestrator", "k8s"}}};
   });
@@ -306,7 +308,7 @@ Result<NodeAddresses> node_addresses(const StartupOptions& options,
 Result<> start_up(store::Store& store, const StartupOptions& options,
                   const NodeAddresses& addresses) {
   MARGAY_CHECK(ensure_cluster(store, options));
-  MARGAY_CHECK(write_calico_node(store, options.node, addresses));
+  MARGAY_CHECK(write_calico_node(store, options, addresses));
   MARGAY_CHECK(ensure_kubernetes_node(store, options.node, addresses));
   return ensure_pools(store, options, addresses);
 }

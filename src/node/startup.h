@@ -26,7 +26,7 @@ namespace margay::node {
 struct StartupOptions {
   std::string node;                          // NODENAME
   std::string ip = "autodetect";             // IP: "autodetect", "none", ADDRESS or ADDRESS/LENGTH
-  std::string ip6 = "none";                  // IP6
+  std::string ip6;                           // IP6; empty: as "none", but what the Node says stays
   std::string ip_method = "first-found";     // IP_AUTODETECTION_METHOD
   std::string ip6_method = "first-found";    // IP6_AUTODETECTION_METHOD
   bool no_default_pools = false;             // NO_DEFAULT_POOLS

@@ -14,7 +14,7 @@ using policy::IPFamily;
 
 // iptables-nft takes more than a second for each 10,000 rules of a chain, on one core, and where it
 // is given up nothing of the table can ever be changed.
-constexpr std::chrono::minutes k_timeout{5};
+constexpr std::chrono::minutes k_timeout{2};
 
 std::string program(IPFamily family, std::string_view backend, std::string_view verb) {
   return fmt::format("{}-{}-{}", family == IPFamily::v4 ? "iptables" : "ip6tables", backend, verb);

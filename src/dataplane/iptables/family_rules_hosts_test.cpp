@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "dataplane/iptables/fake_commands.h"
 #include "dataplane/iptables/iptables_tables.h"
 #include "dataplane/linux/family_rules.h"
@@ -46,9 +48,9 @@ class HostRules : public ::testing::Test {
 
   Config config_{.node = "node"};
   FakeCommands commands_;
-  FamilyRules rules_{config_, IPFamily::v4, *Marks::from_mask(config_.mark_mask),
-                     std::make_unique<IptablesTables>(IPFamily::v4, config_.interface_prefixes,
-                                                      commands_)};
+  FamilyRules rules_{
+      config_, IPFamily::v4, *Marks::from_mask(config_.mark_mask),
+      std::make_unique<IptablesTables>(IPFamily::v4, config_.interface_prefixes, commands_)};
   const std::string from_host_ = host_chain(Direction::ingress, false, "eth0");
   const std::string from_host_forward_ = host_chain(Direction::ingress, true, "eth0");
 };
@@ -70,6 +72,39 @@ TEST_F(HostRules, WithoutMangleFilterClosesWhatPreDNATWouldBeAskedOf) {
   EXPECT_TRUE(rules_.impaired_hosts().empty());
   EXPECT_THAT(last(from_host_), Not(HasSubstr("An earlier stage")));
   EXPECT_TRUE(filter(from_host_forward_).empty());
+}
+
+TEST_F(HostRules, WhatMangleWasBeforeItWasRefusedAllowsNothingMore) {
+  const auto clears = HasSubstr("-j MARK --set-xmark 0x0");
+  give({.pre_dnat = tiers()});
+  ASSERT_TRUE(rules_.apply());
+  EXPECT_THAT(filter("cali-INPUT"), Not(Contains(clears))) << "the mark of preDNAT counts";
+
+  commands_.refused_rules = {"*mangle"};
+  give({.pre_dnat = {{.name = "default", .ingress = {k_policy}}}, .normal = tiers()});
+  rules_.on_delta(policy::PolicyUpdate{
+      k_policy, std::make_shared<const policy::ProgramRules>(policy::ProgramRules{
+                    .ingress = {{.action = policy::Action::allow, .id = "allow"}}})});
+  ASSERT_TRUE(rules_.apply());
+  const auto input = filter("cali-INPUT");
+  const auto cleared = std::ranges::find_if(
+      input, [](const auto& rule) { return rule.contains("--set-xmark 0x0"); });
+  const auto accepted =
+      std::ranges::find_if(input, [](const auto& rule) { return rule.contains("-j ACCEPT"); });
+  EXPECT_LT(cleared, accepted) << "nothing is accepted for a mark that mangle has set";
+  EXPECT_THAT(last(from_host_), k_is_closed);
+}
+
+TEST_F(HostRules, AFailureOfAllChangesNothingOfThat) {
+  give({.pre_dnat = tiers()});
+  ASSERT_TRUE(rules_.apply());
+  commands_.refused_rules = {"COMMIT"};
+  give({.pre_dnat = tiers(), .normal = tiers()});
+  EXPECT_FALSE(rules_.apply()) << "nothing was written";
+  commands_.refused_rules.clear();
+  ASSERT_TRUE(rules_.apply());
+  EXPECT_THAT(last(from_host_), Not(HasSubstr("An earlier stage")));
+  EXPECT_TRUE(rules_.impaired_hosts().empty());
 }
 
 TEST_F(HostRules, WithoutMangleTheHostsOwnPacketsToServicesAreAskedAboutInFilter) {

@@ -149,10 +149,10 @@ Result<> IPSets::write_updates() {
     });
     if (at_fault == changes.end() || at_fault->set.empty()) return written;
     const bool has_no_place = message.contains(k_no_place);
-    if (has_no_place || round == k_most_rounds || !failed_once.insert(at_fault->set).second)
+    if (has_no_place || round >= k_most_rounds || !failed_once.insert(at_fault->set).second)
       refused_[at_fault->set] = message;
     for (auto change = at_fault; change != changes.end(); ++change)
-      if (round == k_most_rounds || (has_no_place && !there.contains(change->set)))
+      if (round >= k_most_rounds || (has_no_place && !there.contains(change->set)))
         refused_[change->set] = message;
   }
 }

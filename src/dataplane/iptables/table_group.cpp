@@ -19,6 +19,7 @@ Result<> TableGroup::apply() {
     spdlog::info("iptables: reading the tables again: {}", result.error().message);
     result = apply_together();
   }
+  note_all_unwritten();
   if (!result && result.error().code != base::ErrorCode::conflict) result = apply_one_by_one();
   if (result)
     unwritten_.clear();
@@ -60,8 +61,10 @@ Result<> TableGroup::apply_one_by_one() {
     if (!written) unwritten_.insert(table->name());
     base::keep_first(result, std::move(written));
   }
-  if (result && verify_) MARGAY_CHECK(verify());
+  if (result && verify_) result = verify();
   verify_ = false;
+  if (result || !unwritten_.empty()) return result;
+  note_all_unwritten();
   return result;
 }
 
@@ -88,6 +91,10 @@ Result<> TableGroup::load() {
   for (auto* table : tables_) table->learn(std::move(saved[table->name()]));
   verify_ = true;
   return {};
+}
+
+void TableGroup::note_all_unwritten() {
+  for (const auto* table : tables_) unwritten_.insert(table->name());
 }
 
 void TableGroup::unlearn() {

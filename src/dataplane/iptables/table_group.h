@@ -28,7 +28,7 @@ class TableGroup {
   // first or repaired state reads again to verify. On error a table that could not be written has
   // the state it had. Refused chains are no error: see Table::refused().
   base::Result<> apply();
-  // By name, the tables that could not be written when it was last tried.
+  // By name, the tables that the last apply() could not write: all, where it came to none.
   const std::set<std::string>& unwritten() const { return unwritten_; }
   // Reads what is not known.
   base::Result<> load();
@@ -43,6 +43,7 @@ class TableGroup {
   base::Result<> verify();
   std::string difference() const;
   void unlearn();
+  void note_all_unwritten();
 
   policy::IPFamily family_;
   std::vector<Table*> tables_;

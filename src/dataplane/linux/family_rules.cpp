@@ -292,7 +292,7 @@ Result<> FamilyRules::write_rules() {
     render_pending();
     written = tables_->write_rules();
   }
-  if (written || unwritten_ != std::set{Layer::mangle}) return written;
+  if (written || tables_->unwritten() != std::set{Layer::mangle}) return written;
   base::keep_first(unfinished_, std::move(written));
   return {};
 }

@@ -71,7 +71,8 @@ HostPolicy FamilyRules::host_policy() const {
   return {.any = !endpoints.empty(),
           .for_all = has_one_for_all(endpoints),
           .untracked = has_untracked(endpoints),
-          .without_mangle = unwritten_.contains(Layer::mangle)};
+          .without_mangle = unwritten_.contains(Layer::mangle),
+          .distrusts_marks = !unwritten_.empty()};
 }
 
 void FamilyRules::render_hosts() {
@@ -109,8 +110,10 @@ void FamilyRules::render_early(Layer layer, const std::string& name) {
 }
 
 bool FamilyRules::do_without_unwritten() {
-  if (unwritten_ == tables_->unwritten()) return false;
-  unwritten_ = tables_->unwritten();
+  auto unwritten = tables_->unwritten();
+  // Then nothing that is said to filter is heard, and the other layers may be as they were.
+  if (unwritten.contains(Layer::filter) || unwritten_ == unwritten) return false;
+  unwritten_ = std::move(unwritten);
   if (host_endpoints_.empty()) return false;
   hosts_changed_ = static_changed_ = true;
   return true;

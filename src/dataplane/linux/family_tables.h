@@ -55,8 +55,8 @@ class FamilyTables {
   virtual base::Result<> write_rules() = 0;
   virtual base::Result<> remove_unused_sets() = 0;
   virtual const std::map<std::string, RefusedChain>& refused(Layer layer) const = 0;
-  // The layers that could not be written when it was last tried, where others were. A table that
-  // does all at once has none.
+  // The layers that the last write_rules() could not write: all, where it came to none. A table
+  // that does all at once has none, since it is then wanted still.
   virtual std::set<Layer> unwritten() const { return {}; }
 
   // The next write reads the kernel's anew, repairs it, and tries again what was refused.

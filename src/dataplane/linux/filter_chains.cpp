@@ -57,13 +57,14 @@ void add_allowed(const ChainContext& context, PacketChain& chain) {
 PacketChain forward_chain(const ChainContext& context, HostPolicy hosts) {
   PacketChain chain{"cali-FORWARD", {}};
   const auto& marks = context.marks;
-  if (hosts.any) {
+  if (hosts.any && !hosts.distrusts_marks) {
     // Of what doNotTrack or preDNAT allowed, the interface that it came in by asks no more.
     chain.rules.push_back({{}, clear_mark(marks.pass)});
-    chain.rules.push_back({{lacks_mark(marks.accept)}, jump(k_from_host_forward_dispatch)});
   } else {
     add_clear(context, chain);
   }
+  if (hosts.any)
+    chain.rules.push_back({{lacks_mark(marks.accept)}, jump(k_from_host_forward_dispatch)});
   for (const auto& prefix : context.config.interface_prefixes)
     chain.rules.push_back({{in_by_any(prefix)}, jump(k_from_workload_dispatch)});
   for (const auto& prefix : context.config.interface_prefixes)
@@ -81,6 +82,7 @@ PacketChain input_chain(const ChainContext& context, Encapsulations encapsulatio
     chain.rules.push_back({{in_by_any(prefix)}, go_to(k_workload_to_host)});
   add_tunnel_input(context, encapsulations, chain.rules);
   if (!hosts.any) return chain;
+  if (hosts.distrusts_marks) add_clear(context, chain);
   add_allowed(context, chain);
   chain.rules.push_back({{lacks_mark(context.marks.accept)}, jump(k_from_host_dispatch)});
   add_allowed(context, chain);
@@ -91,11 +93,12 @@ PacketChain input_chain(const ChainContext& context, Encapsulations encapsulatio
 PacketChain output_chain(const ChainContext& context, Encapsulations encapsulations,
                          HostPolicy hosts) {
   PacketChain chain{"cali-OUTPUT", {}};
-  if (hosts.untracked) add_allowed(context, chain);
+  const bool keeps_marks = hosts.untracked && !hosts.distrusts_marks;
+  if (keeps_marks) add_allowed(context, chain);
   for (const auto& prefix : context.config.interface_prefixes)
     chain.rules.push_back({{out_by_any(prefix)}, Verdict::return_to_caller});
   if (!hosts.any) return chain;
-  if (!hosts.untracked) add_clear(context, chain);
+  if (!keeps_marks) add_clear(context, chain);
   add_tunnel_output(context, encapsulations, chain);
   // Where services translate, the way out is known behind this only: mangle POSTROUTING.
   std::vector<Match> asked{lacks_mark(context.marks.accept)};

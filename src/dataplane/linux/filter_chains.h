@@ -47,6 +47,8 @@ struct HostPolicy {
   // The kernel or firewall refuses mangle: what it would ask of the host's own packets to services
   // is asked in filter, by the interface that was chosen before the translation.
   bool without_mangle = false;
+  // What raw and mangle hold is not what is wanted: the marks that they set tell nothing.
+  bool distrusts_marks = false;
 };
 
 // cali-FORWARD, cali-INPUT, cali-OUTPUT, cali-wl-to-host.

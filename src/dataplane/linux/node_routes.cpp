@@ -205,7 +205,13 @@ Result<> NodeRoutes::apply(const std::set<IPFamily>& families) {
   for (const auto& destination : pending_) {
     const auto target = targets.emplace(destination, target_of(destination)).first;
     const bool is_closed = !families.contains(destination.family());
-    if (target->second.unknown || (target->second.route && is_closed)) {
+    // What could not be told changes nothing of its kind.
+    const auto there = kernel_->routes.find(destination);
+    const bool is_of_its_kind =
+        there == kernel_->routes.end() ||
+        leads_to_workload(there->second) == !routes_.at(destination).interface_name.empty();
+    const bool stays = target->second.unknown && is_of_its_kind;
+    if (stays || (target->second.route && is_closed)) {
       unfinished.insert(destination);
       targets.erase(target);
       continue;
@@ -299,9 +305,27 @@ Result<> NodeRoutes::write(const base::Prefix& destination, const Target& target
   auto written = may_replace ? net::replace_route(socket_, *target.route)
                              : net::add_route(socket_, *target.route);
   if (!written && written.error().code == base::ErrorCode::already_exists)
-    return base::fail(std::move(written).error().wrap("another program's route is in the way"));
+    return stand_beside(*target.route);
   MARGAY_CHECK(std::move(written));
   kernel_->routes.insert_or_assign(destination, *target.route);
+  return {};
+}
+
+// A route to the destination is there that this agent has not made as it is now. What Calico's
+// programs made, as this one under another deviceRouteProtocol, is replaced; another's stays.
+Result<> NodeRoutes::stand_beside(const Route& wanted) {
+  MARGAY_TRY(const auto listed, net::list_routes(socket_, {.family = wanted.destination.family()}));
+  const auto there = std::ranges::find(listed, wanted.destination, &Route::destination);
+  if (there == listed.end()) return net::add_route(socket_, wanted);
+  if (carries_as(*there, wanted)) return {};
+  constexpr uint8_t k_felix = 80;
+  if (there->protocol != k_felix && there->protocol != RTPROT_BIRD) {
+    spdlog::warn("no route {}: another program's is there, {} (protocol {})", wanted.to_string(),
+                 there->to_string(), there->protocol);
+    return {};
+  }
+  MARGAY_CHECK(net::replace_route(socket_, wanted));
+  kernel_->routes.insert_or_assign(wanted.destination, wanted);
   return {};
 }
 
@@ -342,7 +366,7 @@ NodeRoutes::Target NodeRoutes::target_of(const base::Prefix& destination) const 
 NodeRoutes::Target NodeRoutes::local_target(const ProgramRoute& route) const {
   const auto* state = interfaces_.state_of(route.interface_name);
   if (!state) return {};
-  if (state->link == 0) return {.waits = true, .unknown = !state->set_up};
+  if (state->link == 0) return {.waits = true, .unknown = state->unknown};
   return {.route =
               Route{.destination = route.destination,
                     .link = state->link,

@@ -84,6 +84,7 @@ class NodeRoutes {
   base::Result<> apply_tunnels();
   // Takes away what stands where something else or nothing belongs.
   base::Result<> clear(const base::Prefix& destination, const Target& target);
+  base::Result<> stand_beside(const net::Route& wanted);
   base::Result<> write(const base::Prefix& destination, const Target& target);
   base::Result<> remove_route(const base::Prefix& destination);
   base::Result<> set_neighbour(const net::Route& route, const std::string& interface_name);

@@ -302,16 +302,30 @@ TEST_F(NodeRoutesTest, OfAnAddressThatTwoNodesAnnounceTheFirstHasIt) {
 TEST_F(NodeRoutesTest, TakeNobodyElsesPlace) {
   add_uplink();
   output({"ip", "route", "add", "10.65.1.0/26", "via", "192.0.2.9"});
-  for (const auto& delta : {policy::Delta(policy::RouteUpdate{
-           {.destination = net("10.65.1.0/26"), .kind = ProgramRoute::Kind::local_block}})})
-    routes_->on_delta(delta);
-  const auto applied = routes_->apply(k_both);
-  ASSERT_FALSE(applied);
-  EXPECT_THAT(applied.error().message, HasSubstr("another program's route"));
+  give({policy::RouteUpdate{
+      {.destination = net("10.65.1.0/26"), .kind = ProgramRoute::Kind::local_block}}});
   EXPECT_THAT(output({"ip", "route"}), HasSubstr("10.65.1.0/26 via 192.0.2.9"));
   output({"ip", "route", "del", "10.65.1.0/26"});
+  routes_->resync();
   give({});
   EXPECT_THAT(v4(), HasSubstr("blackhole 10.65.1.0/26"));
+}
+
+TEST_F(NodeRoutesTest, TakeThePlaceOfWhatCalicosProgramsMade) {
+  add_uplink();
+  output({"ip", "route", "add", "10.65.1.0/26", "via", "192.0.2.9", "proto", "bird"});
+  output({"ip", "route", "add", "10.65.2.0/26", "via", "192.0.2.9", "proto", "80"});
+  output({"ip", "route", "add", "blackhole", "10.65.3.0/26", "proto", "bird"});
+  const Config config{.node = "node", .route_protocol = 99};
+  auto routes = std::move(*NodeRoutes::create(config));
+  for (const char* block : {"10.65.1.0/26", "10.65.2.0/26", "10.65.3.0/26"})
+    routes->on_delta(
+        policy::RouteUpdate{{.destination = net(block), .kind = ProgramRoute::Kind::local_block}});
+  ASSERT_TRUE(routes->apply(k_both));
+  const auto all = output({"ip", "route"});
+  EXPECT_THAT(all, HasSubstr("blackhole 10.65.1.0/26 proto 99"));
+  EXPECT_THAT(all, HasSubstr("blackhole 10.65.2.0/26 proto 99"));
+  EXPECT_THAT(all, HasSubstr("blackhole 10.65.3.0/26 proto bird")) << "does what is wanted";
 }
 
 TEST_F(NodeRoutesTest, OfAnEarlierRunGoWhenTheyAreNotWanted) {

@@ -94,6 +94,7 @@ bool VxlanDevice::wanted() const { return !pools_.empty() && outer_ && inner_; }
 Result<> VxlanDevice::apply(NetlinkSocket& socket) {
   if (!changed_) return {};
   if (!wanted()) {
+    unknown_ = false;
     MARGAY_CHECK(remove(socket));
     changed_ = false;
     return {};

@@ -105,7 +105,8 @@ Result<> WorkloadInterfaces::look_at(net::NetlinkSocket& socket, const std::stri
   const auto link = is_usable ? net::get_link(socket, name)
                               : base::fail(base::ErrorCode::not_found, "not looked for");
   // What cannot be told changes nothing: a route that carries packets stays.
-  if (!link && link.error().code != base::ErrorCode::not_found) return base::fail(link.error());
+  state.unknown = !link && link.error().code != base::ErrorCode::not_found;
+  if (state.unknown) return base::fail(link.error());
   const int before = std::exchange(state.link, 0);
   state.waits_for.clear();
   if (!is_usable) return {};

@@ -26,6 +26,7 @@ class WorkloadInterfaces {
     int link = 0;           // its index, once it carries packets; 0: not yet
     std::string waits_for;  // what keeps it from that: "interface cali1 is not there"
     base::Result<> set_up;  // what failed
+    bool unknown = false;   // it could not be looked for
   };
 
   // `config` outlives this.
