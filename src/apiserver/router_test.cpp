@@ -396,6 +396,7 @@ TEST_F(PathTest, UnknownOnesAndWrongMethods) {
   EXPECT_EQ(get("/api/v1/pods/p").code(), 404) << "a pod is in a namespace";
   EXPECT_EQ(post("/api/v1/namespaces/default", "{}").code(), 405);
   EXPECT_EQ(put(k_config_maps, {}).code(), 405);
+  EXPECT_EQ(remove("/api/v1/namespaces").code(), 405) << "not all at once";
   EXPECT_EQ(post("/version", "").code(), 405);
 }
 

@@ -375,6 +375,12 @@ TEST_F(IpamTest, PoolsServeOnlyTheirAllowedUses) {
   auto tunnel = request("node1", "vxlan-tunnel-addr-node1", 1);
   tunnel.use = Use::tunnel;
   EXPECT_TRUE(net("10.2.0.0/24").contains(assign(tunnel)[0]));
+  auto named = request("node1", "h2", 1);
+  named.v4_pools = {net("10.2.0.0/24"), net("10.1.0.0/24")};
+  EXPECT_TRUE(net("10.1.0.0/24").contains(assign(named)[0])) << "the one that may be used";
+  named.v4_pools = {net("10.2.0.0/24")};
+  EXPECT_EQ(ipam_.assign(named).error().message,
+            "no IP pool that was asked for allows such use (allowedUses)");
 }
 
 TEST_F(IpamTest, ABlockWhosePoolNoLongerServesTheNodeIsGivenUpWhenEmpty) {

@@ -21,7 +21,8 @@ class AddressWatch final : public dataplane::InterfaceSource::Listener {
   using Detect = std::function<std::optional<NodeAddresses>()>;
   struct Options {
     policy::WorkloadInterfaces workload_interfaces;  // of no interest here
-    std::chrono::milliseconds settle{5'000};  // after a change of an interface, before a look
+    // After a change of an interface, before a look: what flaps is no reason to move.
+    std::chrono::milliseconds settle{60'000};
   };
 
   // `detect` and `on_change` are called on the loop, which outlives this.

@@ -140,6 +140,21 @@ TEST_F(StartUpTest, MakesTheNodeWhereItMay) {
   EXPECT_THAT(everything->get({"nodes", "", "node-a"})->value, HasSubstr("192.0.2.1"));
 }
 
+TEST_F(StartUpTest, AFamilyThatIsSwitchedOffIsTakenOffTheNodeAndOneThatIsNotSetStays) {
+  register_node();
+  const auto node = [&] {
+    return everything->get({"nodes.projectcalico.org", "", "node-a"})->value;
+  };
+  NodeAddresses both = addresses;
+  both.v6 = HostAddress{"eth0", true, *base::IPAddress::parse("2001:db8::1"), 64};
+  ASSERT_TRUE(start_up(*store, {.node = "node-a"}, both));
+  ASSERT_TRUE(start_up(*store, {.node = "node-a"}, addresses));
+  EXPECT_THAT(node(), HasSubstr("2001:db8::1/64")) << "IP6 is not set";
+  ASSERT_TRUE(start_up(*store, {.node = "node-a", .ip6 = "none"}, addresses));
+  EXPECT_THAT(node(), testing::Not(HasSubstr("2001:db8::1")));
+  EXPECT_THAT(node(), HasSubstr("192.0.2.1/24"));
+}
+
 TEST_F(StartUpTest, TheAgentWatchesNothingThatTheRoleDoesNotGrant) {
   for (const auto& resource : k8s::resources()) {
     if (k_ours.contains(resource)) continue;

@@ -414,6 +414,10 @@ TEST(ConfigurationValidation, FelixConfiguration) {
         "spec: {mtuIfacePattern: '(?=eth)'}",
         {"spec.mtuIfacePattern: Invalid value: \"(?=eth)\": must be a regular expression: invalid "
          "perl operator: (?="}},
+       {"a pattern that is too long",
+        "spec: {mtuIfacePattern: '" + std::string(1'025, 'x') + "'}",
+        {"spec.mtuIfacePattern: Too long: \"" + std::string(1'023, 'x') +
+         "...: may not be longer than 1024"}},
        {"features", "spec: {featureDetectOverride: 'SNATFullyRandom=true,,MASQFullyRandom='}", {}},
        {"a feature without a value",
         "spec: {featureDetectOverride: SNATFullyRandom}",
