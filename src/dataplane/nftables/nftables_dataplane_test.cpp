@@ -345,6 +345,44 @@ TEST_F(NftablesDataPlaneTest, TakesTextForText) {
   EXPECT_THAT(nft("list map ip calico cali-tw-dispatch"), Not(HasSubstr("cali*")));
 }
 
+// Every kind of match, as nft prints it: what it prints it can read.
+TEST_F(NftablesDataPlaneTest, IsReadAndWrittenByNft) {
+  const auto plane = make({.nat_ports = policy::PortRange{1000, 2000}});
+  give(*plane, program());
+  const policy::ProgramEntity named{.port_sets = {"n:http"}};
+  give(*plane,
+       {policy::SetUpdate{
+            "n:http", policy::SetType::named_ports, {{net("10.65.0.2/32"), policy::k_tcp, 8080}}},
+        policy_of(
+            "web",
+            {.ingress = {{.not_protocol = policy::k_udp},
+                         {.source = {.nets = {net("10.0.0.0/8")}, .not_sets = {"s:clients"}}},
+                         {.source = {.not_nets = {net("192.0.2.0/24"), net("198.51.100.0/24")}}},
+                         {.action = Action::deny,
+                          .protocol = policy::k_icmp,
+                          .icmp = policy::ICMPMatch{3, 4}},
+                         {.protocol = policy::k_icmp, .not_icmp = policy::ICMPMatch{8, {}}},
+                         {.protocol = policy::k_tcp, .destination = named},
+                         {.action = Action::pass,
+                          .protocol = policy::k_tcp,
+                          .source = {.ports = {{1, 2}, {5, 5}}},
+                          .destination = {.not_ports = {{80, 90}, {443, 443}}}},
+                         {.action = Action::log}}})});
+  const std::string rules = chain(web_chain());
+  for (const char* text :
+       {"meta l4proto != udp", "ip saddr 10.0.0.0/8", "ip saddr != @cali40s-clients",
+        "ip saddr != @cali40c-", "icmp type destination-unreachable icmp code frag-needed drop",
+        "icmp type != echo-request", "@cali40n-http", "tcp sport 1-2", "dport != 80-90"})
+    EXPECT_THAT(rules, HasSubstr(text));
+  EXPECT_THAT(set("cali40n-http"), HasSubstr("10.65.0.2 . tcp . 8080"));
+  const std::string before = state();
+  base::run_checked({.argv = {"nft", "-f", "-"}, .input = "flush ruleset\n" + before});
+  EXPECT_EQ(state(), before);
+  const size_t transactions = plane->written().transactions;
+  read_everything_again(*plane);
+  EXPECT_EQ(plane->written().transactions, transactions) << "which is what was programmed";
+}
+
 TEST_F(NftablesDataPlaneTest, MapsFloatingIPs) {
   const auto plane = make({.floating_ips_of_pods = true});
   auto workload = std::get<policy::WorkloadUpdate>(workload_with("cali1", {}));

@@ -296,7 +296,7 @@ std::vector<Step> steps_of(const Match& match, IPFamily family) {
                           return {[](Writer& out) {
                             out.fib(NFT_FIB_RESULT_OIF, NFTA_FIB_F_SADDR | NFTA_FIB_F_MARK |
                                                             NFTA_FIB_F_IIF | NFTA_FIB_F_PRESENT);
-                            out.compare({0});
+                            out.compare(raw(uint32_t{0}));
                           }};
                         },
                         [family](const NetMatch& match_) -> Steps {
