@@ -265,7 +265,7 @@ Result<bool> Ipam::try_assign_address(const Owner& owner, const IPAddress& addre
   // claimed it.
   MARGAY_TRY(const auto own, affinities_.of_host(owner.host, cidr.family()));
   const bool is_confirmed = std::ranges::any_of(
-      own, [&](const auto& claim) { return claim.first == cidr && claim.second; });
+      own, [&](const auto& claim) { return claim.block == cidr && claim.confirmed; });
   if (!block.is_claimed_by(owner.host) || !is_confirmed) {
     MARGAY_TRY(const bool alone, is_alone(cidr));
     if (!alone) return false;
