@@ -207,10 +207,10 @@ Result<> NodeRoutes::apply(const std::set<IPFamily>& families) {
     const bool is_closed = !families.contains(destination.family());
     // What could not be told changes nothing of its kind.
     const auto there = kernel_->routes.find(destination);
-    const bool is_of_its_kind =
-        there == kernel_->routes.end() ||
-        leads_to_workload(there->second) == !routes_.at(destination).interface_name.empty();
-    const bool stays = target->second.unknown && is_of_its_kind;
+    const bool stays =
+        target->second.unknown &&
+        (there == kernel_->routes.end() ||
+         leads_to_workload(there->second) == !routes_.at(destination).interface_name.empty());
     if (stays || (target->second.route && is_closed)) {
       unfinished.insert(destination);
       targets.erase(target);
