@@ -132,7 +132,8 @@ std::map<policy::HostEndpointKey, std::string> FamilyRules::impaired_hosts() con
   };
   for (const auto& [key, endpoint] : host_endpoints_) {
     if (!unwritten_.empty())
-      impaired.emplace(key, "a table that its policies need cannot be written");
+      impaired.emplace(key, fmt::format("table {} cannot be written",
+                                        unwritten_.contains(Layer::mangle) ? "mangle" : "raw"));
     const auto odd = std::ranges::find_if_not(endpoint.interfaces, base::is_interface_name);
     if (odd != endpoint.interfaces.end())
       impaired.emplace(key, fmt::format("interface \"{}\" has a name that no rule can say", *odd));

@@ -316,15 +316,15 @@ TEST_F(NodeRoutesTest, TakeThePlaceOfWhatCalicosProgramsMade) {
   output({"ip", "route", "add", "10.65.1.0/26", "via", "192.0.2.9", "proto", "bird"});
   output({"ip", "route", "add", "10.65.2.0/26", "via", "192.0.2.9", "proto", "80"});
   output({"ip", "route", "add", "blackhole", "10.65.3.0/26", "proto", "bird"});
-  const Config config{.node = "node", .route_protocol = 99};
+  const Config config{.node = "node", .route_protocol = 77};
   auto routes = std::move(*NodeRoutes::create(config));
   for (const char* block : {"10.65.1.0/26", "10.65.2.0/26", "10.65.3.0/26"})
     routes->on_delta(
         policy::RouteUpdate{{.destination = net(block), .kind = ProgramRoute::Kind::local_block}});
   ASSERT_TRUE(routes->apply(k_both));
   const auto all = output({"ip", "route"});
-  EXPECT_THAT(all, HasSubstr("blackhole 10.65.1.0/26 proto 99"));
-  EXPECT_THAT(all, HasSubstr("blackhole 10.65.2.0/26 proto 99"));
+  EXPECT_THAT(all, HasSubstr("blackhole 10.65.1.0/26 proto 77"));
+  EXPECT_THAT(all, HasSubstr("blackhole 10.65.2.0/26 proto 77"));
   EXPECT_THAT(all, HasSubstr("blackhole 10.65.3.0/26 proto bird")) << "does what is wanted";
 }
 
