@@ -161,8 +161,10 @@ Result<> IptablesTables::wire() {
 
 std::set<Layer> IptablesTables::unwritten() const {
   std::set<Layer> layers;
-  for (const auto& [layer, table] : {std::pair(Layer::raw, &raw_), {Layer::mangle, &mangle_},
-                                     {Layer::filter, &filter_}, {Layer::nat, &nat_}})
+  for (const auto& [layer, table] : {std::pair(Layer::raw, &raw_),
+                                     {Layer::mangle, &mangle_},
+                                     {Layer::filter, &filter_},
+                                     {Layer::nat, &nat_}})
     if (tables_.unwritten().contains(table->name())) layers.insert(layer);
   return layers;
 }
