@@ -3,10 +3,9 @@
 // Tiers and the policies in them: three tiers always exist, a policy is made only in a tier that
 // does, and a tier goes only when no policy is in it (Calico v3.29's Tier reference).
 //
-// Of a policy's creation and its tier's removal at the same moment, each looks for the other's work
-// again after its own, so that one of them gives way. Where neither sees the other, which takes two
-// writes between a read and the next write of a third, the policy stays in a tier that is not
-// there: such a tier comes last and denies (docs/policy.md, "Order").
+// Of a policy's creation and its tier's removal at the same moment, the creation looks again after
+// its write, and gives way. A tier that goes just behind that look leaves the policy in a tier that
+// is not there: such a tier comes last and denies (docs/policy.md, "Order").
 
 #include <boost/json/object.hpp>
 #include <string_view>

@@ -95,6 +95,28 @@ TEST_F(HostRules, WhatMangleWasBeforeItWasRefusedAllowsNothingMore) {
   EXPECT_THAT(last(from_host_), k_is_closed);
 }
 
+TEST_F(HostRules, ARestartTrustsNoMarkOfAMangleThatItCannotWrite) {
+  give({.pre_dnat = tiers()});
+  ASSERT_TRUE(rules_.apply());
+  commands_.refused_rules = {"*mangle"};
+  commands_.restored.clear();
+  FamilyRules restarted(
+      config_, IPFamily::v4, *Marks::from_mask(config_.mark_mask),
+      std::make_unique<IptablesTables>(IPFamily::v4, config_.interface_prefixes, commands_));
+  policy::ProgramHostEndpoint changed{
+      .endpoint = {.key = {"node", "eth0"}}, .interfaces = {"eth0"}, .pre_dnat = tiers()};
+  restarted.on_delta(policy::HostEndpointUpdate{changed});
+  ASSERT_TRUE(restarted.apply());
+  size_t filters = 0;
+  for (const auto& input : commands_.restored) {
+    const auto at = input.find("*filter");
+    if (at == std::string::npos || input.contains("*mangle")) continue;
+    ++filters;
+    EXPECT_THAT(input, HasSubstr("An earlier stage")) << "the first that is written is closed";
+  }
+  EXPECT_GT(filters, 0U);
+}
+
 TEST_F(HostRules, AFailureOfAllChangesNothingOfThat) {
   give({.pre_dnat = tiers()});
   ASSERT_TRUE(rules_.apply());

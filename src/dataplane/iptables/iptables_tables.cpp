@@ -115,9 +115,11 @@ Result<> IptablesTables::write_sets() {
   return result;
 }
 
-Result<> IptablesTables::write_rules() {
+Result<> IptablesTables::write_rules(const std::set<Layer>& done_without) {
   if (dispatch_changed_) render_dispatch();
-  return tables_.apply();
+  std::set<std::string> names;
+  for (const Layer layer : done_without) names.insert(table(layer).name());
+  return tables_.apply(names);
 }
 
 const std::map<std::string, RefusedChain>& IptablesTables::refused(Layer layer) const {

@@ -36,7 +36,7 @@ class IptablesTables final : public FamilyTables {
 
   base::Result<> write_sets() override;
   bool has_refused_sets() const override { return !sets_.refused().empty(); }
-  base::Result<> write_rules() override;
+  base::Result<> write_rules(const std::set<Layer>& done_without) override;
   base::Result<> remove_unused_sets() override { return sets_.apply_removals(); }
   const std::map<std::string, RefusedChain>& refused(Layer layer) const override;
   std::set<Layer> unwritten() const override;

@@ -11,7 +11,7 @@ namespace margay::dataplane::iptables {
 
 using base::Result;
 
-Result<> TableGroup::apply() {
+Result<> TableGroup::apply(const std::set<std::string>& done_without) {
   const bool known = std::ranges::all_of(tables_, &Table::is_known);
   auto result = apply_together();
   if (!result && known) {
@@ -20,7 +20,8 @@ Result<> TableGroup::apply() {
     result = apply_together();
   }
   note_all_unwritten();
-  if (!result && result.error().code != base::ErrorCode::conflict) result = apply_one_by_one();
+  if (!result && result.error().code != base::ErrorCode::conflict)
+    result = apply_one_by_one(done_without);
   if (result)
     unwritten_.clear();
   else
@@ -52,14 +53,16 @@ Result<> TableGroup::verify() {
                     "be changing them");
 }
 
-Result<> TableGroup::apply_one_by_one() {
+Result<> TableGroup::apply_one_by_one(const std::set<std::string>& done_without) {
   MARGAY_CHECK(load());
   Result<> result;
   unwritten_.clear();
   for (auto* table : tables_) {
     auto written = apply_alone(*table);
+    const bool is_missed = !written && !done_without.contains(table->name());
     if (!written) unwritten_.insert(table->name());
     base::keep_first(result, std::move(written));
+    if (is_missed) return result;
   }
   if (result && verify_) result = verify();
   verify_ = false;

@@ -27,8 +27,12 @@ class TableGroup {
   // Reads the kernel's tables if what they hold is not known, writes the difference, and after a
   // first or repaired state reads again to verify. On error a table that could not be written has
   // the state it had. Refused chains are no error: see Table::refused().
-  base::Result<> apply();
-  // By name, the tables that the last apply() could not write: all, where it came to none.
+  // `done_without`: the tables that those behind them do without. Where another one cannot be
+  // written, those behind it are not tried: packets would be let through there for a mark that an
+  // older state sets.
+  base::Result<> apply(const std::set<std::string>& done_without = {});
+  // By name, the tables that the last apply() tried and could not write: all, where it came to
+  // none.
   const std::set<std::string>& unwritten() const { return unwritten_; }
   // Reads what is not known.
   base::Result<> load();
@@ -37,7 +41,7 @@ class TableGroup {
 
  private:
   base::Result<> apply_together();
-  base::Result<> apply_one_by_one();
+  base::Result<> apply_one_by_one(const std::set<std::string>& done_without);
   base::Result<> apply_alone(Table& table);
   // Whether the kernel has what was written to it.
   base::Result<> verify();

@@ -287,10 +287,11 @@ Result<> FamilyRules::apply() {
 
 // Workloads need nothing of mangle.
 Result<> FamilyRules::write_rules() {
-  auto written = tables_->write_rules();
-  if (do_without_unwritten()) {
+  auto written = tables_->write_rules(unwritten_);
+  // At most one time for each layer that cannot be written, and one for those that can again.
+  for (int i = 0; i < 3 && do_without_unwritten(); ++i) {
     render_pending();
-    written = tables_->write_rules();
+    written = tables_->write_rules(unwritten_);
   }
   if (written || tables_->unwritten() != std::set{Layer::mangle}) return written;
   base::keep_first(unfinished_, std::move(written));
@@ -329,7 +330,7 @@ Result<> FamilyRules::apply_closed_start() {
   const auto closed = tables_->for_closed_start();
   set_static_chains({config_, family_, marks_}, {}, {}, *closed);
   tables_->forget_rules();
-  return closed->write_rules();
+  return closed->write_rules({});
 }
 
 }  // namespace margay::dataplane::linux_host

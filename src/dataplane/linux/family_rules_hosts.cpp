@@ -72,7 +72,7 @@ HostPolicy FamilyRules::host_policy() const {
           .for_all = has_one_for_all(endpoints),
           .untracked = has_untracked(endpoints),
           .without_mangle = unwritten_.contains(Layer::mangle),
-          .distrusts_marks = !unwritten_.empty()};
+          .distrusts_marks = unwritten_.contains(Layer::raw) || unwritten_.contains(Layer::mangle)};
 }
 
 void FamilyRules::render_hosts() {
@@ -114,8 +114,7 @@ bool FamilyRules::do_without_unwritten() {
   // Then nothing that is said to filter is heard, and the other layers may be as they were.
   if (unwritten.contains(Layer::filter) || unwritten_ == unwritten) return false;
   unwritten_ = std::move(unwritten);
-  if (host_endpoints_.empty()) return false;
-  hosts_changed_ = static_changed_ = true;
+  if (!host_endpoints_.empty()) hosts_changed_ = static_changed_ = true;
   return true;
 }
 
@@ -133,7 +132,9 @@ std::map<policy::HostEndpointKey, std::string> FamilyRules::impaired_hosts() con
   for (const auto& [key, endpoint] : host_endpoints_) {
     if (!unwritten_.empty())
       impaired.emplace(key, fmt::format("table {} cannot be written",
-                                        unwritten_.contains(Layer::mangle) ? "mangle" : "raw"));
+                                        unwritten_.contains(Layer::mangle) ? "mangle"
+                                        : unwritten_.contains(Layer::raw)  ? "raw"
+                                                                           : "nat"));
     const auto odd = std::ranges::find_if_not(endpoint.interfaces, base::is_interface_name);
     if (odd != endpoint.interfaces.end())
       impaired.emplace(key, fmt::format("interface \"{}\" has a name that no rule can say", *odd));

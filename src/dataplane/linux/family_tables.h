@@ -52,11 +52,13 @@ class FamilyTables {
   // done. Refused chains are no error. A table that does all at once does it in write_rules().
   virtual base::Result<> write_sets() = 0;
   virtual bool has_refused_sets() const = 0;
-  virtual base::Result<> write_rules() = 0;
+  // `done_without`: the layers that what is wanted of filter does without. Where another one before
+  // filter cannot be written, filter is not written either.
+  virtual base::Result<> write_rules(const std::set<Layer>& done_without) = 0;
   virtual base::Result<> remove_unused_sets() = 0;
   virtual const std::map<std::string, RefusedChain>& refused(Layer layer) const = 0;
-  // The layers that the last write_rules() could not write: all, where it came to none. A table
-  // that does all at once has none, since it is then wanted still.
+  // The layers that the last write_rules() tried and could not write: all, where it came to none. A
+  // table that does all at once has none, since it is then wanted still.
   virtual std::set<Layer> unwritten() const { return {}; }
 
   // The next write reads the kernel's anew, repairs it, and tries again what was refused.

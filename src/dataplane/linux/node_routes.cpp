@@ -315,11 +315,17 @@ Result<> NodeRoutes::write(const base::Prefix& destination, const Target& target
 // programs made, as this one under another deviceRouteProtocol, is replaced; another's stays.
 Result<> NodeRoutes::stand_beside(const Route& wanted) {
   MARGAY_TRY(const auto listed, net::list_routes(socket_, {.family = wanted.destination.family()}));
-  const auto there = std::ranges::find(listed, wanted.destination, &Route::destination);
+  const auto there = std::ranges::find_if(listed, [&](const Route& route) {
+    return route.destination == wanted.destination && route.metric == wanted.metric;
+  });
   if (there == listed.end()) return net::add_route(socket_, wanted);
-  if (carries_as(*there, wanted)) return {};
   constexpr uint8_t k_felix = 80;
-  if (there->protocol != k_felix && there->protocol != RTPROT_BIRD) {
+  const bool is_calicos = there->protocol == k_felix || there->protocol == RTPROT_BIRD;
+  if (carries_as(*there, wanted)) {
+    if (is_calicos) kernel_->routes.insert_or_assign(wanted.destination, *there);
+    return {};
+  }
+  if (!is_calicos) {
     spdlog::warn("no route {}: another program's is there, {} (protocol {})", wanted.to_string(),
                  there->to_string(), there->protocol);
     return {};

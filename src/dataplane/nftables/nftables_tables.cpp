@@ -246,7 +246,7 @@ Result<> NftablesTables::load() {
   return {};
 }
 
-Result<> NftablesTables::write_rules() {
+Result<> NftablesTables::write_rules(const std::set<Layer>&) {
   bool read_now = !rules_known_ || !sets_known_;
   while (true) {
     MARGAY_CHECK(load());

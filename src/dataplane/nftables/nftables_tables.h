@@ -50,7 +50,7 @@ class NftablesTables final : public FamilyTables {
 
   base::Result<> write_sets() override;  // all is done in write_rules()
   bool has_refused_sets() const override { return !sets_.refused().empty(); }
-  base::Result<> write_rules() override;
+  base::Result<> write_rules(const std::set<Layer>& done_without = {}) override;
   base::Result<> remove_unused_sets() override;  // an error: some could not be written
   const std::map<std::string, RefusedChain>& refused(Layer layer) const override;
   void forget_rules() override;
