@@ -117,6 +117,13 @@ TEST_F(HostRules, ARestartTrustsNoMarkOfAMangleThatItCannotWrite) {
   EXPECT_GT(filters, 0U);
 }
 
+TEST_F(HostRules, TheClosedStartClosesFilterThoughRawIsRefused) {
+  commands_.refused_rules = {"*raw"};
+  EXPECT_FALSE(rules_.apply_closed_start());
+  EXPECT_THAT(filter("cali-from-wl-dispatch"), Contains(HasSubstr("-j DROP")));
+  EXPECT_THAT(filter("FORWARD"), Contains(HasSubstr("-j cali-FORWARD")));
+}
+
 TEST_F(HostRules, AFailureOfAllChangesNothingOfThat) {
   give({.pre_dnat = tiers()});
   ASSERT_TRUE(rules_.apply());

@@ -293,7 +293,8 @@ Result<> FamilyRules::write_rules() {
     render_pending();
     written = tables_->write_rules(unwritten_);
   }
-  if (written || tables_->unwritten() != std::set{Layer::mangle}) return written;
+  const bool is_followed = tables_->unwritten() == unwritten_;
+  if (written || !is_followed || unwritten_ != std::set{Layer::mangle}) return written;
   base::keep_first(unfinished_, std::move(written));
   return {};
 }
@@ -330,7 +331,7 @@ Result<> FamilyRules::apply_closed_start() {
   const auto closed = tables_->for_closed_start();
   set_static_chains({config_, family_, marks_}, {}, {}, *closed);
   tables_->forget_rules();
-  return closed->write_rules({});
+  return closed->write_rules({Layer::raw});  // of which filter needs nothing there
 }
 
 }  // namespace margay::dataplane::linux_host
