@@ -44,7 +44,8 @@ void IptablesDataPlane::on_settled() {
     if (!saved || !saved->contains("\n:cali-")) continue;  // not installed, or nothing there
     spdlog::info("iptables: removing what another run left under the other backend");
     Table raw("raw"), mangle("mangle"), filter("filter"), nat("nat");
-    const auto swept = TableGroup(family, {&raw, &mangle, &filter, &nat}, *other_backend_).apply();
+    const auto swept =
+        TableGroup(family, {&raw, &mangle, &filter, &nat}, *other_backend_).apply_each();
     if (!swept) return spdlog::warn("the other iptables backend: {}", swept.error().message);
   }
   other_backend_.reset();

@@ -187,7 +187,7 @@ std::unique_ptr<FamilyTables> IptablesTables::for_closed_start() {
 Result<> IptablesTables::clean_up() {
   tables_.forget();
   Table raw("raw"), mangle("mangle"), filter("filter"), nat("nat");
-  MARGAY_CHECK(TableGroup(family_, {&raw, &mangle, &filter, &nat}, commands_).apply());
+  MARGAY_CHECK(TableGroup(family_, {&raw, &mangle, &filter, &nat}, commands_).apply_each());
   // The kernel lets go of a set a moment after the last rule that named it.
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
   IPSets none(family_, commands_);

@@ -29,6 +29,12 @@ Result<> TableGroup::apply(const std::set<std::string>& done_without) {
   return result;
 }
 
+Result<> TableGroup::apply_each() {
+  std::set<std::string> all;
+  for (const auto* table : tables_) all.insert(table->name());
+  return apply(all);
+}
+
 Result<> TableGroup::apply_together() {
   MARGAY_CHECK(load());
   const std::string input = difference();

@@ -31,6 +31,8 @@ class TableGroup {
   // written, those behind it are not tried: packets would be let through there for a mark that an
   // older state sets.
   base::Result<> apply(const std::set<std::string>& done_without = {});
+  // The same, each table for itself: to take ours away.
+  base::Result<> apply_each();
   // By name, the tables that the last apply() tried and could not write: all, where it came to
   // none.
   const std::set<std::string>& unwritten() const { return unwritten_; }

@@ -318,7 +318,8 @@ Result<> NodeRoutes::stand_beside(const Route& wanted) {
   const auto there = std::ranges::find_if(listed, [&](const Route& route) {
     return route.destination == wanted.destination && route.metric == wanted.metric;
   });
-  if (there == listed.end()) return net::add_route(socket_, wanted);
+  if (there == listed.end())  // it has just gone
+    return base::fail(base::ErrorCode::unavailable, "route " + wanted.to_string() + ": busy");
   constexpr uint8_t k_felix = 80;
   const bool is_calicos = there->protocol == k_felix || there->protocol == RTPROT_BIRD;
   if (carries_as(*there, wanted)) {
