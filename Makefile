@@ -15,7 +15,7 @@ COUNT ?= 50
 export CCACHE_BASEDIR := $(CURDIR)
 export CCACHE_NOHASHDIR := 1
 
-.PHONY: help deps build demo test unit differential conformance fault fuzz soak bench asan tsan format lint clean
+.PHONY: help deps build demo test unit differential conformance fault fuzz soak vm bench asan tsan format lint clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 16
@@ -56,6 +56,11 @@ soak: deps ## mixed traffic through the packet graph for DURATION seconds: every
 	@cmake --preset $(PRESET) >/dev/null
 	@cmake --build --preset $(PRESET) -j $(JOBS) --target margay_soak_test
 	@SOAK_SECONDS=$(DURATION) $(BUILD)/bin/margay_soak_test
+
+vm: build ## what this kernel may lack, under Debian's own, emulated (tests/vm/run); not part of `make test`
+	@scripts/deps --vm
+	@MARGAY=$(BUILD)/bin/margay /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/vm/vm_checks.py
+	@tests/vm/run --time $(DURATION) $(BUILD)/bin/margay_dataplane_test
 
 bench: build ## all benchmarks, as ratios to a baseline timed in the same run
 	@bench/run --build $(BUILD)
