@@ -124,6 +124,32 @@ TEST_F(HostRules, TheClosedStartClosesFilterThoughRawIsRefused) {
   EXPECT_THAT(filter("FORWARD"), Contains(HasSubstr("-j cali-FORWARD")));
 }
 
+TEST_F(HostRules, TheClosedStartLeavesAFilterThatEnforcesThoughRawIsRefused) {
+  give({.normal = tiers()});
+  ASSERT_TRUE(rules_.apply());
+  const auto before = filter(from_host_);
+  commands_.refused_rules = {"*raw"};
+  commands_.tables.erase({IPFamily::v4, "raw"});
+  FamilyRules restarted(
+      config_, IPFamily::v4, *Marks::from_mask(config_.mark_mask),
+      std::make_unique<IptablesTables>(IPFamily::v4, config_.interface_prefixes, commands_));
+  EXPECT_FALSE(restarted.apply_closed_start());
+  EXPECT_EQ(filter(from_host_), before);
+  EXPECT_THAT(filter("cali-INPUT"), Contains(HasSubstr(std::string(k_from_host_dispatch))));
+}
+
+TEST_F(HostRules, MangleTrustsNoMarkOfARawThatCannotBeWritten) {
+  const auto mangle = [&] { return commands_.tables[{IPFamily::v4, "mangle"}]["cali-PREROUTING"]; };
+  const auto returns_marked = testing::AllOf(HasSubstr("-m mark"), HasSubstr("-j RETURN"));
+  give({.untracked = tiers(), .pre_dnat = tiers()});
+  ASSERT_TRUE(rules_.apply());
+  EXPECT_THAT(mangle(), Contains(returns_marked));
+  commands_.refused_rules = {"*raw"};
+  give({.pre_dnat = tiers()});
+  EXPECT_FALSE(rules_.apply());
+  EXPECT_THAT(mangle(), Not(Contains(returns_marked)));
+}
+
 TEST_F(HostRules, AFailureOfAllChangesNothingOfThat) {
   give({.pre_dnat = tiers()});
   ASSERT_TRUE(rules_.apply());

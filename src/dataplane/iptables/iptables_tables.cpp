@@ -135,13 +135,18 @@ bool IptablesTables::is_wired() const {
 }
 
 // Whether a run before has left what enforces, host endpoints included.
-bool IptablesTables::has_all_chains() const {
-  return raw_.has_rules("cali-PREROUTING") &&
-         std::ranges::all_of(
-             std::initializer_list<std::string_view>{"cali-FORWARD", "cali-INPUT", "cali-OUTPUT",
-                                                     k_workload_to_host, k_from_workload_dispatch,
-                                                     k_to_workload_dispatch},
-             [this](std::string_view chain) { return filter_.has_rules(std::string(chain)); });
+bool IptablesTables::has_filter_chains() const {
+  return std::ranges::all_of(
+      std::initializer_list<std::string_view>{"cali-FORWARD", "cali-INPUT", "cali-OUTPUT",
+                                              k_workload_to_host, k_from_workload_dispatch,
+                                              k_to_workload_dispatch},
+      [this](std::string_view chain) { return filter_.has_rules(std::string(chain)); });
+}
+
+bool IptablesTables::filter_enforces() const {
+  return has_filter_chains() && std::ranges::all_of(k_filter_hooks, [&](const char* hook) {
+           return filter_.leads_to_ours(hook);
+         });
 }
 
 // Another program has flushed the kernel's own chains: leads packets to ours again, which stay.
@@ -174,7 +179,7 @@ std::set<Layer> IptablesTables::unwritten() const {
 Result<bool> IptablesTables::resume() {
   MARGAY_CHECK(tables_.load());
   if (is_wired()) return true;
-  if (!has_all_chains()) return false;
+  if (!raw_.has_rules("cali-PREROUTING") || !has_filter_chains()) return false;
   MARGAY_CHECK(wire());
   return true;
 }

@@ -43,6 +43,7 @@ class IptablesTables final : public FamilyTables {
   void forget_rules() override { tables_.forget(); }
   void forget_sets() override { sets_.resync(); }
   base::Result<bool> resume() override;
+  bool filter_enforces() const override;
   std::unique_ptr<FamilyTables> for_closed_start() override;
   base::Result<> clean_up() override;
 
@@ -51,7 +52,7 @@ class IptablesTables final : public FamilyTables {
                  Commands& commands, bool closed_start);
   Table& table(Layer layer);
   bool is_wired() const;
-  bool has_all_chains() const;
+  bool has_filter_chains() const;
   base::Result<> wire();
   void render_dispatch();
 

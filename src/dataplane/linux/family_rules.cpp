@@ -330,8 +330,11 @@ Result<> FamilyRules::apply_closed_start() {
   if (enforces) return {};
   const auto closed = tables_->for_closed_start();
   set_static_chains({config_, family_, marks_}, {}, {}, *closed);
+  // Of raw filter needs nothing there; but where it enforces what was left, that stays.
+  const std::set<Layer> done_without =
+      tables_->filter_enforces() ? std::set<Layer>{} : std::set{Layer::raw};
   tables_->forget_rules();
-  return closed->write_rules({Layer::raw});  // of which filter needs nothing there
+  return closed->write_rules(done_without);
 }
 
 }  // namespace margay::dataplane::linux_host

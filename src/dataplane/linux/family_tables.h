@@ -68,6 +68,9 @@ class FamilyTables {
   // Whether a run before has left chains that enforce. If so they stay, and packets are led to them
   // again where another program had cut that off.
   virtual base::Result<bool> resume() = 0;
+  // After resume(): whether filter by itself enforces what a run before has left, though another
+  // layer does not.
+  virtual bool filter_enforces() const { return false; }
   // Another one over the same kernel, that has nothing and takes away nothing but chains of the
   // layers raw and filter: for the closed start.
   virtual std::unique_ptr<FamilyTables> for_closed_start() = 0;

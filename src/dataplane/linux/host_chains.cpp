@@ -173,10 +173,13 @@ PacketChain raw_chain(const ChainContext& context, std::string name, Direction d
   return chain;
 }
 
-PacketChain mangle_prerouting_chain(const ChainContext& context) {
+PacketChain mangle_prerouting_chain(const ChainContext& context, const std::set<Layer>& unwritten) {
   PacketChain chain{"cali-PREROUTING", {}};
   chain.rules.push_back({{FlowMatch::established}, Verdict::return_to_caller});
-  chain.rules.push_back({{has_mark(context.marks.accept)}, Verdict::return_to_caller});
+  if (unwritten.contains(Layer::raw))
+    add_clear(context, chain);  // what raw marks is of an older state
+  else
+    chain.rules.push_back({{has_mark(context.marks.accept)}, Verdict::return_to_caller});
   add_workload_returns(context, k_in, chain);
   chain.rules.push_back({{}, jump(k_from_host_dispatch)});
   return chain;
@@ -246,7 +249,7 @@ HostChains host_chains(const ChainContext& context, const HostEndpoints& endpoin
   filter.push_back(dispatch_chain(context, k_to_host_forward_dispatch, k_out, true, endpoints));
   std::ranges::move(failsafe_chains(context, Layer::mangle), std::back_inserter(mangle));
   std::ranges::move(failsafe_chains(context, Layer::filter), std::back_inserter(filter));
-  mangle.push_back(mangle_prerouting_chain(context));
+  mangle.push_back(mangle_prerouting_chain(context, unwritten));
   mangle.push_back(mangle_postrouting_chain(context));
   return chains;
 }
