@@ -7,6 +7,7 @@
 
 #include "apiserver/list_stream.h"
 #include "apiserver/namespace_sweeper.h"
+#include "apiserver/request_head.h"
 #include "apiserver/router.h"
 #include "store/sqlite/sqlite_store.h"
 #include "targets.h"
@@ -82,24 +83,6 @@ class Server {
   std::unique_ptr<Router> router_;
   size_t handled_ = 0;
 };
-
-Method method_of(http::verb verb) {
-  switch (verb) {
-    case http::verb::get:
-    case http::verb::head:
-      return Method::get;
-    case http::verb::post:
-      return Method::post;
-    case http::verb::put:
-      return Method::put;
-    case http::verb::patch:
-      return Method::patch;
-    case http::verb::delete_:
-      return Method::remove;
-    default:
-      return Method::other;
-  }
-}
 
 }  // namespace
 
