@@ -9,6 +9,7 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "base/log.h"
 #include "bench.h"
@@ -34,6 +35,7 @@ struct Options {
   std::string what;
   bool all = false;
   std::string from, to;
+  std::optional<uint16_t> port;
   unsigned limit = 100;
   unsigned count = 10;
   unsigned timeout_seconds = 10;
@@ -43,6 +45,7 @@ struct Options {
 void add_filter(const Options& options, json::object& request) {
   if (!options.from.empty()) request["from"] = options.from;
   if (!options.to.empty()) request["to"] = options.to;
+  if (options.port) request["port"] = *options.port;
 }
 
 Result<json::object> ask(const Options& options, const json::object& request,
@@ -131,9 +134,11 @@ class Commands {
         ->capture_default_str()
         ->check(CLI::IsMember({"text", "json"}));
   }
-  void add_addresses(CLI::App& command, const std::string& what) {
+  void add_filter(CLI::App& command, const std::string& what) {
     command.add_option("--from", options_->from, "only " + what + " from this address or CIDR");
     command.add_option("--to", options_->to, "only " + what + " to this address or CIDR");
+    command.add_option("--port", options_->port, "only " + what + " from or to this port")
+        ->check(CLI::Range(1, 65'535));
   }
   void add_watch(CLI::App& command, unsigned most) {
     command.add_option("--count", options_->count, "how many packets")
@@ -142,7 +147,7 @@ class Commands {
     command.add_option("--timeout", options_->timeout_seconds, "seconds to wait for them")
         ->capture_default_str()
         ->check(CLI::Range(1, 600));
-    add_addresses(command, "packets");
+    add_filter(command, "packets");
   }
   Options& options() { return *options_; }
 
@@ -186,7 +191,7 @@ void add_looking(Commands& commands) {
   show.add_option("--limit", options.limit, "sessions: at most so many")
       ->capture_default_str()
       ->check(CLI::Range(1, 10'000));
-  commands.add_addresses(show, "sessions");
+  commands.add_filter(show, "sessions");
   commands.add_output(show, options.output);
 
   auto& trace = commands.add_asking("trace", "Follow packets through the graph", ::trace);

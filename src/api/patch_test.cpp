@@ -1,5 +1,6 @@
 #include "api/patch.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -115,8 +116,7 @@ TEST(MergePatch, ExamplesOfTheRfc) {
         << document << " + " << patch;
 }
 
-// ---- strategic merge patch
-// ------------------------------------------------------------------------
+// ---- strategic merge patch ----------------------------------------------------------------------
 
 struct StrategicCase {
   const char* name;
@@ -125,6 +125,36 @@ struct StrategicCase {
   const char* after;  // the document, or the error's message
 };
 
+// Dropped, it would leave a selector that chooses everything.
+TEST(StrategicMergePatch, OfAPolicyKeepsALabelWithoutAValue) {
+  const char* wanted =
+      R"({"spec":{"ingress":[{"from":[{"podSelector":{"matchLabels":{"app":null}}}]}]}})";
+  const Schema& schema = *find_kind("networking.k8s.io/v1", "NetworkPolicy")->schema;
+  for (const char* before :
+       {R"({"spec":{"ingress":[{"from":[{"podSelector":{"matchLabels":{"app":"web"}}}]}]}})",
+        R"({"spec":{}})", R"({"spec":{"ingress":[]}})"})
+    EXPECT_EQ(*apply_strategic_merge_patch(schema, json::parse(before), json::parse(wanted)),
+              json::parse(wanted))
+        << before;
+  EXPECT_EQ(*apply_strategic_merge_patch(
+                schema, json::parse(R"({"spec":{"podSelector":{"matchLabels":{"app":"web"}}}})"),
+                json::parse(
+                    R"({"spec":{"podSelector":{"$patch":"replace","matchLabels":{"app":null}}}})")),
+            json::parse(R"({"spec":{"podSelector":{"matchLabels":{"app":null}}}})"));
+}
+
+// A peer that a patch means to take away must not leave an empty list, which is everyone.
+TEST(StrategicMergePatch, OfAPolicyLeavesOutNoElementOfAListThatIsNotMerged) {
+  const Schema& schema = *find_kind("networking.k8s.io/v1", "NetworkPolicy")->schema;
+  const auto policy = [](const char* peer) {
+    return json::parse(fmt::format(R"({{"spec":{{"ingress":[{{"from":[{}]}}]}}}})", peer));
+  };
+  const char* web = R"({"podSelector":{"matchLabels":{"app":"web"}}})";
+  const char* without_web = R"({"$patch":"delete","podSelector":{"matchLabels":{"app":"web"}}})";
+  for (const auto& before : {policy(web), json::parse(R"({"spec":{}})")})
+    EXPECT_EQ(*apply_strategic_merge_patch(schema, before, policy(without_web)), policy(web));
+}
+
 TEST(StrategicMergePatch, OfAPod) {
   const std::vector<StrategicCase> cases{
       {"a container by its name",
@@ -132,8 +162,12 @@ TEST(StrategicMergePatch, OfAPod) {
        R"({"spec":{"containers":[{"name":"b","image":"2"}]}})",
        R"({"spec":{"containers":[{"name":"a","image":"1"},{"name":"b","image":"2"}]}})"},
       {"a new container", R"({"spec":{"containers":[{"name":"a","image":"1"}]}})",
-       R"({"spec":{"containers":[{"name":"b","image":"2","command":null}]}})",
+       R"({"spec":{"containers":[{"name":"b","image":"2"}]}})",
        R"({"spec":{"containers":[{"name":"a","image":"1"},{"name":"b","image":"2"}]}})"},
+      {"a null of a new element is judged with the whole",
+       R"({"spec":{"containers":[{"name":"a","image":"1"}]}})",
+       R"({"spec":{"containers":[{"name":"b","image":"2","command":null}]}})",
+       R"({"spec":{"containers":[{"name":"a","image":"1"},{"name":"b","image":"2","command":null}]}})"},
       {"a container less", R"({"spec":{"containers":[{"name":"a"},{"name":"b"}]}})",
        R"({"spec":{"containers":[{"name":"a","$patch":"delete"}]}})",
        R"({"spec":{"containers":[{"name":"b"}]}})"},

@@ -48,15 +48,22 @@ Result<std::string> directive_of(const json::object& patch) {
   return std::string(directive->get_string());
 }
 
-// What a patch adds to a document that has nothing there: nulls and directives are not content.
-json::value content_of(const json::value& patch) {
+// What a patch adds to a document that has nothing there: directives are not content, and a null of
+// an object that could be merged says that nothing is there. In a list it is content, which is
+// judged as if the whole had been sent: {"matchLabels": {"app": null}} must not become {}, which
+// chooses everything. Nor is an element of a list that is not merged left out for a directive.
+enum class Nulls : uint8_t { mean_nothing, are_content };
+
+json::value content_of(const FieldView& field, const json::value& patch,
+                       Nulls nulls = Nulls::mean_nothing) {
   if (const auto* array = patch.if_array()) {
     json::array content;
     for (const auto& item : *array) {
       const auto* object = item.if_object();
-      if (object != nullptr && object->contains(k_patch) && object->at(k_patch) != "merge")
-        continue;
-      content.push_back(content_of(item));
+      const bool is_directive =
+          object != nullptr && object->contains(k_patch) && object->at(k_patch) != "merge";
+      if (!is_directive || !field.patch.merge)
+        content.push_back(content_of({&items_of(*field.schema), {}}, item, Nulls::are_content));
     }
     return content;
   }
@@ -64,7 +71,8 @@ json::value content_of(const json::value& patch) {
   if (object == nullptr) return patch;
   json::object content;
   for (const auto& [key, value] : *object)
-    if (!value.is_null() && !key.starts_with('$')) content[key] = content_of(value);
+    if (!key.starts_with('$') && (!value.is_null() || nulls == Nulls::are_content))
+      content[key] = content_of(view_of(*field.schema, key), value, nulls);
   return content;
 }
 
@@ -155,7 +163,7 @@ Result<> merge_element(const Schema& item, json::array& list, const json::value&
   if (directive == "delete") return erase_all(list, key, merge_key, budget);
   MARGAY_TRY(const Place at, find_in(list, key, merge_key, budget));
   if (!at) {
-    list.push_back(content_of(element));
+    list.push_back(content_of({&item, {}}, element, Nulls::are_content));
     return {};
   }
   MARGAY_TRY(list[*at], merge_object(item, std::move(list[*at]), element.get_object(), budget));
@@ -170,7 +178,8 @@ bool replaces_list(const json::value& element) {
 
 Result<json::value> merge_list(const FieldView& field, json::array list, const json::array& patch,
                                PatchBudget& budget) {
-  if (!field.patch.merge || std::ranges::any_of(patch, replaces_list)) return content_of(patch);
+  if (!field.patch.merge || std::ranges::any_of(patch, replaces_list))
+    return content_of(field, patch);
   const auto& item = items_of(*field.schema);
   for (const auto& element : patch) {
     if (!field.patch.merge_key.empty()) {
@@ -253,7 +262,7 @@ Result<> merge_field(const FieldView& field, json::object& object, std::string_v
     MARGAY_TRY(member,
                merge_list(field, std::move(member.get_array()), change.get_array(), budget));
   } else {
-    member = content_of(change);
+    member = content_of(field, change);
   }
   return {};
 }
@@ -262,7 +271,7 @@ Result<json::value> merge_object(const Schema& schema, json::value original,
                                  const json::object& patch, PatchBudget& budget) {
   MARGAY_TRY(const auto directive, directive_of(patch));
   if (directive == "delete") return json::object();
-  if (directive == "replace") return content_of(patch);
+  if (directive == "replace") return content_of({&schema, {}}, patch, Nulls::are_content);
   json::object object;
   if (original.is_object()) object = std::move(original.get_object());
   const auto before = lists_to_order(object, patch);

@@ -303,7 +303,7 @@ TEST(Rule, ThatCannotBeReadNeverOpensAnything) {
        "spec.ingress[0].destination.ports[0]"},
       {"protocol", {.protocol = std::string("QUIC")}, "spec.ingress[0].protocol"},
       {"ipVersion", {.ip_version = 5}, "spec.ingress[0].ipVersion"},
-      {"ICMP type", {.icmp = api::ICMPFields{.type = 256}}, "spec.ingress[0].icmp.type"},
+      {"ICMP type", {.icmp = api::ICMPFields{.type = 255}}, "spec.ingress[0].icmp.type"},
   };
   const Rule nothing{.never_matches = true};
   const Rule everything{.action = Action::deny};

@@ -13,7 +13,8 @@ using policy::EntityMatch;
 using policy::ICMPMatch;
 using selector::Selector;
 
-constexpr int64_t k_max_icmp = 255;
+constexpr int64_t k_max_icmp_type = 254;  // 255 is every type to iptables; Calico takes none
+constexpr int64_t k_max_icmp_code = 255;
 constexpr size_t k_most_port_pairs = 1 << 18;
 
 std::optional<Action> read_action(const std::string& action, const Field& field) {
@@ -31,9 +32,9 @@ std::optional<ICMPMatch> read_icmp(const std::optional<api::ICMPFields>& icmp, c
     if (icmp && icmp->code) field.invalid(*icmp->code, "an ICMP code needs a type");
     return std::nullopt;
   }
-  if (*icmp->type < 0 || *icmp->type > k_max_icmp)
-    (field / "type").invalid(*icmp->type, "must be from 0 to 255");
-  if (icmp->code && (*icmp->code < 0 || *icmp->code > k_max_icmp))
+  if (*icmp->type < 0 || *icmp->type > k_max_icmp_type)
+    (field / "type").invalid(*icmp->type, "must be from 0 to 254");
+  if (icmp->code && (*icmp->code < 0 || *icmp->code > k_max_icmp_code))
     (field / "code").invalid(*icmp->code, "must be from 0 to 255");
   ICMPMatch match{.type = static_cast<uint8_t>(*icmp->type)};
   if (icmp->code) match.code = static_cast<uint8_t>(*icmp->code);

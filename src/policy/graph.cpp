@@ -54,7 +54,7 @@ void append_removals(std::vector<Delta>& deltas, const auto& keys) {
 // needed) to sets, and puts the differences in order.
 class Graph::Impl {
  public:
-  Impl(std::string node, const WorkloadInterfaces& workload_interfaces);
+  Impl(std::string node, const WorkloadInterfaces& workload_interfaces, const RulesBudget& budget);
 
   void operator()(const Change<std::string, Tier>& change);
   void operator()(const Change<PolicyKey, Policy>& change);
@@ -78,6 +78,8 @@ class Graph::Impl {
  private:
   // Gives each local endpoint what it owns, and to the nodes that program it.
   void resolve_owners();
+  // Which policies deny because their namespace has no place for them.
+  void resolve_shares();
 
   std::string node_;
   bool in_sync_ = false;
@@ -85,9 +87,10 @@ class Graph::Impl {
   size_t workload_count_ = 0, host_endpoint_count_ = 0;  // in the whole cluster
 
   IPSets sets_;
-  ActiveRules<PolicyKey> policies_{RulesOf::policy, sets_};
+  NamespaceShares shares_;
+  ActiveRules<PolicyKey> policies_{RulesOf::policy, sets_, &shares_};
   ActiveRules<std::string> profiles_{RulesOf::profile, sets_};
-  EndpointPrograms endpoints_{policies_, profiles_};
+  EndpointPrograms endpoints_{policies_, profiles_, shares_};
   WorkloadOwners workload_owners_;
   HostEndpointInterfaces host_endpoints_;
   Routes routes_;
@@ -97,8 +100,10 @@ class Graph::Impl {
   Tracked<std::string, Host> hosts_;
 };
 
-Graph::Impl::Impl(std::string node, const WorkloadInterfaces& workload_interfaces)
+Graph::Impl::Impl(std::string node, const WorkloadInterfaces& workload_interfaces,
+                  const RulesBudget& budget)
     : node_(std::move(node)),
+      shares_(budget, sets_),
       workload_owners_(workload_interfaces),
       host_endpoints_(workload_interfaces),
       routes_(node_),
@@ -118,6 +123,7 @@ void Graph::Impl::operator()(const Change<PolicyKey, Policy>& change) {
   if (change.value) {
     policies_.set_source(change.key, change.value->ingress, change.value->egress);
     endpoints_.set_policy(*change.value);
+    shares_.touch(change.key);
   } else {
     policies_.remove_source(change.key);
     endpoints_.remove_policy(change.key);
@@ -238,9 +244,19 @@ void Graph::Impl::resolve_owners() {
   for (const HostEndpointKey& key : host_endpoints.removed) endpoints_.remove_endpoint(key);
 }
 
+void Graph::Impl::resolve_shares() {
+  for (const auto& [key, places] : endpoints_.take_places()) shares_.set_places(key, places);
+  const auto compile = [this](const PolicyKey& key) { return policies_.compiled(key); };
+  for (const PolicyKey& key : shares_.resolve(compile)) {
+    endpoints_.touch(key);
+    policies_.touch(key);
+  }
+}
+
 std::vector<Delta> Graph::Impl::flush() {
   if (!in_sync_) return {};
   resolve_owners();
+  resolve_shares();
   endpoints_.resolve();
   policies_.compile();
   profiles_.compile();
@@ -284,7 +300,7 @@ std::vector<Delta> Graph::Impl::flush() {
   append_unprogrammed(deltas, workload_owners_.take_unprogrammed_difference());
   append_unprogrammed(deltas, host_endpoints_.take_unprogrammed_difference());
   append_unprogrammed(deltas, services_.take_unprogrammed_difference());
-  append_unprogrammed(deltas, policies_.take_unprogrammed_difference());
+  append_unprogrammed(deltas, shares_.take_unprogrammed_difference());
   if (!std::exchange(told_in_sync_, true)) deltas.emplace_back(InSync{});
   return deltas;
 }
@@ -292,7 +308,7 @@ std::vector<Delta> Graph::Impl::flush() {
 Graph::Counts Graph::Impl::counts() const {
   return {.local_endpoints = endpoints_.workload_count(),
           .active_policies = policies_.active_count(),
-          .active_sets = sets_.size(),
+          .active_sets = sets_.stored_count(),
           .policies = policies_.source_count(),
           .profiles = profiles_.source_count(),
           .workloads = workload_count_,
@@ -300,8 +316,8 @@ Graph::Counts Graph::Impl::counts() const {
           .host_endpoints = host_endpoint_count_};
 }
 
-Graph::Graph(std::string node, WorkloadInterfaces workload_interfaces)
-    : impl_(std::make_unique<Impl>(std::move(node), std::move(workload_interfaces))) {}
+Graph::Graph(std::string node, WorkloadInterfaces workload_interfaces, const RulesBudget& budget)
+    : impl_(std::make_unique<Impl>(std::move(node), std::move(workload_interfaces), budget)) {}
 Graph::~Graph() = default;
 void Graph::on_change(const ModelChange& change) { std::visit(*impl_, change); }
 void Graph::on_in_sync() { impl_->on_in_sync(); }

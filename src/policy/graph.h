@@ -12,14 +12,16 @@
 #include <vector>
 
 #include "policy/program.h"
+#include "policy/rules_cost.h"
 #include "policy/workload_interfaces.h"
 
 namespace margay::policy {
 
 class Graph {
  public:
-  // `node`: whose endpoints are local.
-  explicit Graph(std::string node, WorkloadInterfaces workload_interfaces = {});
+  // `node`: whose endpoints are local. `budget`: what the policies of namespaces may cost.
+  explicit Graph(std::string node, WorkloadInterfaces workload_interfaces = {},
+                 const RulesBudget& budget = k_rules_budget);
   ~Graph();
 
   // Host interfaces are those of this node, without workloads' ones.

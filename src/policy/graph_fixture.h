@@ -19,6 +19,8 @@ inline constexpr const char* k_node = "node-a";
 // A graph, the model its input adds up to and the program its output adds up to.
 class Observed {
  public:
+  explicit Observed(const RulesBudget& budget = k_rules_budget) : budget_(budget) {}
+
   void change(const ModelChange& change) {
     model_.apply(change);
     graph_.on_change(change);
@@ -30,7 +32,7 @@ class Observed {
   std::string flush() {
     for (const Delta& delta : graph_.flush())
       if (std::string fault = apply(delta); !fault.empty()) return fault;
-    if (!(program_ == reference_program(model_, k_node)))
+    if (!(program_ == reference_program(model_, k_node, budget_)))
       return "the program is not that of the model";
     return contended();
   }
@@ -74,7 +76,8 @@ class Observed {
     return {};
   }
 
-  Graph graph_{k_node};
+  const RulesBudget budget_;
+  Graph graph_{k_node, {}, budget_};
   Model model_;
   ProgramState program_;
 };

@@ -6,9 +6,12 @@
 #include <string>
 
 #include "policy/program_state.h"
+#include "policy/rules_cost.h"
 
 namespace margay::policy {
 
-ProgramState reference_program(const Model& model, const std::string& node);
+// `budget`: for the policies of namespaces.
+ProgramState reference_program(const Model& model, const std::string& node,
+                               const RulesBudget& budget = k_rules_budget);
 
 }  // namespace margay::policy

@@ -188,72 +188,152 @@ void add_host_endpoint(ProgramState& state, const Model& model, const HostEndpoi
 
 // ---- rules and sets ---------------------------------------------------------------------------
 
-void add_net(std::set<SetMember>& members, const Prefix& net) {
+void each_part(const Prefix& net, const auto& visit) {
   if (net == Prefix::all(IPFamily::v4)) {
-    members.insert({.net = *Prefix::parse("0.0.0.0/1")});
-    members.insert({.net = *Prefix::parse("128.0.0.0/1")});
+    visit(SetMember{.net = *Prefix::parse("0.0.0.0/1")});
+    visit(SetMember{.net = *Prefix::parse("128.0.0.0/1")});
   } else if (net == Prefix::all(IPFamily::v6)) {
-    members.insert({.net = *Prefix::parse("::/1")});
-    members.insert({.net = *Prefix::parse("8000::/1")});
+    visit(SetMember{.net = *Prefix::parse("::/1")});
+    visit(SetMember{.net = *Prefix::parse("8000::/1")});
   } else {
-    members.insert({.net = net});
+    visit(SetMember{.net = net});
   }
 }
 
-void add_endpoint(std::set<SetMember>& members, const SetSpec& spec,
-                  const std::vector<IPAddress>& addresses, const std::vector<NamedPort>& ports) {
+void each_member_of(const SetSpec& spec, const std::vector<IPAddress>& addresses,
+                    const std::vector<NamedPort>& ports, const auto& visit) {
   for (const IPAddress& address : addresses) {
-    if (spec.type == SetType::nets) members.insert({.net = Prefix(address)});
+    if (spec.type == SetType::nets) visit(SetMember{.net = Prefix(address)});
     for (const NamedPort& port : ports)
       if (spec.type == SetType::named_ports && port.name == spec.port_name &&
           port.protocol == spec.protocol)
-        members.insert({.net = Prefix(address), .protocol = port.protocol, .port = port.port});
+        visit(SetMember{.net = Prefix(address), .protocol = port.protocol, .port = port.port});
   }
 }
 
-ProgramSet set_contents(const Model& model, const SetSpec& spec) {
-  ProgramSet set{.type = spec.type};
+// As often as it is brought.
+void each_member(const Model& model, const SetSpec& spec, const auto& visit) {
   const auto chosen = [&](const auto& item) {
     return spec.selector.matches(effective_labels(model, item.labels, item.profiles));
   };
   for (const auto& [key, endpoint] : model.workloads)
-    if (chosen(endpoint)) add_endpoint(set.members, spec, endpoint.addresses, endpoint.ports);
+    if (chosen(endpoint)) each_member_of(spec, endpoint.addresses, endpoint.ports, visit);
   for (const auto& [key, endpoint] : model.host_endpoints)
-    if (chosen(endpoint))
-      add_endpoint(set.members, spec, endpoint.expected_addresses, endpoint.ports);
-  if (spec.type == SetType::named_ports) return set;
+    if (chosen(endpoint)) each_member_of(spec, endpoint.expected_addresses, endpoint.ports, visit);
+  if (spec.type == SetType::named_ports) return;
   for (const auto& [key, network_set] : model.network_sets)
     if (chosen(network_set))
-      for (const Prefix& net : network_set.nets) add_net(set.members, net);
-  return set;
+      for (const Prefix& net : network_set.nets) each_part(net, visit);
 }
 
 void add_sets(ProgramState& state, const Model& model, const CompiledRules& compiled) {
-  for (const auto& [id, spec] : compiled.sets)
-    state.sets.insert_or_assign(id, set_contents(model, spec));
-}
-
-void collect(const std::vector<ProgramTier>& tiers, std::set<PolicyKey>& policies) {
-  for (const ProgramTier& tier : tiers) {
-    policies.insert(tier.ingress.begin(), tier.ingress.end());
-    policies.insert(tier.egress.begin(), tier.egress.end());
+  for (const auto& [id, spec] : compiled.sets) {
+    ProgramSet set{.type = spec.type};
+    each_member(model, spec, [&set](const SetMember& member) { set.members.insert(member); });
+    state.sets.insert_or_assign(id, std::move(set));
   }
 }
 
-void add_policies(ProgramState& state, const Model& model, const std::set<PolicyKey>& policies) {
-  std::map<std::string, RulesCost> used;
+// What a namespace's policies cost so far, in their order.
+struct Used {
+  RulesCost cost;
+  std::set<std::string> sets;
+};
+
+void add_cost(Used& used, const Model& model, const CompiledRules& compiled) {
+  used.cost += cost_of(compiled);
+  for (const auto& [id, spec] : compiled.sets) {
+    if (!used.sets.insert(id).second) continue;
+    ++used.cost.sets;
+    each_member(model, spec, [&used](const SetMember&) { ++used.cost.members; });
+  }
+}
+
+// What each namespace may have, so that all fit.
+size_t share_of_each(const std::map<std::string, Used>& used, size_t RulesCost::* what,
+                     const RulesBudget& budget) {
+  const auto all = [&](size_t share) {
+    size_t sum = 0;
+    for (const auto& [ns, each] : used) sum += std::min(each.cost.*what, share);
+    return sum;
+  };
+  size_t share = budget.of_a_namespace.*what;
+  while (all(share) > budget.of_a_node.*what) --share;
+  return share;
+}
+
+CompiledRules compiled_of(const Model& model, const PolicyKey& key) {
+  const Policy& policy = model.policies.at(key);
+  return compile_rules(RulesOf::policy, key.tier + "/" + key.id(), policy.ingress, policy.egress);
+}
+
+// How many directions of the program's endpoints a policy applies to.
+size_t places_of(const Policy& policy, const Model& model, const ProgramState& state) {
+  const auto chooses = [&](const auto& endpoint) {
+    return policy.selector.matches(effective_labels(model, endpoint.labels, endpoint.profiles));
+  };
+  size_t endpoints = 0;
+  for (const auto& [key, program] : state.workloads) endpoints += chooses(program.endpoint);
+  for (const auto& [key, program] : state.host_endpoints) endpoints += chooses(program.endpoint);
+  return endpoints * (size_t{policy.applies_ingress} + size_t{policy.applies_egress});
+}
+
+// The policies of namespaces for which there is no place.
+std::set<PolicyKey> closed_policies(const Model& model, const ProgramState& state,
+                                    const RulesBudget& budget) {
+  std::map<PolicyKey, size_t> places;
+  for (const auto& [key, policy] : model.policies)
+    if (const size_t count = places_of(policy, model, state); count > 0 && !key.ns.empty())
+      places.emplace(key, count);
+  std::map<std::string, Used> used;
+  const auto add = [&](const PolicyKey& key) -> const RulesCost& {
+    Used& all = used[key.ns];
+    add_cost(all, model, compiled_of(model, key));
+    all.cost.rules += 2 * places.at(key);
+    return all.cost;
+  };
+  for (const auto& [key, count] : places) add(key);
+  const RulesCost share{.rules = share_of_each(used, &RulesCost::rules, budget),
+                        .sets = share_of_each(used, &RulesCost::sets, budget),
+                        .members = budget.of_a_namespace.members};
+  used.clear();
+  std::set<PolicyKey> closed;
+  for (const auto& [key, count] : places)
+    if (!add(key).fits(share)) closed.insert(key);
+  return closed;
+}
+
+// What stands behind a closed policy in its tier is asked nothing.
+std::vector<PolicyKey> reached(const std::vector<PolicyKey>& policies,
+                               const std::set<PolicyKey>& closed) {
+  std::vector<PolicyKey> reached;
   for (const PolicyKey& key : policies) {
-    const Policy& policy = model.policies.at(key);
-    const std::string name = key.tier + "/" + key.id();
-    auto compiled = compile_rules(RulesOf::policy, name, policy.ingress, policy.egress);
-    RulesCost& sum = used[key.ns];
-    sum.rules += cost_of(compiled).rules;
-    sum.sets += cost_of(compiled).sets;
-    if (!key.ns.empty() &&
-        (sum.rules > k_share_of_a_namespace.rules || sum.sets > k_share_of_a_namespace.sets)) {
-      compiled = closed_rules(RulesOf::policy, name);
-      state.unprogrammed[key] = {.key = key, .reason = reason_for_closed()};
-    }
+    reached.push_back(key);
+    if (closed.contains(key)) break;
+  }
+  return reached;
+}
+
+void add_policies(ProgramState& state, const Model& model, const RulesBudget& budget) {
+  const auto closed = closed_policies(model, state, budget);
+  for (const PolicyKey& key : closed)
+    state.unprogrammed[key] = {.key = key, .reason = reason_for_closed()};
+  std::set<PolicyKey> named;
+  const auto keep_reached = [&](std::vector<ProgramTier>& tiers) {
+    for (ProgramTier& tier : tiers)
+      for (auto* policies : {&tier.ingress, &tier.egress}) {
+        *policies = reached(*policies, closed);
+        named.insert(policies->begin(), policies->end());
+      }
+  };
+  for (auto& [key, program] : state.workloads) keep_reached(program.tiers);
+  for (auto& [key, program] : state.host_endpoints)
+    for (auto* tiers : {&program.untracked, &program.pre_dnat, &program.forward, &program.normal})
+      keep_reached(*tiers);
+  for (const PolicyKey& key : named) {
+    const auto compiled = closed.contains(key)
+                              ? closed_rules(RulesOf::policy, key.tier + "/" + key.id())
+                              : compiled_of(model, key);
     state.policies.insert_or_assign(key, *compiled.rules);
     add_sets(state, model, compiled);
   }
@@ -390,9 +470,9 @@ void add_services(ProgramState& state, const Model& model, const std::string& no
 
 }  // namespace
 
-ProgramState reference_program(const Model& model, const std::string& node) {
+ProgramState reference_program(const Model& model, const std::string& node,
+                               const RulesBudget& budget) {
   ProgramState state;
-  std::set<PolicyKey> policies;
   const Workloads workloads(model, node);
   for (const auto& [key, reason] : workloads.reasons)
     state.unprogrammed[key] = {
@@ -401,18 +481,13 @@ ProgramState reference_program(const Model& model, const std::string& node) {
     const auto tiers = by_tier(model, applicable_policies(model, endpoint, Direction::ingress),
                                applicable_policies(model, endpoint, Direction::egress));
     state.workloads[key] = {endpoint, tiers};
-    collect(tiers, policies);
     add_profiles(state, model, endpoint.profiles);
   }
   for (const auto& [key, endpoint] : model.host_endpoints)
     if (key.node == node) add_host_endpoint(state, model, endpoint);
-  for (const auto& [key, program] : state.host_endpoints) {
-    for (const auto* tiers :
-         {&program.untracked, &program.pre_dnat, &program.forward, &program.normal})
-      collect(*tiers, policies);
+  for (const auto& [key, program] : state.host_endpoints)
     add_profiles(state, model, program.endpoint.profiles);
-  }
-  add_policies(state, model, policies);
+  add_policies(state, model, budget);
   RouteReference(state, model, node).add_all();
   add_tunnels(state, model, node);
   add_services(state, model, node);

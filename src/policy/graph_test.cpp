@@ -7,7 +7,6 @@
 #include "policy/graph_reference.h"
 #include "policy/interpret.h"
 #include "policy/program_state.h"
-#include "policy/rules_cost.h"
 #include "policy/service_program.h"
 
 namespace margay::policy {
@@ -236,9 +235,7 @@ TEST(GraphStates, RoutesFollowEveryMove) {
 
 // Each step makes the change its number stands for; every third is followed by a flush. RapidCheck
 // leaves steps out to find the shortest way that fails.
-RC_GTEST_PROP(GraphProperty, AnyWayLeadsToTheProgramOfTheModel,
-              (uint8_t start, const std::vector<uint32_t>& steps)) {
-  Observed observed;
+void go_any_way(Observed& observed, uint8_t start, const std::vector<uint32_t>& steps) {
   if (start > 0)
     for (const ModelChange& change : Generator(start, {.workloads = 6}).model().changes())
       observed.change(change);
@@ -250,6 +247,19 @@ RC_GTEST_PROP(GraphProperty, AnyWayLeadsToTheProgramOfTheModel,
   }
   RC_ASSERT(observed.flush() == "");
   RC_ASSERT(observed.graph().flush().empty());
+}
+
+RC_GTEST_PROP(GraphProperty, AnyWayLeadsToTheProgramOfTheModel,
+              (uint8_t start, const std::vector<uint32_t>& steps)) {
+  Observed observed;
+  go_any_way(observed, start, steps);
+}
+
+RC_GTEST_PROP(GraphProperty, AnyWayLeadsThereWhereNamespacesHaveSmallShares,
+              (uint8_t start, const std::vector<uint32_t>& steps)) {
+  Observed observed({.of_a_namespace = {.rules = 90, .sets = 8, .members = start % 16U},
+                     .of_a_node = {.rules = 20U + start % 128U, .sets = start % 12U}});
+  go_any_way(observed, start, steps);
 }
 
 RC_GTEST_PROP(GraphProperty, ChangesThatCancelOutEmitNothing,
@@ -384,49 +394,6 @@ TEST(Graph, OnlyWhatLocalEndpointsNeedIsActive) {
   EXPECT_EQ(counts.policies, 2u);
   EXPECT_EQ(counts.active_policies, 1u);
   EXPECT_EQ(counts.active_sets, 1u);
-}
-
-TEST(Graph, PoliciesThatTheirNamespaceHasNoShareForDenyAndAreTold) {
-  Observed observed;
-  const auto web = pod("web", k_node, "10.65.0.2", {{"app", "web"}});
-  observed.change(Change<WorkloadKey, WorkloadEndpoint>{web.key, web});
-  const auto of_many_sets = [](const char* ns, const char* name) {
-    Policy policy{.key = {.ns = ns, .name = name}, .selector = selector("all()")};
-    for (int i = 0; i < 2'000; ++i)
-      policy.ingress.push_back(
-          {.source = {.selector = selector(fmt::format("{} == '{}'", name, i).c_str())}});
-    return Change<PolicyKey, Policy>{policy.key, policy};
-  };
-  for (const char* name : {"a", "b", "c", "d"}) observed.change(of_many_sets("shop", name));
-  observed.change(of_many_sets("", "of-everybody"));
-  observed.in_sync();
-  ASSERT_EQ(observed.flush(), "");
-  const auto closed = [&] {
-    std::string names;
-    for (const auto& [key, told] : observed.program().unprogrammed)
-      names += std::get<PolicyKey>(key).name + " ";
-    return names;
-  };
-  EXPECT_EQ(closed(), "c d ");
-  EXPECT_EQ(observed.program().sets.size(), 6'000U) << "none for those that deny";
-  const auto& rules = observed.program().policies.at({.ns = "shop", .name = "c"});
-  ASSERT_EQ(rules.ingress.size(), 1U);
-  EXPECT_EQ(rules.ingress[0].action, Action::deny);
-
-  observed.change(Change<PolicyKey, Policy>{{.ns = "shop", .name = "a"}, std::nullopt});
-  ASSERT_EQ(observed.flush(), "");
-  EXPECT_EQ(closed(), "d ");
-}
-
-TEST(RulesCost, CountsWhatPortsOfBothSidesMultiplyTo) {
-  Rule rule{.protocol = k_tcp};
-  for (int i = 0; i < 64; ++i) rule.source.named_ports.push_back(fmt::format("s{}", i));
-  for (uint16_t i = 0; i < 64; ++i)
-    rule.destination.ports.push_back({uint16_t(1000 + 2 * i), uint16_t(1000 + 2 * i)});
-  rule.destination.not_nets = {*Prefix::parse("10.0.0.0/8")};
-  const auto cost = cost_of(compile_rules(RulesOf::policy, "p", {rule}, {Rule{}}));
-  EXPECT_EQ(cost.rules, 64U * 9 + 1);
-  EXPECT_EQ(cost.sets, 64U + 1);
 }
 
 TEST(Graph, ASharedMemberStaysUntilItsLastOwnerGoes) {

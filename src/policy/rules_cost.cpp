@@ -9,25 +9,64 @@ namespace {
 
 constexpr size_t k_ports_of_a_rule = 15;  // iptables' multiport; a range counts twice
 
-size_t alternatives(const ProgramEntity& entity) {
-  const size_t lists = (2 * entity.ports.size() + k_ports_of_a_rule - 1) / k_ports_of_a_rule;
-  return std::max<size_t>(1, lists + entity.port_sets.size());
+size_t lists_of(const std::vector<PortRange>& ports) {
+  return (2 * ports.size() + k_ports_of_a_rule - 1) / k_ports_of_a_rule;
 }
 
-size_t net_sets(const ProgramEntity& entity) {
-  return (entity.nets.size() > 1 ? 1 : 0) + (entity.not_nets.empty() ? 0 : 1);
+size_t alternatives(const ProgramEntity& entity) {
+  return std::max<size_t>(1, lists_of(entity.ports) + entity.port_sets.size());
+}
+
+// Of many that a port must not be, each list may become a rule.
+size_t exceptions(const ProgramEntity& entity) {
+  return lists_of(entity.not_ports) + entity.not_port_sets.size();
+}
+
+// What follows a rule that only marks the packet.
+size_t returns(const ProgramRule& rule) {
+  return rule.action == Action::allow || rule.action == Action::pass ? 1 : 0;
+}
+
+void add_net_sets(const ProgramEntity& entity, RulesCost& cost) {
+  if (entity.nets.size() > 1) cost += {.sets = 1, .members = entity.nets.size()};
+  if (entity.not_nets.size() > 1 || (entity.not_nets.size() == 1 && entity.nets.size() == 1))
+    cost += {.sets = 1, .members = entity.not_nets.size()};
 }
 
 }  // namespace
 
+RulesCost& RulesCost::operator+=(const RulesCost& other) {
+  rules += other.rules;
+  sets += other.sets;
+  members += other.members;
+  return *this;
+}
+
+bool RulesCost::fits(const RulesCost& share) const {
+  return rules <= share.rules && sets <= share.sets && members <= share.members;
+}
+
 RulesCost cost_of(const CompiledRules& compiled) {
-  RulesCost cost{.sets = compiled.sets.size()};
+  RulesCost cost{.rules = k_rules_of_a_policy};
   for (const auto* rules : {&compiled.rules->ingress, &compiled.rules->egress})
     for (const ProgramRule& rule : *rules) {
-      cost.rules += alternatives(rule.source) * alternatives(rule.destination);
-      cost.sets += net_sets(rule.source) + net_sets(rule.destination);
+      cost.rules += alternatives(rule.source) * alternatives(rule.destination) +
+                    exceptions(rule.source) + exceptions(rule.destination) + returns(rule);
+      add_net_sets(rule.source, cost);
+      add_net_sets(rule.destination, cost);
     }
   return cost;
+}
+
+size_t fair_share(std::vector<size_t> uses, size_t most, size_t of_all) {
+  std::ranges::sort(uses);
+  for (size_t i = 0; i < uses.size(); ++i) {
+    const size_t each = of_all / (uses.size() - i);
+    const size_t used = std::min(uses[i], most);
+    if (used > each) return each;
+    of_all -= used;
+  }
+  return most;
 }
 
 CompiledRules closed_rules(RulesOf place, const std::string& name) {
@@ -36,10 +75,13 @@ CompiledRules closed_rules(RulesOf place, const std::string& name) {
 }
 
 std::string reason_for_closed() {
+  const auto& [of_a_namespace, of_a_node] = k_rules_budget;
   return fmt::format(
-      "denies everything: the policies of its namespace need more than {} rules or {} sets of a "
-      "node",
-      k_share_of_a_namespace.rules, k_share_of_a_namespace.sets);
+      "denies everything: the policies of its namespace need more than their share of a node, {} "
+      "rules, {} sets or {} members of sets (less where all namespaces have more than {} rules or "
+      "{} sets)",
+      of_a_namespace.rules, of_a_namespace.sets, of_a_namespace.members, of_a_node.rules,
+      of_a_node.sets);
 }
 
 }  // namespace margay::policy

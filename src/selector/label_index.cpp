@@ -6,19 +6,12 @@
 #include <ranges>
 
 #include "selector/expression.h"
+#include "selector/label_list.h"
 #include "selector/pattern_index.h"
 #include "selector/registry.h"
 
 namespace margay::selector {
 namespace {
-
-using LabelList = std::vector<LabelPattern>;  // sorted by key, each key once
-
-std::optional<Symbol> find(const LabelList& labels, Symbol key) {
-  const auto label = std::ranges::lower_bound(labels, key, {}, &LabelPattern::key);
-  if (label == labels.end() || label->key != key) return std::nullopt;
-  return label->value;
-}
 
 struct Item {
   bool is_set = false;          // or only a place for one
@@ -34,39 +27,11 @@ struct Parent {
 
 struct ActiveSelector {
   bool is_set = false;  // or only a place for one
+  bool keeps_matches = true;
   Expression expression;
   std::optional<Requirement> anchor;  // what a new item must have to be tried against it
-  SymbolSet items;                    // that match
+  SymbolSet items;                    // that match, if they are kept
 };
-
-// A key's effective value before and after a change.
-struct Transition {
-  Symbol key;
-  std::optional<Symbol> before, after;
-};
-
-void sort_unique(std::vector<Symbol>& symbols) {
-  std::ranges::sort(symbols);
-  symbols.erase(std::ranges::unique(symbols).begin(), symbols.end());
-}
-
-std::vector<Symbol> keys_of(const LabelList& a, const LabelList& b) {
-  std::vector<Symbol> keys;
-  for (const LabelPattern& label : a) keys.push_back(label.key);
-  for (const LabelPattern& label : b) keys.push_back(label.key);
-  sort_unique(keys);
-  return keys;
-}
-
-// The labels its tests are about.
-std::vector<LabelPattern> tested_patterns(const Expression& expression) {
-  std::vector<LabelPattern> patterns;
-  for_each_test(expression, [&patterns](const Expression& test) {
-    if (test.form != Expression::Form::one_of) return patterns.push_back({test.key, k_any_value});
-    for (const Symbol value : test.values) patterns.push_back({test.key, value});
-  });
-  return patterns;
-}
 
 }  // namespace
 
@@ -79,7 +44,7 @@ class LabelIndex::Impl {
  public:
   explicit Impl(Callbacks callbacks) : callbacks_(std::move(callbacks)) {}
 
-  void set_selector(SelectorId id, const Selector& selector);
+  void set_selector(SelectorId id, const Selector& selector, Matches matches);
   void remove_selector(SelectorId id);
   void set_item(ItemId id, const Labels& labels, const std::vector<std::string>& parents);
   void remove_item(ItemId id);
@@ -88,6 +53,9 @@ class LabelIndex::Impl {
   std::vector<ItemId> matches(SelectorId id) const;
 
  private:
+  // What has become of an item whose labels are as they are now.
+  enum class Event : uint8_t { came, changed, goes };
+
   LabelList acquire_labels(const Labels& labels);
   void release_labels(const LabelList& labels);
   std::vector<Symbol> acquire_parents(const std::vector<std::string>& parents);
@@ -95,7 +63,9 @@ class LabelIndex::Impl {
   std::optional<Symbol> value_of(const Item& item, Symbol key) const;
   std::optional<Transition> seen_by(const Item& item, Symbol parent,
                                     const Transition& change) const;
-  bool holds_for(const ActiveSelector& selector, const Item& item) const;
+  // As the item is, or as it was before transitions, which are in the order of their keys.
+  bool holds_for(const ActiveSelector& selector, const Item& item,
+                 const std::vector<Transition>& undone = {}) const;
 
   void change_item(ItemId item, Item next);
   void file(const Item& item, Symbol symbol);
@@ -104,6 +74,7 @@ class LabelIndex::Impl {
   void file_selector(SelectorId id);
   void unfile_selector(SelectorId id);
   void choose_anchor(ActiveSelector& selector) const;
+  void pass_on_matches(SelectorId id);
 
   size_t count_items(const Requirement& requirement) const;
   template <typename Visit>
@@ -118,7 +89,13 @@ class LabelIndex::Impl {
 
   void propagate(Symbol parent, const std::vector<Transition>& changes);
   void reevaluate(Symbol item, const std::vector<Transition>& transitions);
+  // Each of the selectors that `for_each_set` visits, some of them more than once.
+  template <typename ForEachSet>
+  void try_matches(Symbol item, Event event, const std::vector<Transition>& transitions,
+                   const ForEachSet& for_each_set);
   void try_match(Symbol selector, Symbol item);
+  void pass_on_match(Symbol selector, Symbol item, Event event,
+                     const std::vector<Transition>& transitions);
   void start(Symbol selector, Symbol item);
   void stop(Symbol selector, Symbol item);
 
@@ -187,8 +164,13 @@ std::optional<Transition> LabelIndex::Impl::seen_by(const Item& item, Symbol par
   return seen;
 }
 
-bool LabelIndex::Impl::holds_for(const ActiveSelector& selector, const Item& item) const {
-  return holds(selector.expression, [&](Symbol key) { return value_of(item, key); }, symbols_);
+bool LabelIndex::Impl::holds_for(const ActiveSelector& selector, const Item& item,
+                                 const std::vector<Transition>& undone) const {
+  const auto value = [&](Symbol key) {
+    const auto change = std::ranges::lower_bound(undone, key, {}, &Transition::key);
+    return change != undone.end() && change->key == key ? change->before : value_of(item, key);
+  };
+  return holds(selector.expression, value, symbols_);
 }
 
 // ---- who may match whom -----------------------------------------------------------------------
@@ -273,20 +255,46 @@ void LabelIndex::Impl::try_match(Symbol selector, Symbol item) {
   }
 }
 
+void LabelIndex::Impl::pass_on_match(Symbol selector, Symbol symbol, Event event,
+                                     const std::vector<Transition>& transitions) {
+  const Item& item = items_[symbol];
+  const ActiveSelector& active = selectors_[selector];
+  const bool before = event != Event::came && holds_for(active, item, transitions);
+  const bool after = event != Event::goes && holds_for(active, item);
+  if (after && !before) callbacks_.match_started(selector, symbol);
+  if (before && !after) callbacks_.match_stopped(selector, symbol);
+}
+
+template <typename ForEachSet>
+void LabelIndex::Impl::try_matches(Symbol item, Event event,
+                                   const std::vector<Transition>& transitions,
+                                   const ForEachSet& for_each_set) {
+  std::vector<Symbol> passed_on;
+  for_each_set([&](const SymbolSet& selectors) {
+    for (const Symbol selector : selectors)
+      if (!selectors_[selector].keeps_matches)
+        passed_on.push_back(selector);
+      else if (event == Event::goes)
+        stop(selector, item);
+      else
+        try_match(selector, item);
+  });
+  sort_unique(passed_on);
+  for (const Symbol selector : passed_on) pass_on_match(selector, item, event, transitions);
+}
+
 void LabelIndex::Impl::reevaluate(Symbol symbol, const std::vector<Transition>& transitions) {
   const Item& item = items_[symbol];
   size_t about = 0;
   size_t anchored = 0;
   for_each_about(transitions, [&](const SymbolSet& set) { about += set.size(); });
   for_each_anchored(item, transitions, [&](const SymbolSet& set) { anchored += set.size(); });
-  const auto try_all = [&](const SymbolSet& selectors) {
-    for (const Symbol selector : selectors) try_match(selector, symbol);
-  };
-  if (about <= anchored) {
-    for_each_about(transitions, try_all);
-  } else {
-    for_each_anchored(item, transitions, try_all);
-  }
+  try_matches(symbol, Event::changed, transitions, [&](const auto& visit) {
+    if (about <= anchored)
+      for_each_about(transitions, visit);
+    else
+      for_each_anchored(item, transitions, visit);
+  });
 }
 
 std::vector<LabelIndex::ItemId> LabelIndex::Impl::matches(SelectorId id) const {
@@ -323,9 +331,7 @@ void LabelIndex::Impl::set_item(ItemId id, const Labels& labels,
   if (item.is_set) return change_item(id, std::move(next));
   item = std::move(next);
   file(item, id);
-  for_each_anchored(item, {}, [&](const SymbolSet& selectors) {
-    for (const Symbol selector : selectors) try_match(selector, id);
-  });
+  try_matches(id, Event::came, {}, [&](const auto& visit) { for_each_anchored(item, {}, visit); });
 }
 
 void LabelIndex::Impl::change_item(ItemId symbol, Item next) {
@@ -351,9 +357,8 @@ void LabelIndex::Impl::change_item(ItemId symbol, Item next) {
 
 void LabelIndex::Impl::remove_item(ItemId id) {
   if (id >= items_.size() || !items_[id].is_set) return;
-  for_each_anchored(items_[id], {}, [&](const SymbolSet& selectors) {
-    for (const Symbol selector : selectors) stop(selector, id);
-  });
+  try_matches(id, Event::goes, {},
+              [&](const auto& visit) { for_each_anchored(items_[id], {}, visit); });
   unfile(items_[id], id);
   release_uses(items_[id]);
   items_[id] = Item();
@@ -416,11 +421,10 @@ void LabelIndex::Impl::file_selector(SelectorId id) {
   for (const LabelPattern& pattern : tested_patterns(selector.expression))
     selectors_by_test_.add(pattern, id);
   choose_anchor(selector);
-  if (!selector.anchor) {
+  if (!selector.anchor)
     unanchored_.insert(id);
-  } else {
+  else
     for (const LabelPattern& pattern : *selector.anchor) selectors_by_anchor_.add(pattern, id);
-  }
 }
 
 void LabelIndex::Impl::unfile_selector(SelectorId id) {
@@ -433,7 +437,17 @@ void LabelIndex::Impl::unfile_selector(SelectorId id) {
   }
 }
 
-void LabelIndex::Impl::set_selector(SelectorId id, const Selector& definition) {
+// Of a new selector.
+void LabelIndex::Impl::pass_on_matches(SelectorId id) {
+  const ActiveSelector& selector = selectors_[id];
+  std::vector<Symbol> candidates;
+  for_each_candidate_item(selector, [&](Symbol item) { candidates.push_back(item); });
+  sort_unique(candidates);
+  for (const Symbol item : candidates)
+    if (holds_for(selector, items_[item])) callbacks_.match_started(id, item);
+}
+
+void LabelIndex::Impl::set_selector(SelectorId id, const Selector& definition, Matches matches) {
   if (id >= selectors_.size()) selectors_.resize(id + 1);
   ActiveSelector& selector = selectors_[id];
   // Acquired before the old one is released, so that what stays keeps its symbols.
@@ -442,7 +456,9 @@ void LabelIndex::Impl::set_selector(SelectorId id, const Selector& definition) {
   if (selector.is_set) unfile_selector(id);
   release(std::exchange(selector.expression, std::move(next)), symbols_);
   selector.is_set = true;
+  selector.keeps_matches = matches == Matches::kept;
   file_selector(id);
+  if (!selector.keeps_matches) return pass_on_matches(id);
 
   const std::vector<Symbol> before(selector.items.begin(), selector.items.end());
   for (const Symbol item : before)
@@ -465,8 +481,8 @@ void LabelIndex::Impl::remove_selector(SelectorId id) {
 LabelIndex::LabelIndex(Callbacks callbacks) : impl_(std::make_unique<Impl>(std::move(callbacks))) {}
 LabelIndex::~LabelIndex() = default;
 
-void LabelIndex::set_selector(SelectorId id, const Selector& selector) {
-  impl_->set_selector(id, selector);
+void LabelIndex::set_selector(SelectorId id, const Selector& selector, Matches matches) {
+  impl_->set_selector(id, selector, matches);
 }
 void LabelIndex::remove_selector(SelectorId id) { impl_->remove_selector(id); }
 void LabelIndex::set_item(ItemId id, const Labels& labels,

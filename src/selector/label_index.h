@@ -35,7 +35,10 @@ class LabelIndex {
   explicit LabelIndex(Callbacks callbacks);
   ~LabelIndex();
 
-  void set_selector(SelectorId id, const Selector& selector);
+  // Of a selector whose matches are only passed on, nothing is kept for each match: matches() knows
+  // none, and no ends are reported when it is removed. It is removed before it is set again.
+  enum class Matches : uint8_t { kept, passed_on };
+  void set_selector(SelectorId id, const Selector& selector, Matches matches = Matches::kept);
   void remove_selector(SelectorId id);
   // `parents` need not exist yet; a missing parent gives no labels.
   void set_item(ItemId id, const Labels& labels, const std::vector<std::string>& parents);

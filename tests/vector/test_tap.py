@@ -213,8 +213,7 @@ def test_show(engine):
     nodes = {node["name"]: node for node in engine.show("nodes")["nodes"]}
     assert nodes["parse"]["packets"] > 1000 and nodes["session4"]["packets"] > 1000
     assert nodes["parse"]["cyclesPerPacket"] > 0
-    session = next(each for each in engine.show("sessions", "--from", ADDRESS["a", 4])["sessions"]
-                   if each["forward"]["destinationPort"] == 5008)
+    session, = engine.show("sessions", "--from", ADDRESS["a", 4], "--port", "5008")["sessions"]
     assert session["protocol"] == "TCP" and session["bytes"][0] > MEGABYTES << 20
     assert engine.show("sessions", "--limit", "1")["whole"] is False
     assert engine.show("sessions", "--from", "192.0.2.1")["sessions"] == []
@@ -228,8 +227,9 @@ def test_show(engine):
 
 
 def watch(engine, port, *words):
-    """The output of a command that watches packets, while a connects to b again and again."""
-    command = [MARGAY, "vector", *words, "--socket", engine.socket, "--timeout", "20"]
+    """The output of a command that watches packets to that port of b, while a connects to it again and again."""
+    command = [MARGAY, "vector", *words, "--socket", engine.socket, "--timeout", "20",
+               "--to", ADDRESS["b", 4], "--port", str(port)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process, \
             contextlib.closing(engine.pods.listen("b", 4, port)) as listener:
         while process.poll() is None:
@@ -240,7 +240,7 @@ def watch(engine, port, *words):
 
 
 def test_trace(engine):
-    answer = watch(engine, 5009, "trace", "--count", "2", "--to", ADDRESS["b", 4], "-o", "json")
+    answer = watch(engine, 5009, "trace", "--count", "2", "-o", "json")
     packets = json.loads(answer)["packets"]
     assert len(packets) == 2
     for packet in packets:
@@ -251,7 +251,7 @@ def test_trace(engine):
 
 def test_trace_tells_why_a_packet_is_dropped(engine):
     engine.configure(policy("Deny"))
-    text = watch(engine, 5010, "trace", "--count", "1", "--to", ADDRESS["b", 4])
+    text = watch(engine, 5010, "trace", "--count", "1")
     assert text.startswith("cali-a: TCP 10.65.0.1:") and "first-packet4" in text
     assert text.endswith("  dropped: policy of the receiving workload\n")
 
@@ -263,7 +263,7 @@ def test_trace_of_nothing(engine):
 
 def test_pcap(engine, tmp_path):
     file = tmp_path / "seen.pcap"
-    output = watch(engine, 5011, "pcap", "--node", "parse", "--count", "3", "--to", ADDRESS["b", 4], "-w", str(file))
+    output = watch(engine, 5011, "pcap", "--node", "parse", "--count", "3", "-w", str(file))
     assert output == "3 packets\n"
     content = file.read_bytes()
     magic, major, minor, _, _, snap, link = struct.unpack("=IHHIIII", content[:24])

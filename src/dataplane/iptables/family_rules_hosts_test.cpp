@@ -178,6 +178,20 @@ TEST_F(HostRules, WithoutMangleTheHostsOwnPacketsToServicesAreAskedAboutInFilter
   EXPECT_THAT(last(from_host_), Not(HasSubstr("An earlier stage"))) << "no preDNAT policy";
 }
 
+TEST_F(HostRules, AWorkloadWhosePolicyIsRefusedIsClosedThoughNatIsRefusedToo) {
+  const policy::ProgramRule rule{.protocol = policy::k_tcp,
+                                 .destination = {.ports = {{4242, 4242}}}};
+  rules_.on_delta(policy::PolicyUpdate{
+      k_policy, std::make_shared<const policy::ProgramRules>(policy::ProgramRules{{rule}, {}})});
+  rules_.on_delta(policy::WorkloadUpdate{
+      {.endpoint = {.key = {"node", "k8s", "shop/web", "eth0"}, .interface_name = "cali1"},
+       .tiers = {{.name = "default", .ingress = {k_policy}}}}});
+  commands_.refused_rules = {"--dports 4242", "*nat"};
+  EXPECT_FALSE(rules_.apply()) << "nat is not as it should be";
+  for (const auto& chain : {to_workload_chain("cali1"), from_workload_chain("cali1")})
+    EXPECT_THAT(filter(chain), testing::ElementsAre(HasSubstr("-j DROP"))) << chain;
+}
+
 TEST_F(HostRules, WithoutRawNothingOfTheFamilyIsProgrammed) {
   commands_.refused_rules = {"*raw"};
   give({.untracked = tiers()});

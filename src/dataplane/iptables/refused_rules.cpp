@@ -26,8 +26,10 @@ class Search {
     }
     // Once more, so that a lock that was held for a moment closes nobody.
     if (trials_left_ > 0 && try_chains(chains)) return;
+    const bool is_certain = chains.size() == 1;
     for (const auto& chain : chains)
-      found_.push_back({chain.name, first_refused(chain), tried.error().message});
+      found_.push_back(
+          {chain.name, is_certain ? first_refused(chain) : "", tried.error().message, is_certain});
   }
 
   std::vector<RefusedChain> take_found() { return std::move(found_); }

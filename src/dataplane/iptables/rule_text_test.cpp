@@ -164,6 +164,39 @@ TEST(Render, ARuleThatIsNotEmittedLeavesNoSets) {
   EXPECT_THAT(out.net_sets, IsEmpty());
 }
 
+// However much a rule lists, no line of it grows with that.
+TEST(Render, ManyPortsThatAreNotMeantBecomeRulesOfTheirOwn) {
+  ProgramRule rule{.protocol = 6, .source = {.nets = {net("10.0.0.0/8")}}};
+  for (uint16_t i = 0; i < 31; ++i)
+    rule.destination.not_ports.push_back({uint16_t(3 * i), uint16_t(3 * i + 1)});
+  rule.source.not_port_sets = {"web"};
+  const std::string is_meant = "-m mark --mark 0x20000/0x20000";
+  const std::string is_not = "-j MARK --set-xmark 0x0/0x20000";
+  const auto lists = multiport_lists(rule.destination.not_ports);
+  ASSERT_THAT(lists, SizeIs(5));
+  std::vector<std::string> steps = {is_not,
+                                    "-p 6 -s 10.0.0.0/8 -j MARK --set-xmark 0x20000/0x20000",
+                                    is_meant + " -m set --match-set cali40web src,src " + is_not};
+  for (const auto& list : lists)
+    steps.push_back(is_meant + " -p 6 -m multiport --dports " + list + " " + is_not);
+  const auto with_end = [&](std::vector<std::string> end) {
+    auto all = steps;
+    all.insert(all.end(), end.begin(), end.end());
+    return all;
+  };
+  const std::string pass = is_meant + " -j RETURN";
+  EXPECT_EQ(rendered(deny(rule)), with_end({is_meant + " -j DROP"}));
+  rule.action = Action::allow;
+  EXPECT_EQ(rendered(rule), with_end({is_meant + " " + k_accept,
+                                      "-m mark --mark 0x10000/0x10000 " + is_not, k_return}));
+  rule.action = Action::pass;
+  EXPECT_EQ(rendered(rule), with_end({pass}));
+  rule.action = Action::log;
+  EXPECT_EQ(
+      rendered(rule),
+      with_end({is_meant + " -j LOG --log-prefix \"calico-packet: \" --log-level 5", is_not}));
+}
+
 TEST(MultiportLists, TakeFifteenSlotsEachAndTwoForARange) {
   std::vector<policy::PortRange> singles, ranges;
   for (uint16_t i = 0; i < 16; ++i) singles.push_back({uint16_t(10 * i), uint16_t(10 * i)});

@@ -33,8 +33,9 @@ bool stand_first(const std::vector<SavedRule>& actual, const std::vector<HashedR
 void Table::set_chain(const Chain& chain) {
   Desired desired{hashed(chain), chain.stands_alone};
   auto& kept = chains_[chain.name];
-  if (refused_.contains(chain.name) && !same(kept.rules, desired.rules)) {
+  if (!same(kept.rules, desired.rules)) {
     allow(chain.name);
+    suspected_.erase(chain.name);
   }
   kept = std::move(desired);
   dirty_chains_.insert(chain.name);
@@ -42,6 +43,7 @@ void Table::set_chain(const Chain& chain) {
 
 void Table::remove_chain(const std::string& name) {
   allow(name);
+  suspected_.erase(name);
   if (chains_.erase(name) > 0) dirty_chains_.insert(name);
 }
 
@@ -100,11 +102,14 @@ std::vector<SuspectChain> Table::suspects() const {
     for (const auto& rule : desired->second.rules) suspect.rules.push_back(rule.text);
     out.push_back(std::move(suspect));
   }
+  std::ranges::stable_partition(
+      out, [this](const auto& suspect) { return !suspected_.contains(suspect.name); });
   return out;
 }
 
 void Table::refuse(RefusedChain chain) {
   const std::string name = chain.name;
+  if (chain.is_certain) suspected_.insert(name);
   closed_[name] = hashed({name, {{"", "-j DROP", "A rule of this chain was refused"}}});
   refused_.insert_or_assign(name, std::move(chain));
   dirty_chains_.insert(name);

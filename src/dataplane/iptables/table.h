@@ -52,6 +52,7 @@ class Table {
   void assume_written();
 
   // The chains of which the difference consists that may be at fault by themselves.
+  // Those last that were refused before, so that a search that ends early finds others.
   std::vector<SuspectChain> suspects() const;
   // From now on it drops every packet, until it is set to something else or allowed again.
   void refuse(RefusedChain chain);
@@ -82,6 +83,7 @@ class Table {
   std::map<std::string, Desired> chains_;
   std::map<std::string, RefusedChain> refused_;
   std::map<std::string, std::vector<HashedRule>> closed_;  // what the refused ones have instead
+  std::set<std::string> suspected_;  // refused before, as they still are: tried last
   std::map<std::string, std::vector<HashedRule>> insertions_;
   std::set<std::string> dirty_chains_;  // may differ from actual
   std::set<std::string> dirty_insertions_;

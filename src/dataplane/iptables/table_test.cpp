@@ -274,6 +274,23 @@ TEST_F(RefusedChainsTest, AreSoManyAtMostThatTheSearchEnds) {
   EXPECT_LE(commands_.restored.size(), 1200U);
 }
 
+// Chains of which others are refused, more than a search finds, are written in the end.
+TEST_F(RefusedChainsTest, DoNotKeepOthersClosedForEver) {
+  OneTable table(commands_);
+  fill_hundred(table, {});
+  for (int i = 0; i < 100; ++i) table.set_chain(rules(i, i % 2 == 0));
+  for (int i = 100; i < 200; ++i) table.set_chain(rules(i, true));
+  ASSERT_TRUE(table.apply());
+  EXPECT_GT(table.table.refused().size(), 150U) << "one search finds them all: this says nothing";
+  for (int refresh = 0; refresh < 4; ++refresh) {
+    table.resync();
+    ASSERT_TRUE(table.apply());
+  }
+  EXPECT_THAT(table.table.refused(), SizeIs(150));
+  for (int i = 1; i < 100; i += 2)
+    EXPECT_THAT(kernel()["cali-pi-" + std::to_string(i)], SizeIs(5)) << i;
+}
+
 TEST(SavedTables, ARuleIsOursByWhatItDoesAndNotByWhatOthersWriteIntoIt) {
   const auto saved = parse_saved_tables(
       "*filter\n:INPUT ACCEPT [0:0]\n"

@@ -276,13 +276,15 @@ Result<> FamilyRules::apply() {
   render_pending();
   unfinished_ = tables_->write_sets();
   if (!unfinished_ && !tables_->has_refused_sets()) return unfinished_;
-  MARGAY_CHECK(write_rules());
+  auto written = write_rules();
   if (close_endpoints()) {
     render_endpoints();
-    MARGAY_CHECK(write_rules());
+    written = write_rules();
   }
+  const auto unwritten = tables_->unwritten();
+  if (!written && (unwritten.empty() || unwritten.contains(Layer::filter))) return written;
   base::keep_first(unfinished_, tables_->remove_unused_sets());
-  return {};
+  return written;
 }
 
 // Workloads need nothing of mangle.
@@ -307,9 +309,10 @@ bool FamilyRules::close_endpoints() {
       for (const auto& chain : rules_chains(workload)) {
         const auto refused = refused_chains.find(chain);
         if (refused == refused_chains.end()) continue;
-        const auto& [name, rule, reason] = refused->second;
-        closed.emplace(key, fmt::format("{}: {}{}", rules_chains_.at(name).subject,
-                                        rule.empty() ? "" : "rule \"" + rule + "\": ", reason));
+        const auto& [name, why] = *refused;
+        closed.emplace(
+            key, fmt::format("{}: {}{}", rules_chains_.at(name).subject,
+                             why.rule.empty() ? "" : "rule \"" + why.rule + "\": ", why.reason));
       }
   if (closed == closed_) return false;
   for (const auto* side : {&closed, &closed_})

@@ -23,8 +23,9 @@ namespace margay::dataplane::linux_host {
 // A chain that stands alone and that the kernel does not take: it drops every packet instead.
 struct RefusedChain {
   std::string name;
-  std::string rule;    // the first that is refused; empty: not found
-  std::string reason;  // what was said against it
+  std::string rule;        // the first that is refused; empty: not found
+  std::string reason;      // what was said against it
+  bool is_certain = true;  // false: it is one of several, of which one is
 };
 
 class FamilyTables {

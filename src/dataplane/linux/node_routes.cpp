@@ -98,9 +98,11 @@ void NodeRoutes::on(const policy::WorkloadRemove& update) {
 void NodeRoutes::on(const policy::TunnelUpdate& update) {
   vxlan_v4_.set_tunnel(update.tunnel);
   vxlan_v6_.set_tunnel(update.tunnel);
+  moved_.insert(update.tunnel.node);
 }
 void NodeRoutes::on(const policy::TunnelRemove& update) {
   (update.family == IPFamily::v4 ? vxlan_v4_ : vxlan_v6_).remove_tunnel(update.node);
+  moved_.insert(update.node);
 }
 void NodeRoutes::on(const policy::PoolUpdate& update) {
   vxlan_v4_.set_pool(update.pool);
@@ -254,13 +256,17 @@ Result<> NodeRoutes::apply_interfaces() {
 
 Result<> NodeRoutes::apply_tunnels() {
   Result<> result;
+  bool is_another_link = false;
   for (auto* device : {&vxlan_v4_, &vxlan_v6_}) {
     const auto before = device->link();
     keep_first(result, device->apply(socket_));
-    if (device->link() == before) continue;
-    for (const auto& [destination, route] : routes_)
-      if (route.next_hop) pending_.insert(destination);
+    is_another_link |= device->link() != before;
   }
+  const auto moved = std::exchange(moved_, {});
+  if (is_another_link || !moved.empty())
+    for (const auto& [destination, route] : routes_)
+      if (route.next_hop && (is_another_link || moved.contains(route.node)))
+        pending_.insert(destination);
   return result;
 }
 

@@ -101,6 +101,7 @@ class NodeRoutes {
   VxlanDevice vxlan_v4_, vxlan_v6_;
 
   std::set<base::Prefix> pending_;              // to be compared with `kernel_`
+  std::set<std::string> moved_;                 // nodes whose tunnels have changed since an apply
   std::optional<Kernel> kernel_;                // as known
   std::map<base::Prefix, std::string> failed_;  // of `pending_`, why
   bool adopted_ = false;                        // whose flows there were at start is known

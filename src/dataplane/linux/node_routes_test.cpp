@@ -1,68 +1,15 @@
-#include "dataplane/linux/node_routes.h"
+#include "dataplane/linux/node_routes_fixture.h"
 
 #include <fmt/format.h>
 
 #include <gmock/gmock.h>
 
-#include "dataplane/testing/kernel_fixture.h"
 #include "net/conntrack.h"
 #include "net/interface_address.h"
 #include "net/sysctl.h"
 
 namespace margay::dataplane::linux_host {
 namespace {
-
-using policy::IPAddress;
-using policy::Prefix;
-using policy::ProgramRoute;
-using testing::HasSubstr;
-using testing::IsEmpty;
-using testing::Not;
-
-IPAddress ip(const char* text) { return *IPAddress::parse(text); }
-Prefix net(const char* text) { return *Prefix::parse(text); }
-
-policy::Delta workload(const std::string& interface, bool admin_up = true) {
-  policy::ProgramWorkload workload;
-  workload.endpoint = {.key = {"node", "k8s", "default/" + interface, "eth0"},
-                       .interface_name = interface,
-                       .mac = "02:00:00:00:00:01",
-                       .admin_up = admin_up};
-  return policy::WorkloadUpdate{workload};
-}
-
-policy::Delta local_route(const char* destination, const std::string& interface) {
-  return policy::RouteUpdate{{.destination = net(destination),
-                              .kind = ProgramRoute::Kind::local_workload,
-                              .interface_name = interface}};
-}
-
-const std::set<policy::IPFamily> k_both = {policy::IPFamily::v4, policy::IPFamily::v6};
-
-class NodeRoutesTest : public KernelTest {
- protected:
-  void SetUp() override {
-    KernelTest::SetUp();
-    if (IsSkipped()) return;
-    routes_ = std::move(*NodeRoutes::create(config_));
-  }
-  void give(const std::vector<policy::Delta>& deltas) {
-    for (const auto& delta : deltas) routes_->on_delta(delta);
-    const auto applied = routes_->apply(k_both);
-    ASSERT_TRUE(applied) << applied.error().message;
-  }
-  void add_uplink() {
-    add_interface("uplink");
-    ASSERT_TRUE(net::add_address(*socket_, {.link = net::get_link(*socket_, "uplink")->index,
-                                            .address = ip("192.0.2.1"),
-                                            .prefix_length = 24}));
-  }
-  static std::string v4() { return output({"ip", "-4", "route", "show", "proto", "80"}); }
-  static std::string v6() { return output({"ip", "-6", "route", "show", "proto", "80"}); }
-
-  const Config config_{.node = "node"};
-  std::unique_ptr<NodeRoutes> routes_;
-};
 
 TEST_F(NodeRoutesTest, LeadToAWorkloadThroughItsInterface) {
   add_interface("cali1");
@@ -212,91 +159,6 @@ TEST_F(NodeRoutesTest, LeadToOtherNodes) {
   routes_->on_interface_change("uplink", true);
   give({});
   EXPECT_THAT(v4(), HasSubstr("10.65.1.0/26 via 192.0.2.2 dev uplink"));
-}
-
-TEST_F(NodeRoutesTest, LeadToOtherNodesThroughTheTunnel) {
-  add_uplink();
-  const policy::Delta pool = policy::PoolUpdate{
-      {.name = "p", .cidr = net("10.65.0.0/16"), .vxlan = policy::Encapsulation::always}};
-  give({pool,
-        policy::HostUpdate{{.name = "node",
-                            .v4 = ip("192.0.2.1"),
-                            .vxlan_v4 = ip("10.65.0.1"),
-                            .vxlan_mac = "66:00:00:00:00:01"}},
-        policy::TunnelUpdate{{.node = "other",
-                              .node_address = ip("198.51.100.2"),
-                              .tunnel_address = ip("10.65.1.1"),
-                              .tunnel_mac = "66:00:00:00:00:02"}},
-        policy::RouteUpdate{{.destination = net("10.65.1.0/26"),
-                             .kind = ProgramRoute::Kind::remote_workload,
-                             .node = "other",
-                             .next_hop = ip("198.51.100.2"),
-                             .vxlan = policy::Encapsulation::always}}});
-  EXPECT_THAT(v4(), HasSubstr("10.65.1.0/26 via 10.65.1.1 dev vxlan.calico onlink"));
-  EXPECT_THAT(output({"ip", "-d", "link", "show", "vxlan.calico"}),
-              testing::AllOf(HasSubstr("vxlan id 4096 local 192.0.2.1 dev uplink"),
-                             HasSubstr("dstport 4789 nolearning"), HasSubstr("66:00:00:00:00:01"),
-                             HasSubstr("mtu 1450")));
-  EXPECT_THAT(output({"ip", "neigh", "show", "dev", "vxlan.calico"}),
-              HasSubstr("10.65.1.1 lladdr 66:00:00:00:00:02 PERMANENT"));
-  EXPECT_THAT(output({"bridge", "fdb", "show", "dev", "vxlan.calico"}),
-              HasSubstr("66:00:00:00:00:02 dst 198.51.100.2"));
-
-  give({policy::TunnelRemove{"other", policy::IPFamily::v4},
-        policy::RouteRemove{net("10.65.1.0/26")}});
-  EXPECT_THAT(v4(), IsEmpty());
-  EXPECT_THAT(output({"bridge", "fdb", "show", "dev", "vxlan.calico"}),
-              Not(HasSubstr("198.51.100.2")));
-  give({policy::PoolRemove{"p"}});
-  EXPECT_FALSE(net::get_link(*socket_, "vxlan.calico"));
-}
-
-// One node that announces nonsense does not cost the others their tunnels.
-TEST_F(NodeRoutesTest, LeaveOutATunnelWithoutAUsableMacAddress) {
-  add_uplink();
-  const auto tunnel = [](const char* node, const char* mac, const char* address) {
-    return policy::TunnelUpdate{{.node = node,
-                                 .node_address = ip("198.51.100.2"),
-                                 .tunnel_address = ip(address),
-                                 .tunnel_mac = mac}};
-  };
-  give({policy::PoolUpdate{
-            {.name = "p", .cidr = net("10.65.0.0/16"), .vxlan = policy::Encapsulation::always}},
-        policy::HostUpdate{{.name = "node",
-                            .v4 = ip("192.0.2.1"),
-                            .vxlan_v4 = ip("10.65.0.1"),
-                            .vxlan_mac = "66:00:00:00:00:01"}},
-        tunnel("good", "66:00:00:00:00:02", "10.65.1.1"), tunnel("bad", "nonsense", "10.65.2.1"),
-        tunnel("everybody", "ff:ff:ff:ff:ff:ff", "10.65.3.1"),
-        tunnel("nobody", "00:00:00:00:00:00", "10.65.4.1")});
-  const std::string neighbours = output({"ip", "neigh", "show", "dev", "vxlan.calico"});
-  EXPECT_THAT(neighbours, HasSubstr("10.65.1.1 lladdr 66:00:00:00:00:02"));
-  for (const char* bad : {"10.65.2.1", "10.65.3.1", "10.65.4.1"})
-    EXPECT_THAT(neighbours, Not(HasSubstr(bad)));
-}
-
-// Two that announce the same cost nobody but themselves.
-TEST_F(NodeRoutesTest, OfAnAddressThatTwoNodesAnnounceTheFirstHasIt) {
-  add_uplink();
-  const auto tunnel = [](const char* node, const char* at) {
-    return policy::TunnelUpdate{{.node = node,
-                                 .node_address = ip(at),
-                                 .tunnel_address = ip("10.65.1.1"),
-                                 .tunnel_mac = "66:00:00:00:00:02"}};
-  };
-  give({policy::PoolUpdate{
-            {.name = "p", .cidr = net("10.65.0.0/16"), .vxlan = policy::Encapsulation::always}},
-        policy::HostUpdate{{.name = "node",
-                            .v4 = ip("192.0.2.1"),
-                            .vxlan_v4 = ip("10.65.0.1"),
-                            .vxlan_mac = "66:00:00:00:00:01"}},
-        tunnel("b", "198.51.100.2"), tunnel("a", "198.51.100.3")});
-  for (int i = 0; i < 2; ++i) {
-    EXPECT_THAT(output({"bridge", "fdb", "show", "dev", "vxlan.calico"}),
-                testing::AllOf(HasSubstr("198.51.100.3"), Not(HasSubstr("198.51.100.2"))));
-    routes_->resync();
-    give({});
-  }
 }
 
 TEST_F(NodeRoutesTest, TakeNobodyElsesPlace) {

@@ -1,7 +1,6 @@
 #include "dataplane/linux/rule_renderer.h"
 
 #include <algorithm>
-#include <initializer_list>
 #include <optional>
 
 #include "dataplane/linux/names.h"
@@ -18,6 +17,14 @@ using policy::Prefix;
 using policy::ProgramEntity;
 using policy::ProgramRule;
 
+constexpr size_t k_ports_of_a_list = 15;  // iptables' multiport; a range counts twice
+constexpr size_t k_most_not_lists = 4;    // that a rule has within it
+
+size_t not_lists(const ProgramEntity& entity) {
+  return (2 * entity.not_ports.size() + k_ports_of_a_list - 1) / k_ports_of_a_list +
+         entity.not_port_sets.size();
+}
+
 // Compiles one rule. Any step may find that nothing can match.
 class RuleCompiler {
  public:
@@ -33,11 +40,13 @@ class RuleCompiler {
     add_sets(rule_.destination, Side::destination);
     if (!add_icmp()) return;
     if (asks_ports() && !(rule_.protocol && policy::takes_port_rules(*rule_.protocol))) return;
-    add_not_ports(rule_.source, Side::source);
-    add_not_ports(rule_.destination, Side::destination);
-    for (const auto& source : port_alternatives(rule_.source, Side::source))
-      for (const auto& destination : port_alternatives(rule_.destination, Side::destination))
-        emit({&source, &destination});
+    if (not_lists(rule_.source) + not_lists(rule_.destination) > k_most_not_lists) {
+      emit_in_steps();
+    } else {
+      add_not_ports(rule_.source, Side::source);
+      add_not_ports(rule_.destination, Side::destination);
+      emit(target());
+    }
     emit_verdict_return();
     out_.net_sets.merge(net_sets_);
   }
@@ -113,11 +122,38 @@ class RuleCompiler {
     return out;
   }
 
-  void emit(std::initializer_list<const std::optional<Match>*> more) {
-    auto matches = matches_;
-    for (const auto* match : more)
-      if (*match) matches.push_back(**match);
-    out_.rules.push_back({.matches = std::move(matches), .target = target()});
+  void emit(const Target& target) {
+    for (const auto& source : port_alternatives(rule_.source, Side::source))
+      for (const auto& destination : port_alternatives(rule_.destination, Side::destination)) {
+        auto matches = matches_;
+        for (const auto* match : {&source, &destination})
+          if (*match) matches.push_back(**match);
+        out_.rules.push_back({.matches = std::move(matches), .target = target});
+      }
+  }
+
+  // The pass mark means "this rule's" meanwhile: no packet that is still undecided has it for
+  // another reason, but one that has left its last tier for the profiles, which ask it no more.
+  void emit_in_steps() {
+    const auto& marks = options_.marks;
+    const auto then = [this](std::vector<Match> matches, Target target) {
+      out_.rules.push_back({.matches = std::move(matches), .target = std::move(target)});
+    };
+    then({}, clear_mark(marks.pass));
+    emit(set_mark(marks.pass));
+    for (const Side side : {Side::source, Side::destination}) {
+      const auto& entity = side == Side::source ? rule_.source : rule_.destination;
+      if (!entity.not_ports.empty())
+        then({has_mark(marks.pass), ProtocolMatch{*rule_.protocol},
+              PortsMatch{side, merged(entity.not_ports)}},
+             clear_mark(marks.pass));
+      for (const auto& id : entity.not_port_sets)
+        then({has_mark(marks.pass), SetMatch{side, id, policy::SetType::named_ports}},
+             clear_mark(marks.pass));
+    }
+    if (rule_.action != Action::pass) then({has_mark(marks.pass)}, target());
+    if (rule_.action == Action::allow) then({has_mark(marks.accept)}, clear_mark(marks.pass));
+    if (rule_.action == Action::log) then({}, clear_mark(marks.pass));
   }
 
   Target target() const {

@@ -7,6 +7,11 @@
 //                     that one lookup decides and equal lists share a set. No chain of marks.
 //   ports             a match of them all; with named ports, alternatives: one rule each, source x
 //                     destination.
+//   notPorts          a match each, within the rule; if they are many, a rule each: the packets
+//   that
+//                     the rest of the rule is for are marked, those to one of the ports lose the
+//                     mark, and the action is for what still has it. (A rule takes 255 words of
+//                     iptables and 128 expressions of nftables.)
 //   everything else   is "and", and stays in one rule.
 // A rule that cannot match in a family (its nets are of the other, an ICMPv4 type in IPv6) emits
 // nothing there; the implicit deny below it keeps that closed.

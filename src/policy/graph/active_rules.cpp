@@ -45,19 +45,22 @@ void ActiveRules<Key>::release(const Key& key) {
 
 template <typename Key>
 void ActiveRules<Key>::compile() {
-  std::map<Key, CompiledRules> fresh;
   for (const Key& key : std::exchange(changed_, {})) {
     if (!users_.contains(key)) {
       deactivate(key);
       continue;
     }
-    const auto entry = fresh.emplace(key, compiled(key)).first;
-    if constexpr (k_is_of_policies<Key>) shares_.set(key, cost_of(entry->second));
+    CompiledRules rules = wanted(key);
+    active_.set(key, {std::move(rules.rules)});
+    exchange_sets(held_sets_[key], std::move(rules.sets));
   }
+}
+
+template <typename Key>
+CompiledRules ActiveRules<Key>::wanted(const Key& key) const {
   if constexpr (k_is_of_policies<Key>)
-    for (const Key& key : shares_.resolve())
-      if (!fresh.contains(key)) fresh.emplace(key, compiled(key));
-  for (auto& [key, rules] : fresh) activate(key, std::move(rules));
+    if (!shares_->has_share(key)) return closed_rules(kind_, name_of(key));
+  return compiled(key);
 }
 
 template <typename Key>
@@ -68,23 +71,7 @@ CompiledRules ActiveRules<Key>::compiled(const Key& key) const {
 }
 
 template <typename Key>
-void ActiveRules<Key>::activate(const Key& key, CompiledRules compiled) {
-  if constexpr (k_is_of_policies<Key>) {
-    if (shares_.has_share(key)) {
-      unprogrammed_.erase(key);
-    } else {
-      unprogrammed_.set(key, {.key = key, .reason = reason_for_closed()});
-      compiled = closed_rules(kind_, name_of(key));
-    }
-  }
-  active_.set(key, {std::move(compiled.rules)});
-  exchange_sets(held_sets_[key], std::move(compiled.sets));
-}
-
-template <typename Key>
 void ActiveRules<Key>::deactivate(const Key& key) {
-  if constexpr (k_is_of_policies<Key>) shares_.remove(key);
-  unprogrammed_.erase(key);
   active_.erase(key);
   exchange_sets(held_sets_[key], {});
   held_sets_.erase(key);

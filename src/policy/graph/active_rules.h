@@ -2,7 +2,7 @@
 
 // The rules that some local endpoint asks, compiled: of policies (by PolicyKey) or of profiles (by
 // name). Keeps the source of every set of rules, packed, and compiles only what is wanted. Policies
-// that have no share of the node (policy/rules_cost.h) deny.
+// that have no share of the node (graph/namespace_shares.h) deny.
 
 #include <map>
 #include <memory>
@@ -27,7 +27,9 @@ struct SharedRules {
 template <typename Key>
 class ActiveRules {
  public:
-  ActiveRules(RulesOf kind, IPSets& sets) : kind_(kind), sets_(sets) {}
+  // `shares`: of policies; null for profiles.
+  ActiveRules(RulesOf kind, IPSets& sets, const NamespaceShares* shares = nullptr)
+      : kind_(kind), sets_(sets), shares_(shares) {}
 
   void set_source(const Key& key, const std::vector<Rule>& ingress,
                   const std::vector<Rule>& egress);
@@ -37,13 +39,14 @@ class ActiveRules {
   // source are active as empty lists, so that whoever names them refers to something.
   void acquire(const Key& key);
   void release(const Key& key);
+  // It has got a share, or lost it.
+  void touch(const Key& key) {
+    if (users_.contains(key)) changed_.insert(key);
+  }
+  CompiledRules compiled(const Key& key) const;
 
   // Compiles what has changed, and acquires and releases the sets it names.
   void compile();
-  // Policies without a share.
-  typename Tracked<Key, Unprogrammed>::Difference take_unprogrammed_difference() {
-    return unprogrammed_.take_difference();
-  }
   typename Tracked<Key, SharedRules>::Difference take_difference() {
     return active_.take_difference();
   }
@@ -53,21 +56,19 @@ class ActiveRules {
  private:
   using Sets = std::map<std::string, SetSpec>;
 
-  CompiledRules compiled(const Key& key) const;
-  void activate(const Key& key, CompiledRules compiled);
+  CompiledRules wanted(const Key& key) const;
   void deactivate(const Key& key);
   // Sets that both lists name are left alone.
   void exchange_sets(Sets& held, Sets wanted);
 
-  RulesOf kind_;
+  const RulesOf kind_;
   IPSets& sets_;
+  const NamespaceShares* const shares_;
   std::map<Key, PackedRules> sources_;
   std::map<Key, size_t> users_;
   std::map<Key, Sets> held_sets_;
   std::set<Key> changed_;  // since the last compile()
   Tracked<Key, SharedRules> active_;
-  NamespaceShares shares_;
-  Tracked<Key, Unprogrammed> unprogrammed_;
 };
 
 extern template class ActiveRules<PolicyKey>;

@@ -19,17 +19,23 @@ void append_keys(std::vector<PolicyKey>& keys, const std::vector<ProgramTier>& t
 }  // namespace
 
 EndpointPrograms::EndpointPrograms(ActiveRules<PolicyKey>& policies,
-                                   ActiveRules<std::string>& profiles)
+                                   ActiveRules<std::string>& profiles,
+                                   const NamespaceShares& shares)
     : policy_rules_(policies),
       profile_rules_(profiles),
+      shares_(shares),
       index_({.match_started =
                   [this](Number policy, Number endpoint) {
                     endpoints_.at(endpoint).policies.insert(policy);
+                    ++policies_[policy].endpoints;
+                    moved_.insert(policies_[policy].standing.key);
                     changed_.insert(endpoint);
                   },
               .match_stopped =
                   [this](Number policy, Number endpoint) {
                     endpoints_.at(endpoint).policies.erase(policy);
+                    --policies_[policy].endpoints;
+                    moved_.insert(policies_[policy].standing.key);
                     changed_.insert(endpoint);
                   }}) {}
 
@@ -51,9 +57,11 @@ void EndpointPrograms::set_policy(const Policy& policy) {
   const Number number = known ? *known : policy_ids_.acquire(id);
   if (number == policies_.size()) policies_.emplace_back();
   PolicyStanding standing = standing_of(policy);
-  if (known && policies_[number] != standing)
+  if (known && policies_[number].standing != standing) {
     for (const Number endpoint : index_.matches(number)) changed_.insert(endpoint);
-  policies_[number] = std::move(standing);
+    moved_.insert(policy.key);
+  }
+  policies_[number].standing = std::move(standing);
   index_.set_selector(number, policy.selector);
 }
 
@@ -63,6 +71,24 @@ void EndpointPrograms::remove_policy(const PolicyKey& key) {
   index_.remove_selector(*known);
   policies_[*known] = {};
   policy_ids_.release(*known);
+  moved_.insert(key);
+}
+
+std::map<PolicyKey, size_t> EndpointPrograms::take_places() {
+  std::map<PolicyKey, size_t> places;
+  for (const PolicyKey& key : std::exchange(moved_, {})) {
+    size_t& count = places[key];
+    if (const auto number = policy_ids_.find(index_id(key))) {
+      const auto& [standing, endpoints] = policies_[*number];
+      count = endpoints * (size_t{standing.applies_ingress} + size_t{standing.applies_egress});
+    }
+  }
+  return places;
+}
+
+void EndpointPrograms::touch(const PolicyKey& key) {
+  if (const auto number = policy_ids_.find(index_id(key)))
+    for (const Number endpoint : index_.matches(*number)) changed_.insert(endpoint);
 }
 
 void EndpointPrograms::set_profile_labels(const std::string& profile, const Labels& labels) {
@@ -122,10 +148,11 @@ void EndpointPrograms::resolve() {
 void EndpointPrograms::resolve(EndpointRecord& record) {
   std::vector<const PolicyStanding*> policies;
   policies.reserve(record.policies.size());
-  for (const Number policy : record.policies) policies.push_back(&policies_[policy]);
+  for (const Number policy : record.policies) policies.push_back(&policies_[policy].standing);
   std::vector<PolicyKey> named;
   const auto stage = [&](Stage which) {
     auto tiers = arrange(policies, which, tiers_);
+    leave_out_unreached(tiers);
     append_keys(named, tiers);
     return tiers;
   };
@@ -147,6 +174,15 @@ void EndpointPrograms::resolve(EndpointRecord& record) {
     profiles = host.profiles;
   }
   hold(record, std::move(named), std::move(profiles));
+}
+
+void EndpointPrograms::leave_out_unreached(std::vector<ProgramTier>& tiers) const {
+  for (ProgramTier& tier : tiers)
+    for (auto* policies : {&tier.ingress, &tier.egress}) {
+      const auto closed = std::ranges::find_if(
+          *policies, [this](const PolicyKey& key) { return !shares_.has_share(key); });
+      if (closed != policies->end()) policies->erase(closed + 1, policies->end());
+    }
 }
 
 void EndpointPrograms::hold(EndpointRecord& record, std::vector<PolicyKey> policies,

@@ -2,6 +2,7 @@
 
 // Which policies each local endpoint is subject to, in which order: the programs of the endpoints.
 
+#include <boost/unordered/unordered_flat_set.hpp>
 #include <deque>
 #include <map>
 #include <set>
@@ -12,6 +13,7 @@
 #include "base/symbol_table.h"
 #include "policy/graph/active_rules.h"
 #include "policy/graph/host_endpoint_interfaces.h"
+#include "policy/graph/namespace_shares.h"
 #include "policy/graph/policy_standing.h"
 #include "policy/graph/tracked.h"
 #include "policy/program.h"
@@ -21,8 +23,10 @@ namespace margay::policy {
 
 class EndpointPrograms {
  public:
-  // Acquires the rules that programs name.
-  EndpointPrograms(ActiveRules<PolicyKey>& policies, ActiveRules<std::string>& profiles);
+  // Acquires the rules that programs name. A policy without a share denies what it is asked of, and
+  // programs name no policy of its tier behind it.
+  EndpointPrograms(ActiveRules<PolicyKey>& policies, ActiveRules<std::string>& profiles,
+                   const NamespaceShares& shares);
   ~EndpointPrograms();
 
   void set_tier(const std::string& name, const Tier& tier);
@@ -37,6 +41,11 @@ class EndpointPrograms {
   void remove_endpoint(const WorkloadKey& key);
   void remove_endpoint(const HostEndpointKey& key);
 
+  // Policies that have come, gone or changed, and to how many endpoints each applies, each
+  // direction counted, since the last call.
+  std::map<PolicyKey, size_t> take_places();
+  // It has got a share, or lost it.
+  void touch(const PolicyKey& key);
   // Works out the programs of endpoints that something has changed for.
   void resolve();
   Tracked<WorkloadKey, ProgramWorkload>::Difference take_workload_difference() {
@@ -51,9 +60,14 @@ class EndpointPrograms {
   using Number = base::Symbol;
   struct EndpointRecord {
     std::variant<WorkloadEndpoint, GoverningHostEndpoint> endpoint;
-    std::set<Number> policies;             // whose selectors match
-    std::vector<PolicyKey> held_policies;  // acquired for the present program
+    boost::unordered_flat_set<Number> policies;  // whose selectors match
+    std::vector<PolicyKey> held_policies;        // acquired for the present program
     std::vector<std::string> held_profiles;
+  };
+
+  struct PolicyRecord {
+    PolicyStanding standing;
+    size_t endpoints = 0;  // that its selector matches
   };
 
   void set(const std::string& id, std::variant<WorkloadEndpoint, GoverningHostEndpoint> endpoint,
@@ -61,14 +75,17 @@ class EndpointPrograms {
   // False when there was none.
   bool remove(const std::string& id);
   void resolve(EndpointRecord& record);
+  void leave_out_unreached(std::vector<ProgramTier>& tiers) const;
   void hold(EndpointRecord& record, std::vector<PolicyKey> policies,
             std::vector<std::string> profiles);
 
   ActiveRules<PolicyKey>& policy_rules_;
   ActiveRules<std::string>& profile_rules_;
+  const NamespaceShares& shares_;
   std::map<std::string, Tier> tiers_;
   base::SymbolTable policy_ids_;
-  std::deque<PolicyStanding> policies_;  // by the symbol of their ids
+  std::deque<PolicyRecord> policies_;  // by the symbol of their ids
+  std::set<PolicyKey> moved_;          // to or from endpoints or directions
   base::SymbolTable endpoint_ids_;
   std::map<Number, EndpointRecord> endpoints_;
   size_t workload_count_ = 0;

@@ -43,6 +43,8 @@ bool IPSets::set_item(const std::string& id, Contribution contribution, const La
   if (number == items_.size()) items_.emplace_back();
   Item& item = items_[number];
   if (item.contribution != contribution) {
+    // Of selectors that keep no matches nobody knows which ones the item matches.
+    if (passing_on_ > 0) index_.remove_item(number);
     for (const base::Symbol selector : item.selectors)
       for (ActiveSet* set : selectors_[selector].sets) {
         add(*set, contribution);
@@ -70,22 +72,9 @@ void IPSets::set_profile_labels(const std::string& profile, const Labels& labels
 void IPSets::remove_profile_labels(const std::string& profile) { index_.remove_parent(profile); }
 
 void IPSets::acquire(const SetSpec& spec) {
-  const auto [entry, is_new] = sets_.try_emplace(spec.id);
-  ++entry->second.users;
-  if (!is_new) return;
-  changed_.insert(spec.id);
-  entry->second.spec = spec;
-  start(entry->second);
-}
-
-void IPSets::start(ActiveSet& set) {
-  const base::Symbol selector = selector_ids_.acquire(set.spec.selector.id());
-  if (selector == selectors_.size()) selectors_.emplace_back();
-  selectors_[selector].sets.push_back(&set);
-  if (selectors_[selector].sets.size() == 1)
-    index_.set_selector(selector, set.spec.selector);
-  else
-    for (const auto item : index_.matches(selector)) add(set, items_[item].contribution);
+  ActiveSet& set = find_or_start(spec);
+  ++set.users;
+  if (!set.is_stored) store(set);
 }
 
 void IPSets::release(const std::string& id) {
@@ -93,13 +82,66 @@ void IPSets::release(const std::string& id) {
   changed_.insert(id);
 }
 
+void IPSets::follow(const SetSpec& spec) { ++find_or_start(spec).followers; }
+
+void IPSets::unfollow(const std::string& id) {
+  --sets_.at(id).followers;
+  changed_.insert(id);
+}
+
+base::Symbol IPSets::selector_of(const ActiveSet& set) const {
+  return selector_ids_.find(set.spec.selector.id()).value();
+}
+
+IPSets::ActiveSet& IPSets::find_or_start(const SetSpec& spec) {
+  const auto [entry, is_new] = sets_.try_emplace(spec.id);
+  ActiveSet& set = entry->second;
+  if (!is_new) return set;
+  set.spec = spec;
+  const base::Symbol number = selector_ids_.acquire(spec.selector.id());
+  if (number == selectors_.size()) selectors_.emplace_back();
+  selectors_[number].sets.push_back(&set);
+  if (selectors_[number].matches == Matches::kept)
+    for (const auto item : index_.matches(number)) add(set, items_[item].contribution);
+  else
+    ask(number);
+  return set;
+}
+
+void IPSets::store(ActiveSet& set) {
+  set.is_stored = true;
+  ++stored_;
+  changed_.insert(set.spec.id);
+  const base::Symbol selector = selector_of(set);
+  if (selectors_[selector].matches != Matches::kept) return ask(selector);
+  set.size = 0;
+  for (const auto item : index_.matches(selector)) add(set, items_[item].contribution);
+}
+
+// Begins anew with a selector whose sets have no members yet, or none any more.
+void IPSets::ask(base::Symbol number) {
+  stop_asking(number);
+  ActiveSelector& selector = selectors_[number];
+  for (ActiveSet* set : selector.sets) set->size = 0;
+  const bool keeps = std::ranges::any_of(selector.sets, &ActiveSet::is_stored);
+  selector.matches = keeps ? Matches::kept : Matches::passed_on;
+  passing_on_ += !keeps;
+  index_.set_selector(number, selector.sets.front()->spec.selector, *selector.matches);
+}
+
+void IPSets::stop_asking(base::Symbol number) {
+  passing_on_ -= selectors_[number].matches == Matches::passed_on;
+  selectors_[number].matches.reset();
+  index_.remove_selector(number);
+}
+
 IPSets::Difference IPSets::take_difference() {
   Difference difference;
   for (const std::string& id : std::exchange(changed_, {})) {
     ActiveSet& set = sets_.at(id);
     if (set.users == 0) {
-      if (set.known) difference.removed.push_back(id);
-      drop(set);
+      if (std::exchange(set.known, false)) difference.removed.push_back(id);
+      release_unused(set);
       continue;
     }
     if (!set.known) {
@@ -130,7 +172,7 @@ SetMembers IPSets::members_of(const ActiveSet& set) {
 void IPSets::on_match_started(base::Symbol selector_number, base::Symbol number) {
   const ActiveSelector& selector = selectors_[selector_number];
   Item& item = items_[number];
-  item.selectors.insert(selector_number);
+  if (selector.matches == Matches::kept) item.selectors.insert(selector_number);
   for (ActiveSet* set : selector.sets) add(*set, item.contribution);
 }
 
@@ -142,13 +184,18 @@ void IPSets::on_match_stopped(base::Symbol selector_number, base::Symbol number)
 }
 
 void IPSets::add(ActiveSet& set, const Contribution& contribution) {
+  if (set.followers > 0) resized_.insert(set.spec.id);
   each_member(set.spec, contribution, [&](const SetMember& member) {
-    if (++set.members[member] == 1) toggle(set, member);
+    ++set.size;
+    if (set.is_stored && ++set.members[member] == 1) toggle(set, member);
   });
 }
 
 void IPSets::remove(ActiveSet& set, const Contribution& contribution) {
+  if (set.followers > 0) resized_.insert(set.spec.id);
   each_member(set.spec, contribution, [&](const SetMember& member) {
+    --set.size;
+    if (!set.is_stored) return;
     const auto found = set.members.find(member);
     if (--found->second > 0) return;
     set.members.erase(found);
@@ -162,13 +209,22 @@ void IPSets::toggle(ActiveSet& set, const SetMember& member) {
   if (!set.toggled.insert(member).second) set.toggled.erase(member);
 }
 
-void IPSets::drop(ActiveSet& set) {
-  const std::string id = set.spec.id;
-  const base::Symbol selector = selector_ids_.find(set.spec.selector.id()).value();
-  std::erase(selectors_[selector].sets, &set);
-  if (selectors_[selector].sets.empty()) index_.remove_selector(selector);
-  selector_ids_.release(selector);
-  sets_.erase(id);
+void IPSets::release_unused(ActiveSet& set) {
+  const base::Symbol number = selector_of(set);
+  ActiveSelector& selector = selectors_[number];
+  stored_ -= std::exchange(set.is_stored, false);
+  set.members = {};
+  set.toggled.clear();
+  if (set.followers == 0) {
+    std::erase(selector.sets, &set);
+    selector_ids_.release(number);
+    sets_.erase(std::string(set.spec.id));
+  }
+  if (selector.sets.empty())
+    stop_asking(number);
+  else if (selector.matches == Matches::kept &&
+           std::ranges::none_of(selector.sets, &ActiveSet::is_stored))
+    ask(number);
 }
 
 }  // namespace margay::policy

@@ -8,9 +8,11 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/address_hash.h"
@@ -45,14 +47,22 @@ class IPSets {
   void set_profile_labels(const std::string& profile, const Labels& labels);
   void remove_profile_labels(const std::string& profile);
 
-  // A set is kept while it has been acquired more often than released.
+  // A set's members are kept while it has been acquired more often than released.
   void acquire(const SetSpec& spec);
   void release(const std::string& id);
+  // How many members a set has is known, at no memory for each, while it has been followed more
+  // often than not. What two items bring counts twice.
+  void follow(const SetSpec& spec);
+  void unfollow(const std::string& id);
+  size_t size_of(const std::string& id) const { return sets_.at(id).size; }
+  // Ids of followed sets; their sizes may have changed since the last call.
+  std::set<std::string> take_resized() { return std::exchange(resized_, {}); }
 
   // How the sets differ from those at the last call. Sets nobody needs any more are dropped here,
   // not before, so that a set that changes hands keeps its contents.
   Difference take_difference();
-  size_t size() const { return sets_.size(); }
+  // Sets whose members are kept.
+  size_t stored_count() const { return stored_; }
 
  private:
   struct MemberHash {
@@ -63,18 +73,22 @@ class IPSets {
   };
   struct ActiveSet {
     SetSpec spec;
-    size_t users = 0;
-    bool known = false;  // to whoever takes the differences
+    size_t users = 0, followers = 0;
+    size_t size = 0;         // members, counted as often as they are brought
+    bool is_stored = false;  // its members are kept
+    bool known = false;      // to whoever takes the differences
     // How many items bring each member. Overlapping items share members.
     boost::unordered_flat_map<SetMember, uint32_t, MemberHash> members;
     std::set<SetMember> toggled;  // since the last difference: came or went, an odd number of times
   };
+  using Matches = selector::LabelIndex::Matches;
   struct ActiveSelector {
-    std::vector<ActiveSet*> sets;  // made of what it matches
+    std::vector<ActiveSet*> sets;    // made of what it matches
+    std::optional<Matches> matches;  // kept while one of the sets is stored; unset: not asked
   };
   struct Item {
     Contribution contribution;
-    boost::container::flat_set<base::Symbol> selectors;  // that match
+    boost::container::flat_set<base::Symbol> selectors;  // that match, and keep their matches
   };
 
   void on_match_started(base::Symbol selector, base::Symbol item);
@@ -83,15 +97,22 @@ class IPSets {
   void add(ActiveSet& set, const Contribution& contribution);
   void remove(ActiveSet& set, const Contribution& contribution);
   void toggle(ActiveSet& set, const SetMember& member);
-  void start(ActiveSet& set);
-  void drop(ActiveSet& set);
+  ActiveSet& find_or_start(const SetSpec& spec);
+  void store(ActiveSet& set);
+  void release_unused(ActiveSet& set);
+  base::Symbol selector_of(const ActiveSet& set) const;
+  void ask(base::Symbol selector);
+  void stop_asking(base::Symbol selector);
 
   base::SymbolTable item_ids_;
   std::deque<Item> items_;  // by the symbol of its id
   std::unordered_map<std::string, ActiveSet> sets_;
   base::SymbolTable selector_ids_;        // used once for each set
   std::deque<ActiveSelector> selectors_;  // by the symbol of its id
+  size_t stored_ = 0;                     // sets
+  size_t passing_on_ = 0;                 // selectors that keep no matches
   std::set<std::string> changed_;         // ids of sets, since the last difference
+  std::set<std::string> resized_;         // ids of followed sets
   selector::LabelIndex index_;
 };
 

@@ -1,33 +1,75 @@
 #pragma once
 
-// Which of a namespace's active policies have a share of the node (policy/rules_cost.h).
+// Which of the policies that apply to local endpoints have a share of the node
+// (policy/rules_cost.h).
 
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
+#include "policy/graph/ip_sets.h"
+#include "policy/graph/tracked.h"
 #include "policy/rules_cost.h"
 
 namespace margay::policy {
 
 class NamespaceShares {
  public:
-  void set(const PolicyKey& key, RulesCost cost);
-  void remove(const PolicyKey& key);
+  using Compile = std::function<CompiledRules(const PolicyKey&)>;
+
+  // How many members a set has is asked of `sets`, where policies' sets are followed.
+  NamespaceShares(const RulesBudget& budget, IPSets& sets)
+      : budget_(budget), sets_(sets), share_(budget.of_a_namespace) {}
+
+  // In how many places, that is directions of local endpoints, the policy applies.
+  void set_places(const PolicyKey& key, size_t places);
+  // Its rules have changed.
+  void touch(const PolicyKey& key);
 
   // Those that have got a share, or lost it, since the last call. Looks at the namespaces in which
-  // something has changed.
-  std::vector<PolicyKey> resolve();
+  // something has changed, sets' sizes included.
+  std::vector<PolicyKey> resolve(const Compile& compile);
   // As of the last resolve().
   bool has_share(const PolicyKey& key) const { return !closed_.contains(key); }
+  // Policies without a share.
+  Tracked<PolicyKey, Unprogrammed>::Difference take_unprogrammed_difference() {
+    return unprogrammed_.take_difference();
+  }
 
  private:
-  void resolve(const std::string& ns, std::vector<PolicyKey>& changed);
+  struct Cost {
+    size_t places = 0;
+    RulesCost own;
+    std::vector<std::string> sets;  // ids; one that several policies name costs once
+  };
+  struct Namespace {
+    std::map<PolicyKey, Cost> costs;
+    RulesCost used;  // of all of them, as of the last resolve()
+  };
 
-  std::map<std::string, std::map<PolicyKey, RulesCost>> costs_;
+  void remove(const PolicyKey& key);
+  void set_rules(const PolicyKey& key, const CompiledRules& compiled);
+  void unfollow(const PolicyKey& key, const Cost& cost);
+  // Calls visit(key, what the policies up to this one use).
+  template <typename Visit>
+  void add_up(const Namespace& ns, const Visit& visit) const;
+  RulesCost share() const;
+  void set_share(const PolicyKey& key, bool has);
+  void close_what_does_not_fit(const Namespace& ns, std::vector<PolicyKey>& changed);
+
+  const RulesBudget budget_;
+  IPSets& sets_;
+  RulesCost share_;  // of each namespace, now
+  std::map<std::string, Namespace> namespaces_;
+  // By set: the namespaces whose policies name it, and how many of them do.
+  std::unordered_map<std::string, std::map<std::string, size_t>> namers_;
+  std::set<PolicyKey> touched_;
   std::set<std::string> changed_;
   std::set<PolicyKey> closed_;
+  Tracked<PolicyKey, Unprogrammed> unprogrammed_;
 };
 
 }  // namespace margay::policy

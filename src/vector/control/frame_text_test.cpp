@@ -56,19 +56,30 @@ TEST(FrameText, OfFramesThatAreCutOff) {
 
 TEST(FlowFilter, AsksAboutBothEnds) {
   const auto frame = frame_of(k_syn4);
-  const auto found = addresses_of(frame);
+  const auto found = flow_of(frame);
   ASSERT_TRUE(found);
-  const auto accepts = [&](const char* from, const char* to) {
-    FlowFilter filter;
+  const auto accepts = [&](const char* from, const char* to, std::optional<uint16_t> port = {}) {
+    FlowFilter filter{.from = {}, .to = {}, .port = port};
     if (*from) filter.from = *base::Prefix::parse(from);
     if (*to) filter.to = *base::Prefix::parse(to);
-    return filter.accepts(found->source, found->destination);
+    return filter.accepts(found->ends);
   };
   EXPECT_TRUE(accepts("", ""));
   EXPECT_TRUE(accepts("10.65.0.1", "10.65.0.0/24"));
   EXPECT_FALSE(accepts("10.65.0.2", ""));
   EXPECT_FALSE(accepts("", "10.65.0.1"));
   EXPECT_FALSE(accepts("fd00::/8", ""));
+  EXPECT_TRUE(accepts("10.65.0.1", "", 80));
+  EXPECT_TRUE(accepts("", "", 4000));
+  EXPECT_FALSE(accepts("", "", 81));
+  EXPECT_FALSE(accepts("10.65.0.2", "", 80));
+}
+
+TEST(FlowFilter, WhatHasNoPortsIsOnNone) {
+  const auto later = frame_of("0800 4500001c00002001 40110000 0a410001 0a410002 0102030405060708");
+  ASSERT_TRUE(flow_of(later));
+  EXPECT_FALSE(flow_of(later)->ends.ports);
+  EXPECT_FALSE((FlowFilter{.from = {}, .to = {}, .port = 0x0102}.accepts(flow_of(later)->ends)));
 }
 
 }  // namespace

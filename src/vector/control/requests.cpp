@@ -45,7 +45,9 @@ class Arguments {
     const auto net = [&](std::string_view name) {
       return fields_.parsed(name, Prefix::parse, "must be an address or a CIDR");
     };
-    return {net("from"), net("to")};
+    const auto port = fields_.number("port", 1, 65'535);
+    return {net("from"), net("to"),
+            port ? std::optional(static_cast<uint16_t>(*port)) : std::nullopt};
   }
   size_t count(std::string_view name, int64_t most, int64_t usual) {
     return static_cast<size_t>(fields_.number(name, 1, most).value_or(usual));

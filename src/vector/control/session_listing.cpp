@@ -3,6 +3,7 @@
 #include <boost/json/object.hpp>
 #include <memory>
 
+#include "policy/protocol.h"
 #include "vector/control/frame_text.h"
 #include "vector/parse/bytes.h"
 #include "vector/parse/ip_protocol.h"
@@ -28,6 +29,14 @@ json::object tuple_json(const Tuple& tuple) {
           {"sourcePort", big_endian(tuple.source_port)},
           {"destination", text(tuple.destination)},
           {"destinationPort", big_endian(tuple.destination_port)}};
+}
+
+template <typename Tuple>
+FlowEnds ends_of(const Tuple& tuple, uint8_t number) {
+  FlowEnds ends{address_span(tuple.source), address_span(tuple.destination), {}};
+  if (policy::has_ports(number))
+    ends.ports = {big_endian(tuple.source_port), big_endian(tuple.destination_port)};
+  return ends;
 }
 
 template <typename Tuple>
@@ -67,8 +76,8 @@ void visit(Worker& worker, Walk& walk, uint32_t first) {
         if (session.flags & k_owned_elsewhere) return;
         const auto& [came, answered] = session.tuple;
         const auto& filter = walk.query.filter;
-        if (!filter.accepts(address_span(came.source), address_span(came.destination)) &&
-            !filter.accepts(address_span(answered.destination), address_span(answered.source)))
+        if (!filter.accepts(ends_of(came, session.protocol)) &&
+            !filter.accepts(ends_of(reversed(answered), session.protocol)))
           return;
         if (walk.found.sessions.size() < walk.query.limit)
           walk.found.sessions.push_back(session_json(session, worker));

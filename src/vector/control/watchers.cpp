@@ -16,8 +16,8 @@ constexpr size_t k_head = 128;  // enough for every header that a trace shows
 
 bool accepts(const FlowFilter& filter, rte_mbuf* packet) {
   if (filter.is_open()) return true;
-  const auto found = addresses_of({bytes(packet), packet->data_len});
-  return found && filter.accepts(found->source, found->destination);
+  const auto flow = flow_of({bytes(packet), packet->data_len});
+  return flow && filter.accepts(flow->ends);
 }
 
 }  // namespace

@@ -1,0 +1,51 @@
+#pragma once
+
+// Labels as the index keeps them, how an item's change, and which ones selectors ask about.
+
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+#include "selector/expression.h"
+#include "selector/pattern_index.h"
+
+namespace margay::selector {
+
+using LabelList = std::vector<LabelPattern>;  // sorted by key, each key once
+
+inline std::optional<Symbol> find(const LabelList& labels, Symbol key) {
+  const auto label = std::ranges::lower_bound(labels, key, {}, &LabelPattern::key);
+  if (label == labels.end() || label->key != key) return std::nullopt;
+  return label->value;
+}
+
+// A key's effective value before and after a change.
+struct Transition {
+  Symbol key;
+  std::optional<Symbol> before, after;
+};
+
+inline void sort_unique(std::vector<Symbol>& symbols) {
+  std::ranges::sort(symbols);
+  symbols.erase(std::ranges::unique(symbols).begin(), symbols.end());
+}
+
+inline std::vector<Symbol> keys_of(const LabelList& a, const LabelList& b) {
+  std::vector<Symbol> keys;
+  for (const LabelPattern& label : a) keys.push_back(label.key);
+  for (const LabelPattern& label : b) keys.push_back(label.key);
+  sort_unique(keys);
+  return keys;
+}
+
+// The labels that an expression's tests are about.
+inline std::vector<LabelPattern> tested_patterns(const Expression& expression) {
+  std::vector<LabelPattern> patterns;
+  for_each_test(expression, [&patterns](const Expression& test) {
+    if (test.form != Expression::Form::one_of) return patterns.push_back({test.key, k_any_value});
+    for (const Symbol value : test.values) patterns.push_back({test.key, value});
+  });
+  return patterns;
+}
+
+}  // namespace margay::selector
