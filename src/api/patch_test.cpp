@@ -143,16 +143,21 @@ TEST(StrategicMergePatch, OfAPolicyKeepsALabelWithoutAValue) {
             json::parse(R"({"spec":{"podSelector":{"matchLabels":{"app":null}}}})"));
 }
 
-// A peer that a patch means to take away must not leave an empty list, which is everyone.
-TEST(StrategicMergePatch, OfAPolicyLeavesOutNoElementOfAListThatIsNotMerged) {
+// Whatever was made of one would be another policy than was meant: [] from everyone, {} everything.
+TEST(StrategicMergePatch, OfAPolicyRefusesDirectivesWhereListsAreReplaced) {
   const Schema& schema = *find_kind("networking.k8s.io/v1", "NetworkPolicy")->schema;
-  const auto policy = [](const char* peer) {
-    return json::parse(fmt::format(R"({{"spec":{{"ingress":[{{"from":[{}]}}]}}}})", peer));
-  };
-  const char* web = R"({"podSelector":{"matchLabels":{"app":"web"}}})";
-  const char* without_web = R"({"$patch":"delete","podSelector":{"matchLabels":{"app":"web"}}})";
-  for (const auto& before : {policy(web), json::parse(R"({"spec":{}})")})
-    EXPECT_EQ(*apply_strategic_merge_patch(schema, before, policy(without_web)), policy(web));
+  const char* web = R"({"from":[{"podSelector":{"matchLabels":{"app":"web"}}}]})";
+  for (const auto& ingress : {fmt::format(R"([{{"$patch":"replace"}},{}])", web),
+                              std::string(R"([{"$patch":"delete","from":[]}])"),
+                              std::string(R"([{"from":[{"$patch":"delete","podSelector":{}}]}])")})
+    for (const auto& before :
+         {fmt::format(R"({{"spec":{{"ingress":[{}]}}}})", web), std::string(R"({"spec":{}})")}) {
+      const auto patched = apply_strategic_merge_patch(
+          schema, json::parse(before),
+          json::parse(fmt::format(R"({{"spec":{{"ingress":{}}}}})", ingress)));
+      ASSERT_FALSE(patched) << before << ingress;
+      EXPECT_THAT(patched.error().message, testing::HasSubstr("no directives"));
+    }
 }
 
 TEST(StrategicMergePatch, OfAPod) {

@@ -51,28 +51,38 @@ Result<std::string> directive_of(const json::object& patch) {
 // What a patch adds to a document that has nothing there: directives are not content, and a null of
 // an object that could be merged says that nothing is there. In a list it is content, which is
 // judged as if the whole had been sent: {"matchLabels": {"app": null}} must not become {}, which
-// chooses everything. Nor is an element of a list that is not merged left out for a directive.
+// chooses everything. For the same reason a list that is not merged has no directives: neither what
+// is left of an element without its directive nor the list without the element is what was meant.
 enum class Nulls : uint8_t { mean_nothing, are_content };
 
-json::value content_of(const FieldView& field, const json::value& patch,
-                       Nulls nulls = Nulls::mean_nothing) {
-  if (const auto* array = patch.if_array()) {
-    json::array content;
-    for (const auto& item : *array) {
-      const auto* object = item.if_object();
-      const bool is_directive =
-          object != nullptr && object->contains(k_patch) && object->at(k_patch) != "merge";
-      if (!is_directive || !field.patch.merge)
-        content.push_back(content_of({&items_of(*field.schema), {}}, item, Nulls::are_content));
-    }
-    return content;
+Result<json::value> content_of(const FieldView& field, const json::value& patch,
+                               Nulls nulls = Nulls::mean_nothing);
+
+Result<json::value> content_of_list(const FieldView& field, const json::array& patch) {
+  json::array content;
+  for (const auto& item : patch) {
+    const auto* object = item.if_object();
+    const auto* directive = object == nullptr ? nullptr : object->if_contains(k_patch);
+    if (directive != nullptr && !field.patch.merge)
+      return base::fail(
+          ErrorCode::invalid,
+          "$patch: this list is replaced as a whole, its elements have no directives");
+    if (directive != nullptr && *directive != "merge") continue;
+    MARGAY_TRY(auto element, content_of({&items_of(*field.schema), {}}, item, Nulls::are_content));
+    content.push_back(std::move(element));
   }
+  return content;
+}
+
+Result<json::value> content_of(const FieldView& field, const json::value& patch, Nulls nulls) {
+  if (const auto* list = patch.if_array()) return content_of_list(field, *list);
   const auto* object = patch.if_object();
   if (object == nullptr) return patch;
   json::object content;
-  for (const auto& [key, value] : *object)
-    if (!key.starts_with('$') && (!value.is_null() || nulls == Nulls::are_content))
-      content[key] = content_of(view_of(*field.schema, key), value, nulls);
+  for (const auto& [key, value] : *object) {
+    if (key.starts_with('$') || (value.is_null() && nulls == Nulls::mean_nothing)) continue;
+    MARGAY_TRY(content[key], content_of(view_of(*field.schema, key), value, nulls));
+  }
   return content;
 }
 
@@ -163,7 +173,8 @@ Result<> merge_element(const Schema& item, json::array& list, const json::value&
   if (directive == "delete") return erase_all(list, key, merge_key, budget);
   MARGAY_TRY(const Place at, find_in(list, key, merge_key, budget));
   if (!at) {
-    list.push_back(content_of({&item, {}}, element, Nulls::are_content));
+    MARGAY_TRY(auto added, content_of({&item, {}}, element, Nulls::are_content));
+    list.push_back(std::move(added));
     return {};
   }
   MARGAY_TRY(list[*at], merge_object(item, std::move(list[*at]), element.get_object(), budget));
@@ -262,7 +273,7 @@ Result<> merge_field(const FieldView& field, json::object& object, std::string_v
     MARGAY_TRY(member,
                merge_list(field, std::move(member.get_array()), change.get_array(), budget));
   } else {
-    member = content_of(field, change);
+    MARGAY_TRY(member, content_of(field, change));
   }
   return {};
 }

@@ -237,6 +237,7 @@ void add_sets(ProgramState& state, const Model& model, const CompiledRules& comp
 // What a namespace's policies cost so far, in their order.
 struct Used {
   RulesCost cost;
+  size_t members = 0;  // of what selectors match
   std::set<std::string> sets;
 };
 
@@ -245,7 +246,7 @@ void add_cost(Used& used, const Model& model, const CompiledRules& compiled) {
   for (const auto& [id, spec] : compiled.sets) {
     if (!used.sets.insert(id).second) continue;
     ++used.cost.sets;
-    each_member(model, spec, [&used](const SetMember&) { ++used.cost.members; });
+    each_member(model, spec, [&used](const SetMember&) { ++used.members; });
   }
 }
 
@@ -286,20 +287,24 @@ std::set<PolicyKey> closed_policies(const Model& model, const ProgramState& stat
     if (const size_t count = places_of(policy, model, state); count > 0 && !key.ns.empty())
       places.emplace(key, count);
   std::map<std::string, Used> used;
-  const auto add = [&](const PolicyKey& key) -> const RulesCost& {
-    Used& all = used[key.ns];
-    add_cost(all, model, compiled_of(model, key));
-    all.cost.rules += 2 * places.at(key);
-    return all.cost;
+  const auto add = [&](const PolicyKey& key) {
+    add_cost(used[key.ns], model, compiled_of(model, key));
+    used[key.ns].cost.rules += 2 * places.at(key);
   };
-  for (const auto& [key, count] : places) add(key);
+  // What is behind the first that does not fit has nothing anyway.
+  for (const auto& [key, count] : places)
+    if (used[key.ns].cost.fits(budget.of_a_namespace)) add(key);
   const RulesCost share{.rules = share_of_each(used, &RulesCost::rules, budget),
                         .sets = share_of_each(used, &RulesCost::sets, budget),
                         .members = budget.of_a_namespace.members};
   used.clear();
   std::set<PolicyKey> closed;
-  for (const auto& [key, count] : places)
-    if (!add(key).fits(share)) closed.insert(key);
+  for (const auto& [key, count] : places) {
+    add(key);
+    RulesCost cost = used[key.ns].cost;
+    cost.members += used[key.ns].members;
+    if (!cost.fits(share)) closed.insert(key);
+  }
   return closed;
 }
 

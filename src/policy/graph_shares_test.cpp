@@ -129,6 +129,38 @@ TEST(Graph, NamespacesThatTogetherHaveTooManyRulesAreClosedFromTheLargestOn) {
   EXPECT_TRUE(observed.program().unprogrammed.contains(more.key));
 }
 
+TEST(Graph, AnAddressThatComesLaterIsCountedThoughNobodyKeepsTheMembers) {
+  auto budget = k_rules_budget;
+  budget.of_a_namespace.members = 2;
+  Observed observed(budget);
+  const auto set = [&](const char* name, const char* address) {
+    const auto value = pod(name, "node-b", address, {{"app", "x"}});
+    observed.change(Change<WorkloadKey, WorkloadEndpoint>{value.key, value});
+    return value;
+  };
+  Policy policy = allow_from("a", "app == 'web'", "app == 'x'");
+  policy.key.ns = "shop";
+  observed.change(Change<PolicyKey, Policy>{policy.key, policy});
+  const auto web = pod("web", k_node, "10.65.0.2", {{"app", "web"}});
+  observed.change(Change<WorkloadKey, WorkloadEndpoint>{web.key, web});
+  const auto first = set("p1", "10.65.1.1");
+  set("p2", "10.65.1.2");
+  auto third = set("p3", "10.65.1.3");
+  observed.in_sync();
+  ASSERT_EQ(observed.flush(), "");
+  EXPECT_EQ(observed.program().unprogrammed.size(), 1U) << "3 members";
+  third.addresses.push_back(*IPAddress::parse("fd00::3"));
+  observed.change(Change<WorkloadKey, WorkloadEndpoint>{third.key, third});
+  ASSERT_EQ(observed.flush(), "");
+  observed.change(Change<WorkloadKey, WorkloadEndpoint>{first.key, {}});
+  ASSERT_EQ(observed.flush(), "");
+  EXPECT_EQ(observed.program().unprogrammed.size(), 1U) << "still 3";
+  third.addresses.clear();
+  observed.change(Change<WorkloadKey, WorkloadEndpoint>{third.key, third});
+  ASSERT_EQ(observed.flush(), "");
+  EXPECT_TRUE(observed.program().unprogrammed.empty());
+}
+
 // A policy without rules costs a place in the chain of each endpoint that it applies to.
 TEST(Graph, PoliciesThatApplyInTooManyPlacesDenyAndThoseBehindAreNotNamed) {
   auto budget = k_rules_budget;
@@ -176,9 +208,9 @@ TEST(RulesCost, CountsWhatPortsOfBothSidesMultiplyTo) {
     rule.destination.ports.push_back({uint16_t(1000 + 2 * i), uint16_t(1000 + 2 * i)});
   rule.destination.not_nets = {*Prefix::parse("10.0.0.0/8"), *Prefix::parse("192.0.2.0/24")};
   const auto cost = cost_of(compile_rules(RulesOf::policy, "p", {rule}, {Rule{}}));
-  EXPECT_EQ(cost.rules, 16 + 64U * 9 + 2 + 1) << "an Allow has a return behind it";
+  EXPECT_EQ(cost.rules, 16 + 64U * 64 + 2 + 1) << "an Allow has a return behind it";
   rule.destination.not_ports = rule.destination.ports;
-  EXPECT_EQ(cost_of(compile_rules(RulesOf::policy, "p", {rule}, {})).rules, 16 + 64U * 9 + 9 + 1);
+  EXPECT_EQ(cost_of(compile_rules(RulesOf::policy, "p", {rule}, {})).rules, 16 + 64U * 64 + 64 + 1);
   EXPECT_EQ(cost.sets, 1U) << "sets of named ports are counted where they are shared";
   EXPECT_EQ(cost.members, 2U);
 }

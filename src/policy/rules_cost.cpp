@@ -7,19 +7,13 @@
 namespace margay::policy {
 namespace {
 
-constexpr size_t k_ports_of_a_rule = 15;  // iptables' multiport; a range counts twice
-
-size_t lists_of(const std::vector<PortRange>& ports) {
-  return (2 * ports.size() + k_ports_of_a_rule - 1) / k_ports_of_a_rule;
-}
-
 size_t alternatives(const ProgramEntity& entity) {
-  return std::max<size_t>(1, lists_of(entity.ports) + entity.port_sets.size());
+  return std::max<size_t>(1, entity.ports.size() + entity.port_sets.size());
 }
 
-// Of many that a port must not be, each list may become a rule.
+// Of many that a port must not be, each may become a rule.
 size_t exceptions(const ProgramEntity& entity) {
-  return lists_of(entity.not_ports) + entity.not_port_sets.size();
+  return entity.not_ports.size() + entity.not_port_sets.size();
 }
 
 // What follows a rule that only marks the packet.

@@ -20,7 +20,7 @@
 namespace margay::policy {
 
 struct RulesCost {
-  size_t rules = 0;  // that a data plane makes of them, as iptables needs most
+  size_t rules = 0;  // that a data plane makes of them, one for each range of ports at worst
   size_t sets = 0;
   size_t members = 0;  // of the sets; what two endpoints bring into one counts twice
   RulesCost& operator+=(const RulesCost& other);

@@ -8,22 +8,9 @@
 #include "selector/expression.h"
 #include "selector/label_list.h"
 #include "selector/pattern_index.h"
-#include "selector/registry.h"
 
 namespace margay::selector {
 namespace {
-
-struct Item {
-  bool is_set = false;          // or only a place for one
-  LabelList labels;             // its own
-  std::vector<Symbol> parents;  // each once, weakest first
-};
-
-struct Parent {
-  bool is_set = false;  // or only referred to
-  LabelList labels;
-  SymbolSet items;
-};
 
 struct ActiveSelector {
   bool is_set = false;  // or only a place for one
@@ -51,6 +38,7 @@ class LabelIndex::Impl {
   void set_parent(const std::string& id, const Labels& labels);
   void remove_parent(const std::string& id);
   std::vector<ItemId> matches(SelectorId id) const;
+  std::vector<SelectorId> passing_on(ItemId item) const;
 
  private:
   // What has become of an item whose labels are as they are now.
@@ -60,9 +48,6 @@ class LabelIndex::Impl {
   void release_labels(const LabelList& labels);
   std::vector<Symbol> acquire_parents(const std::vector<std::string>& parents);
 
-  std::optional<Symbol> value_of(const Item& item, Symbol key) const;
-  std::optional<Transition> seen_by(const Item& item, Symbol parent,
-                                    const Transition& change) const;
   // As the item is, or as it was before transitions, which are in the order of their keys.
   bool holds_for(const ActiveSelector& selector, const Item& item,
                  const std::vector<Transition>& undone = {}) const;
@@ -102,7 +87,7 @@ class LabelIndex::Impl {
   Callbacks callbacks_;
   SymbolTable symbols_;
   std::deque<Item> items_;  // by ItemId
-  Registry<Parent> parents_;
+  Parents parents_;
   std::deque<ActiveSelector> selectors_;  // by SelectorId
   PatternIndex items_by_label_;           // own labels
   PatternIndex parents_by_label_;
@@ -140,35 +125,12 @@ std::vector<Symbol> LabelIndex::Impl::acquire_parents(const std::vector<std::str
   return acquired;
 }
 
-std::optional<Symbol> LabelIndex::Impl::value_of(const Item& item, Symbol key) const {
-  if (const auto own = find(item.labels, key)) return own;
-  for (size_t i = item.parents.size(); i-- > 0;)
-    if (const auto inherited = find(parents_[item.parents[i]].labels, key)) return inherited;
-  return std::nullopt;
-}
-
-// What a change of one parent's label does to an item's effective value; nothing, when something
-// stronger hides it.
-std::optional<Transition> LabelIndex::Impl::seen_by(const Item& item, Symbol parent,
-                                                    const Transition& change) const {
-  if (find(item.labels, change.key)) return std::nullopt;
-  size_t i = item.parents.size();
-  while (item.parents[--i] != parent)
-    if (find(parents_[item.parents[i]].labels, change.key)) return std::nullopt;
-  std::optional<Symbol> weaker;
-  while (!weaker && i-- > 0) weaker = find(parents_[item.parents[i]].labels, change.key);
-
-  const Transition seen{change.key, change.before ? change.before : weaker,
-                        change.after ? change.after : weaker};
-  if (seen.before == seen.after) return std::nullopt;
-  return seen;
-}
-
 bool LabelIndex::Impl::holds_for(const ActiveSelector& selector, const Item& item,
                                  const std::vector<Transition>& undone) const {
   const auto value = [&](Symbol key) {
     const auto change = std::ranges::lower_bound(undone, key, {}, &Transition::key);
-    return change != undone.end() && change->key == key ? change->before : value_of(item, key);
+    return change != undone.end() && change->key == key ? change->before
+                                                        : value_of(item, key, parents_);
   };
   return holds(selector.expression, value, symbols_);
 }
@@ -305,6 +267,20 @@ std::vector<LabelIndex::ItemId> LabelIndex::Impl::matches(SelectorId id) const {
   return matching;
 }
 
+std::vector<LabelIndex::SelectorId> LabelIndex::Impl::passing_on(ItemId item) const {
+  std::vector<Symbol> selectors;
+  if (item >= items_.size() || !items_[item].is_set) return selectors;
+  for_each_anchored(items_[item], {}, [&](const SymbolSet& anchored) {
+    for (const Symbol selector : anchored)
+      if (!selectors_[selector].keeps_matches) selectors.push_back(selector);
+  });
+  sort_unique(selectors);
+  std::erase_if(selectors, [&](const Symbol selector) {
+    return !holds_for(selectors_[selector], items_[item]);
+  });
+  return selectors;
+}
+
 // ---- items ------------------------------------------------------------------------------------
 
 void LabelIndex::Impl::file(const Item& item, Symbol symbol) {
@@ -345,7 +321,7 @@ void LabelIndex::Impl::change_item(ItemId symbol, Item next) {
   }
   std::vector<Transition> transitions;
   for (const Symbol key : keys) {
-    const Transition change{key, value_of(item, key), value_of(next, key)};
+    const Transition change{key, value_of(item, key, parents_), value_of(next, key, parents_)};
     if (change.before != change.after) transitions.push_back(change);
   }
   const Item before = std::exchange(item, std::move(next));
@@ -389,7 +365,8 @@ void LabelIndex::Impl::propagate(Symbol parent, const std::vector<Transition>& c
   for (const Symbol item : parents_[parent].items) {
     std::vector<Transition> transitions;
     for (const Transition& change : changes)
-      if (const auto seen = seen_by(items_[item], parent, change)) transitions.push_back(*seen);
+      if (const auto seen = seen_by(items_[item], parent, change, parents_))
+        transitions.push_back(*seen);
     reevaluate(item, transitions);
   }
 }
@@ -477,7 +454,6 @@ void LabelIndex::Impl::remove_selector(SelectorId id) {
 }
 
 // ---- the interface ------------------------------------------------------------------------------
-
 LabelIndex::LabelIndex(Callbacks callbacks) : impl_(std::make_unique<Impl>(std::move(callbacks))) {}
 LabelIndex::~LabelIndex() = default;
 
@@ -496,6 +472,9 @@ void LabelIndex::set_parent(const std::string& id, const Labels& labels) {
 void LabelIndex::remove_parent(const std::string& id) { impl_->remove_parent(id); }
 std::vector<LabelIndex::ItemId> LabelIndex::matches(SelectorId id) const {
   return impl_->matches(id);
+}
+std::vector<LabelIndex::SelectorId> LabelIndex::passing_on(ItemId item) const {
+  return impl_->passing_on(item);
 }
 
 }  // namespace margay::selector

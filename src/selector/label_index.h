@@ -48,6 +48,8 @@ class LabelIndex {
 
   // The items `id` matches now, in no order.
   std::vector<ItemId> matches(SelectorId id) const;
+  // The selectors that match the item now, of those whose matches are only passed on.
+  std::vector<SelectorId> passing_on(ItemId item) const;
 
  private:
   class Impl;

@@ -1,6 +1,7 @@
 #pragma once
 
-// Labels as the index keeps them, how an item's change, and which ones selectors ask about.
+// Labels as the index keeps them: an item's own and inherited ones, how they change, and which ones
+// selectors ask about.
 
 #include <algorithm>
 #include <optional>
@@ -8,6 +9,7 @@
 
 #include "selector/expression.h"
 #include "selector/pattern_index.h"
+#include "selector/registry.h"
 
 namespace margay::selector {
 
@@ -19,11 +21,33 @@ inline std::optional<Symbol> find(const LabelList& labels, Symbol key) {
   return label->value;
 }
 
+struct Item {
+  bool is_set = false;          // or only a place for one
+  LabelList labels;             // its own
+  std::vector<Symbol> parents;  // each once, weakest first
+};
+
+struct Parent {
+  bool is_set = false;  // or only referred to
+  LabelList labels;
+  SymbolSet items;
+};
+
+using Parents = Registry<Parent>;
+
 // A key's effective value before and after a change.
 struct Transition {
   Symbol key;
   std::optional<Symbol> before, after;
 };
+
+// What the item has for the key: its own value, or what it inherits.
+std::optional<Symbol> value_of(const Item& item, Symbol key, const Parents& parents);
+
+// What a change of one parent's label does to an item's effective value; nothing, when something
+// stronger hides it.
+std::optional<Transition> seen_by(const Item& item, Symbol parent, const Transition& change,
+                                  const Parents& parents);
 
 inline void sort_unique(std::vector<Symbol>& symbols) {
   std::ranges::sort(symbols);

@@ -1,6 +1,8 @@
 #include "policy/graph/endpoint_programs.h"
 
 #include <algorithm>
+#include <string_view>
+#include <tuple>
 #include <utility>
 
 namespace margay::policy {
@@ -62,6 +64,7 @@ void EndpointPrograms::set_policy(const Policy& policy) {
     moved_.insert(policy.key);
   }
   policies_[number].standing = std::move(standing);
+  policies_[number].is_closed = !shares_.has_share(policy.key);
   index_.set_selector(number, policy.selector);
 }
 
@@ -79,7 +82,7 @@ std::map<PolicyKey, size_t> EndpointPrograms::take_places() {
   for (const PolicyKey& key : std::exchange(moved_, {})) {
     size_t& count = places[key];
     if (const auto number = policy_ids_.find(index_id(key))) {
-      const auto& [standing, endpoints] = policies_[*number];
+      const auto& [standing, endpoints, is_closed] = policies_[*number];
       count = endpoints * (size_t{standing.applies_ingress} + size_t{standing.applies_egress});
     }
   }
@@ -87,8 +90,10 @@ std::map<PolicyKey, size_t> EndpointPrograms::take_places() {
 }
 
 void EndpointPrograms::touch(const PolicyKey& key) {
-  if (const auto number = policy_ids_.find(index_id(key)))
-    for (const Number endpoint : index_.matches(*number)) changed_.insert(endpoint);
+  const auto number = policy_ids_.find(index_id(key));
+  if (!number) return;
+  policies_[*number].is_closed = !shares_.has_share(key);
+  for (const Number endpoint : index_.matches(*number)) changed_.insert(endpoint);
 }
 
 void EndpointPrograms::set_profile_labels(const std::string& profile, const Labels& labels) {
@@ -146,13 +151,14 @@ void EndpointPrograms::resolve() {
 }
 
 void EndpointPrograms::resolve(EndpointRecord& record) {
-  std::vector<const PolicyStanding*> policies;
-  policies.reserve(record.policies.size());
-  for (const Number policy : record.policies) policies.push_back(&policies_[policy].standing);
+  const auto policies = reached_policies(record);
   std::vector<PolicyKey> named;
   const auto stage = [&](Stage which) {
     auto tiers = arrange(policies, which, tiers_);
-    leave_out_unreached(tiers);
+    for (ProgramTier& tier : tiers) {
+      leave_out_unreached(tier.ingress);
+      leave_out_unreached(tier.egress);
+    }
     append_keys(named, tiers);
     return tiers;
   };
@@ -176,13 +182,31 @@ void EndpointPrograms::resolve(EndpointRecord& record) {
   hold(record, std::move(named), std::move(profiles));
 }
 
-void EndpointPrograms::leave_out_unreached(std::vector<ProgramTier>& tiers) const {
-  for (ProgramTier& tier : tiers)
-    for (auto* policies : {&tier.ingress, &tier.egress}) {
-      const auto closed = std::ranges::find_if(
-          *policies, [this](const PolicyKey& key) { return !shares_.has_share(key); });
-      if (closed != policies->end()) policies->erase(closed + 1, policies->end());
+// Of those without a share in a tier only the first is asked: it denies.
+std::vector<const PolicyStanding*> EndpointPrograms::reached_policies(
+    const EndpointRecord& record) const {
+  using Place = std::tuple<std::string_view, bool, bool, bool, bool, bool>;
+  std::map<Place, const PolicyStanding*> closed;
+  std::vector<const PolicyStanding*> reached;
+  for (const Number number : record.policies) {
+    const auto& [standing, endpoints, is_closed] = policies_[number];
+    if (!is_closed) {
+      reached.push_back(&standing);
+      continue;
     }
+    const auto& p = standing;
+    const PolicyStanding*& first = closed[{p.key.tier, p.applies_ingress, p.applies_egress,
+                                           p.do_not_track, p.pre_dnat, p.apply_on_forward}];
+    if (!first || rank_of(p.key, p.order) < rank_of(first->key, first->order)) first = &p;
+  }
+  for (const auto& [place, first] : closed) reached.push_back(first);
+  return reached;
+}
+
+void EndpointPrograms::leave_out_unreached(std::vector<PolicyKey>& policies) const {
+  const auto closed = std::ranges::find_if(
+      policies, [this](const PolicyKey& key) { return !shares_.has_share(key); });
+  if (closed != policies.end()) policies.erase(closed + 1, policies.end());
 }
 
 void EndpointPrograms::hold(EndpointRecord& record, std::vector<PolicyKey> policies,

@@ -67,7 +67,8 @@ class EndpointPrograms {
 
   struct PolicyRecord {
     PolicyStanding standing;
-    size_t endpoints = 0;  // that its selector matches
+    size_t endpoints = 0;    // that its selector matches
+    bool is_closed = false;  // it has no share
   };
 
   void set(const std::string& id, std::variant<WorkloadEndpoint, GoverningHostEndpoint> endpoint,
@@ -75,7 +76,8 @@ class EndpointPrograms {
   // False when there was none.
   bool remove(const std::string& id);
   void resolve(EndpointRecord& record);
-  void leave_out_unreached(std::vector<ProgramTier>& tiers) const;
+  std::vector<const PolicyStanding*> reached_policies(const EndpointRecord& record) const;
+  void leave_out_unreached(std::vector<PolicyKey>& policies) const;
   void hold(EndpointRecord& record, std::vector<PolicyKey> policies,
             std::vector<std::string> profiles);
 

@@ -43,13 +43,14 @@ bool IPSets::set_item(const std::string& id, Contribution contribution, const La
   if (number == items_.size()) items_.emplace_back();
   Item& item = items_[number];
   if (item.contribution != contribution) {
-    // Of selectors that keep no matches nobody knows which ones the item matches.
-    if (passing_on_ > 0) index_.remove_item(number);
-    for (const base::Symbol selector : item.selectors)
+    const auto exchange_in = [&](base::Symbol selector) {
       for (ActiveSet* set : selectors_[selector].sets) {
         add(*set, contribution);
         remove(*set, item.contribution);
       }
+    };
+    std::ranges::for_each(item.selectors, exchange_in);
+    if (passing_on_ > 0) std::ranges::for_each(index_.passing_on(number), exchange_in);
     item.contribution = std::move(contribution);
   }
   index_.set_item(number, labels, profiles);
@@ -74,7 +75,12 @@ void IPSets::remove_profile_labels(const std::string& profile) { index_.remove_p
 void IPSets::acquire(const SetSpec& spec) {
   ActiveSet& set = find_or_start(spec);
   ++set.users;
-  if (!set.is_stored) store(set);
+  if (set.is_stored) return;
+  set.is_stored = true;
+  ++stored_;
+  set.is_filled = false;
+  unfilled_.insert(selector_of(set));
+  changed_.insert(spec.id);
 }
 
 void IPSets::release(const std::string& id) {
@@ -82,11 +88,29 @@ void IPSets::release(const std::string& id) {
   changed_.insert(id);
 }
 
-void IPSets::follow(const SetSpec& spec) { ++find_or_start(spec).followers; }
+void IPSets::follow(const SetSpec& spec) {
+  ActiveSet& set = find_or_start(spec);
+  if (++set.followers == 1) resize(set, set.size);
+}
 
 void IPSets::unfollow(const std::string& id) {
   --sets_.at(id).followers;
   changed_.insert(id);
+}
+
+std::vector<std::string> IPSets::take_resized() {
+  fill();
+  auto resized = std::exchange(resized_, {});
+  std::erase_if(resized, [this](const std::string& id) {
+    const auto found = sets_.find(id);
+    return found == sets_.end() || !std::exchange(found->second.is_resized, false);
+  });
+  return resized;
+}
+
+void IPSets::resize(ActiveSet& set, size_t size) {
+  set.size = size;
+  if (set.followers > 0 && !std::exchange(set.is_resized, true)) resized_.push_back(set.spec.id);
 }
 
 base::Symbol IPSets::selector_of(const ActiveSet& set) const {
@@ -101,28 +125,38 @@ IPSets::ActiveSet& IPSets::find_or_start(const SetSpec& spec) {
   const base::Symbol number = selector_ids_.acquire(spec.selector.id());
   if (number == selectors_.size()) selectors_.emplace_back();
   selectors_[number].sets.push_back(&set);
-  if (selectors_[number].matches == Matches::kept)
-    for (const auto item : index_.matches(number)) add(set, items_[item].contribution);
-  else
-    ask(number);
+  unfilled_.insert(number);
   return set;
 }
 
-void IPSets::store(ActiveSet& set) {
-  set.is_stored = true;
-  ++stored_;
-  changed_.insert(set.spec.id);
-  const base::Symbol selector = selector_of(set);
-  if (selectors_[selector].matches != Matches::kept) return ask(selector);
-  set.size = 0;
-  for (const auto item : index_.matches(selector)) add(set, items_[item].contribution);
+void IPSets::fill() {
+  for (const base::Symbol number : std::exchange(unfilled_, {})) {
+    const ActiveSelector& selector = selectors_[number];
+    if (selector.sets.empty()) continue;
+    if (selector.matches == Matches::kept)
+      fill_from_matches(number);
+    else
+      ask(number);
+  }
+}
+
+void IPSets::fill_from_matches(base::Symbol number) {
+  std::vector<ActiveSet*> unfilled;
+  for (ActiveSet* set : selectors_[number].sets)
+    if (!std::exchange(set->is_filled, true)) unfilled.push_back(set);
+  for (ActiveSet* set : unfilled) resize(*set, 0);
+  for (const auto item : index_.matches(number))
+    for (ActiveSet* set : unfilled) add(*set, items_[item].contribution);
 }
 
 // Begins anew with a selector whose sets have no members yet, or none any more.
 void IPSets::ask(base::Symbol number) {
   stop_asking(number);
   ActiveSelector& selector = selectors_[number];
-  for (ActiveSet* set : selector.sets) set->size = 0;
+  for (ActiveSet* set : selector.sets) {
+    set->is_filled = true;
+    resize(*set, 0);
+  }
   const bool keeps = std::ranges::any_of(selector.sets, &ActiveSet::is_stored);
   selector.matches = keeps ? Matches::kept : Matches::passed_on;
   passing_on_ += !keeps;
@@ -136,6 +170,7 @@ void IPSets::stop_asking(base::Symbol number) {
 }
 
 IPSets::Difference IPSets::take_difference() {
+  fill();
   Difference difference;
   for (const std::string& id : std::exchange(changed_, {})) {
     ActiveSet& set = sets_.at(id);
@@ -184,23 +219,27 @@ void IPSets::on_match_stopped(base::Symbol selector_number, base::Symbol number)
 }
 
 void IPSets::add(ActiveSet& set, const Contribution& contribution) {
-  if (set.followers > 0) resized_.insert(set.spec.id);
+  if (!set.is_filled) return;
+  size_t size = set.size;
   each_member(set.spec, contribution, [&](const SetMember& member) {
-    ++set.size;
+    ++size;
     if (set.is_stored && ++set.members[member] == 1) toggle(set, member);
   });
+  if (size != set.size) resize(set, size);
 }
 
 void IPSets::remove(ActiveSet& set, const Contribution& contribution) {
-  if (set.followers > 0) resized_.insert(set.spec.id);
+  if (!set.is_filled) return;
+  size_t size = set.size;
   each_member(set.spec, contribution, [&](const SetMember& member) {
-    --set.size;
+    --size;
     if (!set.is_stored) return;
     const auto found = set.members.find(member);
     if (--found->second > 0) return;
     set.members.erase(found);
     toggle(set, member);
   });
+  if (size != set.size) resize(set, size);
 }
 
 void IPSets::toggle(ActiveSet& set, const SetMember& member) {

@@ -54,9 +54,10 @@ class IPSets {
   // often than not. What two items bring counts twice.
   void follow(const SetSpec& spec);
   void unfollow(const std::string& id);
+  // Ids of followed sets whose sizes may have changed since the last call, new ones among them.
+  std::vector<std::string> take_resized();
+  // As of the last take_resized().
   size_t size_of(const std::string& id) const { return sets_.at(id).size; }
-  // Ids of followed sets; their sizes may have changed since the last call.
-  std::set<std::string> take_resized() { return std::exchange(resized_, {}); }
 
   // How the sets differ from those at the last call. Sets nobody needs any more are dropped here,
   // not before, so that a set that changes hands keeps its contents.
@@ -75,8 +76,10 @@ class IPSets {
     SetSpec spec;
     size_t users = 0, followers = 0;
     size_t size = 0;         // members, counted as often as they are brought
+    bool is_filled = false;  // what matches has been looked for
     bool is_stored = false;  // its members are kept
-    bool known = false;      // to whoever takes the differences
+    bool is_resized = false;
+    bool known = false;  // to whoever takes the differences
     // How many items bring each member. Overlapping items share members.
     boost::unordered_flat_map<SetMember, uint32_t, MemberHash> members;
     std::set<SetMember> toggled;  // since the last difference: came or went, an odd number of times
@@ -98,9 +101,12 @@ class IPSets {
   void remove(ActiveSet& set, const Contribution& contribution);
   void toggle(ActiveSet& set, const SetMember& member);
   ActiveSet& find_or_start(const SetSpec& spec);
-  void store(ActiveSet& set);
+  void resize(ActiveSet& set, size_t size);
   void release_unused(ActiveSet& set);
   base::Symbol selector_of(const ActiveSet& set) const;
+  // Finds what matches for the sets that are not filled, once for each selector.
+  void fill();
+  void fill_from_matches(base::Symbol selector);
   void ask(base::Symbol selector);
   void stop_asking(base::Symbol selector);
 
@@ -112,7 +118,8 @@ class IPSets {
   size_t stored_ = 0;                     // sets
   size_t passing_on_ = 0;                 // selectors that keep no matches
   std::set<std::string> changed_;         // ids of sets, since the last difference
-  std::set<std::string> resized_;         // ids of followed sets
+  std::vector<std::string> resized_;      // ids of followed sets
+  std::set<base::Symbol> unfilled_;       // selectors with sets that are not filled
   selector::LabelIndex index_;
 };
 

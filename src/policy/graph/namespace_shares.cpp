@@ -1,5 +1,7 @@
 #include "policy/graph/namespace_shares.h"
 
+#include <algorithm>
+#include <optional>
 #include <string_view>
 #include <unordered_set>
 #include <utility>
@@ -9,62 +11,90 @@ namespace margay::policy {
 void NamespaceShares::set_places(const PolicyKey& key, size_t places) {
   if (key.ns.empty()) return;
   if (places == 0) return remove(key);
-  const auto [cost, is_new] = namespaces_[key.ns].costs.try_emplace(key);
-  cost->second.places = places;
+  namespaces_[key.ns].costs[key].places = places;
   changed_.insert(key.ns);
-  if (is_new) touched_.insert(key);
 }
 
 void NamespaceShares::touch(const PolicyKey& key) {
   const auto found = namespaces_.find(key.ns);
-  if (found != namespaces_.end() && found->second.costs.contains(key)) touched_.insert(key);
+  if (found == namespaces_.end()) return;
+  const auto cost = found->second.costs.find(key);
+  if (cost == found->second.costs.end()) return;
+  cost->second.is_known = false;
+  changed_.insert(key.ns);
 }
 
 void NamespaceShares::remove(const PolicyKey& key) {
   const auto found = namespaces_.find(key.ns);
   if (found == namespaces_.end()) return;
-  const auto cost = found->second.costs.extract(key);
+  auto cost = found->second.costs.extract(key);
   if (cost.empty()) return;
   unfollow(key, cost.mapped());
   set_share(key, true);
-  touched_.erase(key);
   changed_.insert(key.ns);
 }
 
-void NamespaceShares::set_rules(const PolicyKey& key, const CompiledRules& compiled) {
-  Cost& cost = namespaces_.at(key.ns).costs.at(key);
-  const Cost before =
-      std::exchange(cost, {.places = cost.places, .own = cost_of(compiled), .sets = {}});
-  // Followed before the old ones are let go, so that a set that stays is not counted again.
-  for (const auto& [id, spec] : compiled.sets) {
-    cost.sets.push_back(id);
+void NamespaceShares::measure(Namespace& ns, const Compile& compile) {
+  const RulesCost& most = budget_.of_a_namespace;
+  RulesCost used;
+  std::unordered_set<std::string_view> counted;
+  for (auto& [key, cost] : ns.costs) {
+    if (!used.fits(most)) {
+      forget(key, cost);
+      continue;
+    }
+    std::optional<CompiledRules> compiled;
+    const auto learn_rules = [&] {
+      compiled = compile(key);
+      learn(cost, *compiled);
+    };
+    if (!cost.is_known) learn_rules();
+    used += cost.own;
+    used.rules += k_rules_of_a_place * cost.places;
+    for (const std::string& id : cost.sets) used.sets += counted.insert(id).second;
+    if (!used.fits(most))
+      unfollow(key, cost);
+    else if (!cost.is_followed) {
+      if (!compiled) learn_rules();
+      follow(key, cost, compiled->sets);
+    }
+  }
+  ns.used = used;
+}
+
+void NamespaceShares::learn(Cost& cost, const CompiledRules& compiled) {
+  cost.own = cost_of(compiled);
+  cost.sets.clear();
+  for (const auto& [id, spec] : compiled.sets) cost.sets.push_back(id);
+  cost.is_known = true;
+  cost.is_followed = false;
+}
+
+void NamespaceShares::follow(const PolicyKey& key, Cost& cost,
+                             const std::map<std::string, SetSpec>& sets) {
+  // The new before the old, so that a set that stays is not counted again.
+  for (const auto& [id, spec] : sets) {
     sets_.follow(spec);
     ++namers_[id][key.ns];
   }
-  unfollow(key, before);
-  changed_.insert(key.ns);
+  unfollow(key, cost);
+  cost.followed = cost.sets;
+  cost.is_followed = true;
 }
 
-void NamespaceShares::unfollow(const PolicyKey& key, const Cost& cost) {
-  for (const std::string& id : cost.sets) {
+void NamespaceShares::unfollow(const PolicyKey& key, Cost& cost) {
+  for (const std::string& id : std::exchange(cost.followed, {})) {
     sets_.unfollow(id);
     auto& namers = namers_.at(id);
     if (--namers.at(key.ns) == 0) namers.erase(key.ns);
     if (namers.empty()) namers_.erase(id);
   }
+  cost.is_followed = false;
 }
 
-template <typename Visit>
-void NamespaceShares::add_up(const Namespace& ns, const Visit& visit) const {
-  RulesCost used;
-  std::unordered_set<std::string_view> counted;
-  for (const auto& [key, cost] : ns.costs) {
-    used += cost.own;
-    used.rules += k_rules_of_a_place * cost.places;
-    for (const std::string& id : cost.sets)
-      if (counted.insert(id).second) used += {.sets = 1, .members = sets_.size_of(id)};
-    visit(key, used);
-  }
+void NamespaceShares::forget(const PolicyKey& key, Cost& cost) {
+  unfollow(key, cost);
+  cost = {.places = cost.places};
 }
 
 RulesCost NamespaceShares::share() const {
@@ -80,20 +110,17 @@ RulesCost NamespaceShares::share() const {
 }
 
 std::vector<PolicyKey> NamespaceShares::resolve(const Compile& compile) {
-  for (const PolicyKey& key : std::exchange(touched_, {})) set_rules(key, compile(key));
+  auto names = std::exchange(changed_, {});
+  for (const auto& name : names) {
+    const auto ns = namespaces_.find(name);
+    measure(ns->second, compile);
+    if (ns->second.costs.empty()) namespaces_.erase(ns);
+  }
   for (const std::string& id : sets_.take_resized())
     if (const auto found = namers_.find(id); found != namers_.end())
-      for (const auto& [ns, policies] : found->second) changed_.insert(ns);
+      for (const auto& [name, policies] : found->second) names.insert(name);
+  const bool is_another_share = !names.empty() && std::exchange(share_, share()) != share_;
   std::vector<PolicyKey> changed;
-  if (changed_.empty()) return changed;
-  const auto names = std::exchange(changed_, {});
-  for (const auto& name : names) {
-    Namespace& ns = namespaces_.at(name);
-    ns.used = {};
-    add_up(ns, [&ns](const PolicyKey&, const RulesCost& used) { ns.used = used; });
-    if (ns.costs.empty()) namespaces_.erase(name);
-  }
-  const bool is_another_share = std::exchange(share_, share()) != share_;
   for (const auto& [name, ns] : namespaces_)
     if (is_another_share || names.contains(name)) close_what_does_not_fit(ns, changed);
   return changed;
@@ -101,12 +128,19 @@ std::vector<PolicyKey> NamespaceShares::resolve(const Compile& compile) {
 
 void NamespaceShares::close_what_does_not_fit(const Namespace& ns,
                                               std::vector<PolicyKey>& changed) {
-  add_up(ns, [&](const PolicyKey& key, const RulesCost& used) {
-    const bool fits = used.fits(share_);
-    if (fits == has_share(key)) return;
+  RulesCost used;
+  std::unordered_set<std::string_view> counted;
+  bool fits = true;
+  for (const auto& [key, cost] : ns.costs) {
+    used += cost.own;
+    used.rules += k_rules_of_a_place * cost.places;
+    for (const std::string& id : cost.followed)
+      if (counted.insert(id).second) used += {.sets = 1, .members = sets_.size_of(id)};
+    fits = fits && cost.is_followed && used.fits(share_);
+    if (fits == has_share(key)) continue;
     set_share(key, fits);
     changed.push_back(key);
-  });
+  }
 }
 
 void NamespaceShares::set_share(const PolicyKey& key, bool has) {

@@ -42,23 +42,28 @@ class NamespaceShares {
  private:
   struct Cost {
     size_t places = 0;
+    bool is_known = false;  // `own` and `sets` are of its rules as they are
     RulesCost own;
     std::vector<std::string> sets;  // ids; one that several policies name costs once
+    bool is_followed = false;       // `sets` are
+    std::vector<std::string> followed;
   };
   struct Namespace {
     std::map<PolicyKey, Cost> costs;
-    RulesCost used;  // of all of them, as of the last resolve()
+    RulesCost used;  // without members of sets; at least of the first that have more than a share
   };
 
   void remove(const PolicyKey& key);
-  void set_rules(const PolicyKey& key, const CompiledRules& compiled);
-  void unfollow(const PolicyKey& key, const Cost& cost);
-  // Calls visit(key, what the policies up to this one use).
-  template <typename Visit>
-  void add_up(const Namespace& ns, const Visit& visit) const;
+  // Learns what policies cost, up to the first that does not fit whatever the sets' members are,
+  // and has the sets of those before it followed. Nothing is compiled for those behind it.
+  void measure(Namespace& ns, const Compile& compile);
+  static void learn(Cost& cost, const CompiledRules& compiled);
+  void follow(const PolicyKey& key, Cost& cost, const std::map<std::string, SetSpec>& sets);
+  void unfollow(const PolicyKey& key, Cost& cost);
+  void forget(const PolicyKey& key, Cost& cost);
   RulesCost share() const;
-  void set_share(const PolicyKey& key, bool has);
   void close_what_does_not_fit(const Namespace& ns, std::vector<PolicyKey>& changed);
+  void set_share(const PolicyKey& key, bool has);
 
   const RulesBudget budget_;
   IPSets& sets_;
@@ -66,8 +71,7 @@ class NamespaceShares {
   std::map<std::string, Namespace> namespaces_;
   // By set: the namespaces whose policies name it, and how many of them do.
   std::unordered_map<std::string, std::map<std::string, size_t>> namers_;
-  std::set<PolicyKey> touched_;
-  std::set<std::string> changed_;
+  std::set<std::string> changed_;  // namespaces
   std::set<PolicyKey> closed_;
   Tracked<PolicyKey, Unprogrammed> unprogrammed_;
 };
