@@ -101,6 +101,13 @@ class ProbeTest : public testing::Test {
     return probe({&attempt, 1}, namespaces_, 500ms).value().front();
   }
 
+  // With a carrier the kernel still takes a moment until IPv6 finds its neighbours.
+  void wait_until_heard(const std::string& address) {
+    const auto deadline = std::chrono::steady_clock::now() + 10s;
+    while (probe_once("x/server", "udp:53", address).result == Outcome::Result::deny)
+      ASSERT_LT(std::chrono::steady_clock::now(), deadline) << address << " is silent";
+  }
+
   PodNamespaces namespaces_;
   std::optional<NetworkNamespace> server_;
 };
@@ -110,6 +117,7 @@ TEST_F(ProbeTest, FindsOutWhoAnswers) {
       {.identity = "x/server",
        .ports = {ServedPort::parse("tcp:80").value(), ServedPort::parse("udp:53").value()},
        .lock_file = lock_file()});
+  wait_until_heard("fd09::2");
   struct Case {
     const char *name, *to, *port, *address;
     Outcome::Result result;

@@ -129,6 +129,60 @@ TEST(Graph, NamespacesThatTogetherHaveTooManyRulesAreClosedFromTheLargestOn) {
   EXPECT_TRUE(observed.program().unprogrammed.contains(more.key));
 }
 
+TEST(Graph, PoliciesThatApplyAgainAreAllNamed) {
+  auto budget = k_rules_budget;
+  budget.of_a_namespace.rules = 50;
+  Observed observed(budget);
+  const auto web = pod("web", k_node, "10.65.0.2", {{"app", "web"}});
+  const Change<WorkloadKey, WorkloadEndpoint> comes{web.key, web}, goes{web.key, {}};
+  const auto key = [](const char* name) { return PolicyKey{.ns = "shop", .name = name}; };
+  observed.change(comes);
+  for (const char* name : {"a", "b", "c", "d"})
+    observed.change(Change<PolicyKey, Policy>{
+        key(name),
+        Policy{.key = key(name), .selector = selector("app == 'web'"), .ingress = {{}}}});
+  observed.in_sync();
+  ASSERT_EQ(observed.flush(), "");
+  EXPECT_EQ(observed.program().unprogrammed.size(), 2U);
+  observed.change(goes);
+  ASSERT_EQ(observed.flush(), "");
+  observed.change(Change<PolicyKey, Policy>{key("a"), {}});
+  ASSERT_EQ(observed.flush(), "");
+  observed.change(comes);
+  ASSERT_EQ(observed.flush(), "");
+  EXPECT_EQ(observed.program().unprogrammed.size(), 1U);
+  observed.change(goes);
+  observed.change(Change<PolicyKey, Policy>{key("b"), {}});
+  ASSERT_EQ(observed.flush(), "");
+  observed.change(comes);
+  ASSERT_EQ(observed.flush(), "");
+  EXPECT_EQ(observed.program().workloads.at(web.key).tiers.at(0).ingress.size(), 2U);
+}
+
+TEST(Graph, ASetThatSeveralPoliciesNameCostsOnceHoweverTheShareWasReached) {
+  auto budget = k_rules_budget;
+  budget.of_a_namespace.sets = 41;
+  Observed observed(budget);
+  const auto web = pod("web", k_node, "10.65.0.2", {{"app", "web"}});
+  observed.change(Change<WorkloadKey, WorkloadEndpoint>{web.key, web});
+  const auto set = [&](const char* name, const char* label, int sets) {
+    Policy policy{.key = {.ns = "shop", .name = name}, .selector = selector("app == 'web'")};
+    for (int i = 0; i < sets; ++i)
+      policy.ingress.push_back(
+          {.source = {.selector = Selector::equals(label, std::to_string(i))}});
+    observed.change(Change<PolicyKey, Policy>{policy.key, policy});
+  };
+  set("a", "own", 2);
+  set("b", "shared", 40);
+  set("c", "shared", 40);
+  observed.in_sync();
+  ASSERT_EQ(observed.flush(), "");
+  EXPECT_EQ(observed.program().unprogrammed.size(), 2U);
+  set("a", "own", 1);
+  ASSERT_EQ(observed.flush(), "");
+  EXPECT_TRUE(observed.program().unprogrammed.empty());
+}
+
 TEST(Graph, AnAddressThatComesLaterIsCountedThoughNobodyKeepsTheMembers) {
   auto budget = k_rules_budget;
   budget.of_a_namespace.members = 2;

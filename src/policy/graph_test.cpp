@@ -257,8 +257,8 @@ RC_GTEST_PROP(GraphProperty, AnyWayLeadsToTheProgramOfTheModel,
 
 RC_GTEST_PROP(GraphProperty, AnyWayLeadsThereWhereNamespacesHaveSmallShares,
               (uint8_t start, const std::vector<uint32_t>& steps)) {
-  Observed observed({.of_a_namespace = {.rules = 90, .sets = 8, .members = start % 16U},
-                     .of_a_node = {.rules = 20U + start % 128U, .sets = start % 12U}});
+  Observed observed({.of_a_namespace = {.rules = 40, .sets = 8, .members = start % 16U},
+                     .of_a_node = {.rules = 60U + start % 64U, .sets = start % 12U}});
   go_any_way(observed, start, steps);
 }
 

@@ -30,6 +30,7 @@ void NamespaceShares::remove(const PolicyKey& key) {
   auto cost = found->second.costs.extract(key);
   if (cost.empty()) return;
   unfollow(key, cost.mapped());
+  if (!has_share(key)) reopened_.push_back(key);
   set_share(key, true);
   changed_.insert(key.ns);
 }
@@ -44,18 +45,17 @@ void NamespaceShares::measure(Namespace& ns, const Compile& compile) {
       continue;
     }
     std::optional<CompiledRules> compiled;
-    const auto learn_rules = [&] {
+    if (!cost.is_known) {
       compiled = compile(key);
       learn(cost, *compiled);
-    };
-    if (!cost.is_known) learn_rules();
+    }
     used += cost.own;
     used.rules += k_rules_of_a_place * cost.places;
     for (const std::string& id : cost.sets) used.sets += counted.insert(id).second;
-    if (!used.fits(most))
+    if (!used.fits(most)) {
       unfollow(key, cost);
-    else if (!cost.is_followed) {
-      if (!compiled) learn_rules();
+    } else if (!cost.is_followed) {
+      if (!compiled) compiled = compile(key);
       follow(key, cost, compiled->sets);
     }
   }
@@ -120,7 +120,7 @@ std::vector<PolicyKey> NamespaceShares::resolve(const Compile& compile) {
     if (const auto found = namers_.find(id); found != namers_.end())
       for (const auto& [name, policies] : found->second) names.insert(name);
   const bool is_another_share = !names.empty() && std::exchange(share_, share()) != share_;
-  std::vector<PolicyKey> changed;
+  auto changed = std::exchange(reopened_, {});
   for (const auto& [name, ns] : namespaces_)
     if (is_another_share || names.contains(name)) close_what_does_not_fit(ns, changed);
   return changed;

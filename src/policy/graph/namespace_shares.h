@@ -73,6 +73,7 @@ class NamespaceShares {
   std::unordered_map<std::string, std::map<std::string, size_t>> namers_;
   std::set<std::string> changed_;  // namespaces
   std::set<PolicyKey> closed_;
+  std::vector<PolicyKey> reopened_;  // since the last resolve(), by applying to nothing any more
   Tracked<PolicyKey, Unprogrammed> unprogrammed_;
 };
 
