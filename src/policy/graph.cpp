@@ -121,9 +121,9 @@ void Graph::Impl::operator()(const Change<std::string, Tier>& change) {
 
 void Graph::Impl::operator()(const Change<PolicyKey, Policy>& change) {
   if (change.value) {
-    policies_.set_source(change.key, change.value->ingress, change.value->egress);
+    if (policies_.set_source(change.key, change.value->ingress, change.value->egress))
+      shares_.touch(change.key);
     endpoints_.set_policy(*change.value);
-    shares_.touch(change.key);
   } else {
     policies_.remove_source(change.key);
     endpoints_.remove_policy(change.key);

@@ -11,9 +11,12 @@ size_t alternatives(const ProgramEntity& entity) {
   return std::max<size_t>(1, entity.ports.size() + entity.port_sets.size());
 }
 
-// Of many that a port must not be, each may become a rule.
-size_t exceptions(const ProgramEntity& entity) {
-  return entity.not_ports.size() + entity.not_port_sets.size();
+// Of ports that are not meant each may become a rule, with three around them.
+size_t exceptions(const ProgramRule& rule) {
+  size_t count = 0;
+  for (const auto* side : {&rule.source, &rule.destination})
+    count += side->not_ports.size() + side->not_port_sets.size();
+  return count == 0 ? 0 : count + 3;
 }
 
 // What follows a rule that only marks the packet.
@@ -44,8 +47,8 @@ RulesCost cost_of(const CompiledRules& compiled) {
   RulesCost cost{.rules = k_rules_of_a_policy};
   for (const auto* rules : {&compiled.rules->ingress, &compiled.rules->egress})
     for (const ProgramRule& rule : *rules) {
-      cost.rules += alternatives(rule.source) * alternatives(rule.destination) +
-                    exceptions(rule.source) + exceptions(rule.destination) + returns(rule);
+      cost.rules += alternatives(rule.source) * alternatives(rule.destination) + exceptions(rule) +
+                    returns(rule);
       add_net_sets(rule.source, cost);
       add_net_sets(rule.destination, cost);
     }

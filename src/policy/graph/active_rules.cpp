@@ -15,13 +15,14 @@ constexpr bool k_is_of_policies = std::is_same_v<Key, PolicyKey>;
 }  // namespace
 
 template <typename Key>
-void ActiveRules<Key>::set_source(const Key& key, const std::vector<Rule>& ingress,
+bool ActiveRules<Key>::set_source(const Key& key, const std::vector<Rule>& ingress,
                                   const std::vector<Rule>& egress) {
   PackedRules source(ingress, egress);
   const auto [entry, is_new] = sources_.try_emplace(key);
-  if (!is_new && entry->second == source) return;
+  if (!is_new && entry->second == source) return false;
   entry->second = std::move(source);
   if (users_.contains(key)) changed_.insert(key);
+  return true;
 }
 
 template <typename Key>

@@ -31,7 +31,8 @@ class ActiveRules {
   ActiveRules(RulesOf kind, IPSets& sets, const NamespaceShares* shares = nullptr)
       : kind_(kind), sets_(sets), shares_(shares) {}
 
-  void set_source(const Key& key, const std::vector<Rule>& ingress,
+  // False when it was the same before.
+  bool set_source(const Key& key, const std::vector<Rule>& ingress,
                   const std::vector<Rule>& egress);
   void remove_source(const Key& key);
 

@@ -64,6 +64,7 @@ void EndpointPrograms::set_policy(const Policy& policy) {
     moved_.insert(policy.key);
   }
   policies_[number].standing = std::move(standing);
+  policies_[number].rank = rank_of(policy.key, policy.order);
   policies_[number].is_closed = !shares_.has_share(policy.key);
   index_.set_selector(number, policy.selector);
 }
@@ -82,7 +83,7 @@ std::map<PolicyKey, size_t> EndpointPrograms::take_places() {
   for (const PolicyKey& key : std::exchange(moved_, {})) {
     size_t& count = places[key];
     if (const auto number = policy_ids_.find(index_id(key))) {
-      const auto& [standing, endpoints, is_closed] = policies_[*number];
+      const auto& [standing, rank, endpoints, is_closed] = policies_[*number];
       count = endpoints * (size_t{standing.applies_ingress} + size_t{standing.applies_egress});
     }
   }
@@ -186,20 +187,20 @@ void EndpointPrograms::resolve(EndpointRecord& record) {
 std::vector<const PolicyStanding*> EndpointPrograms::reached_policies(
     const EndpointRecord& record) const {
   using Place = std::tuple<std::string_view, bool, bool, bool, bool, bool>;
-  std::map<Place, const PolicyStanding*> closed;
+  std::map<Place, const PolicyRecord*> closed;
   std::vector<const PolicyStanding*> reached;
   for (const Number number : record.policies) {
-    const auto& [standing, endpoints, is_closed] = policies_[number];
-    if (!is_closed) {
-      reached.push_back(&standing);
+    const PolicyRecord& policy = policies_[number];
+    const auto& p = policy.standing;
+    if (!policy.is_closed) {
+      reached.push_back(&p);
       continue;
     }
-    const auto& p = standing;
-    const PolicyStanding*& first = closed[{p.key.tier, p.applies_ingress, p.applies_egress,
-                                           p.do_not_track, p.pre_dnat, p.apply_on_forward}];
-    if (!first || rank_of(p.key, p.order) < rank_of(first->key, first->order)) first = &p;
+    const PolicyRecord*& first = closed[{p.key.tier, p.applies_ingress, p.applies_egress,
+                                         p.do_not_track, p.pre_dnat, p.apply_on_forward}];
+    if (!first || policy.rank < first->rank) first = &policy;
   }
-  for (const auto& [place, first] : closed) reached.push_back(first);
+  for (const auto& [place, first] : closed) reached.push_back(&first->standing);
   return reached;
 }
 

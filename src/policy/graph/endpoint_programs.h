@@ -67,6 +67,7 @@ class EndpointPrograms {
 
   struct PolicyRecord {
     PolicyStanding standing;
+    Rank rank;
     size_t endpoints = 0;    // that its selector matches
     bool is_closed = false;  // it has no share
   };

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/address_hash.h"
+#include "base/secret_hash.h"
 #include "base/symbol_table.h"
 #include "policy/compile_rules.h"
 #include "policy/program.h"
@@ -112,7 +113,7 @@ class IPSets {
 
   base::SymbolTable item_ids_;
   std::deque<Item> items_;  // by the symbol of its id
-  std::unordered_map<std::string, ActiveSet> sets_;
+  std::unordered_map<std::string, ActiveSet, base::SecretHash> sets_;
   base::SymbolTable selector_ids_;        // used once for each set
   std::deque<ActiveSelector> selectors_;  // by the symbol of its id
   size_t stored_ = 0;                     // sets

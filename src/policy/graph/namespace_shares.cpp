@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <optional>
-#include <string_view>
-#include <unordered_set>
 #include <utility>
 
 namespace margay::policy {
@@ -38,7 +36,7 @@ void NamespaceShares::remove(const PolicyKey& key) {
 void NamespaceShares::measure(Namespace& ns, const Compile& compile) {
   const RulesCost& most = budget_.of_a_namespace;
   RulesCost used;
-  std::unordered_set<std::string_view> counted;
+  SetIds counted(0, hash_);
   for (auto& [key, cost] : ns.costs) {
     if (!used.fits(most)) {
       forget(key, cost);
@@ -129,7 +127,7 @@ std::vector<PolicyKey> NamespaceShares::resolve(const Compile& compile) {
 void NamespaceShares::close_what_does_not_fit(const Namespace& ns,
                                               std::vector<PolicyKey>& changed) {
   RulesCost used;
-  std::unordered_set<std::string_view> counted;
+  SetIds counted(0, hash_);
   bool fits = true;
   for (const auto& [key, cost] : ns.costs) {
     used += cost.own;

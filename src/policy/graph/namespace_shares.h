@@ -7,9 +7,12 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
+#include "base/secret_hash.h"
 #include "policy/graph/ip_sets.h"
 #include "policy/graph/tracked.h"
 #include "policy/rules_cost.h"
@@ -65,12 +68,16 @@ class NamespaceShares {
   void close_what_does_not_fit(const Namespace& ns, std::vector<PolicyKey>& changed);
   void set_share(const PolicyKey& key, bool has);
 
+  // Ids depend on texts that tenants choose.
+  using SetIds = std::unordered_set<std::string_view, base::SecretHash>;
+
   const RulesBudget budget_;
+  const base::SecretHash hash_;
   IPSets& sets_;
   RulesCost share_;  // of each namespace, now
   std::map<std::string, Namespace> namespaces_;
   // By set: the namespaces whose policies name it, and how many of them do.
-  std::unordered_map<std::string, std::map<std::string, size_t>> namers_;
+  std::unordered_map<std::string, std::map<std::string, size_t>, base::SecretHash> namers_;
   std::set<std::string> changed_;  // namespaces
   std::set<PolicyKey> closed_;
   std::vector<PolicyKey> reopened_;  // since the last resolve(), by applying to nothing any more
