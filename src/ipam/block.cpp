@@ -119,6 +119,13 @@ std::vector<IPAddress> Block::held_by(std::string_view handle_id) const {
   return held;
 }
 
+std::vector<IPAddress> Block::assigned_with(const api::AllocationAttribute& attribute) const {
+  std::vector<IPAddress> assigned;
+  for (const auto& allocation : allocations())
+    if (allocation.attribute == attribute) assigned.push_back(allocation.address);
+  return assigned;
+}
+
 int64_t Block::attribute_index(const api::AllocationAttribute& attribute) {
   auto& attributes = object_.spec.attributes;
   const auto found = std::ranges::find(attributes, attribute);

@@ -47,6 +47,7 @@ class Block {
   std::vector<Allocation> allocations() const;
   std::optional<Allocation> find(const base::IPAddress& address) const;
   std::vector<base::IPAddress> held_by(std::string_view handle_id) const;
+  std::vector<base::IPAddress> assigned_with(const api::AllocationAttribute& attribute) const;
 
   // Up to `count` free ones.
   std::vector<base::IPAddress> assign(size_t count, const api::AllocationAttribute& attribute);

@@ -108,6 +108,25 @@ Result<size_t> Ipam::release_handle(std::string_view handle_id) {
   return released;
 }
 
+Result<size_t> Ipam::release_if(const Prefix& block, const api::AllocationAttribute& attribute,
+                                const IsUnused& is_unused) {
+  if (!attribute.handle_id) {
+    return fail(ErrorCode::invalid,
+                "block " + block.to_string() + ": what has no handle is released by address");
+  }
+  Result<> asked;
+  const auto release = [&](Block& current) -> size_t {
+    const auto held = current.assigned_with(attribute);
+    if (held.empty()) return 0;
+    const auto unused = is_unused();
+    asked = unused ? Result<>{} : fail(unused.error());
+    return unused && *unused ? current.release(held) : 0;
+  };
+  MARGAY_TRY(const size_t released, reconcile(*attribute.handle_id, block, release));
+  if (!asked) return fail(std::move(asked).error());
+  return released;
+}
+
 Result<size_t> Ipam::release(std::span<const IPAddress> addresses) {
   size_t released = 0;
   for (const auto& address : addresses) {
@@ -168,6 +187,41 @@ Result<std::vector<IPAddress>> Ipam::addresses_of(std::string_view handle_id) {
   }
   std::ranges::sort(addresses);
   return addresses;
+}
+
+Result<std::vector<IPAddress>> Ipam::keep(std::string_view handle_id) {
+  std::vector<IPAddress> addresses;
+  MARGAY_TRY(const auto handle, handles_.read(handle_id));
+  for (const auto& [text, count] : handle.object.spec.block) {
+    MARGAY_TRY(const Prefix cidr, Prefix::parse(text));
+    MARGAY_TRY(const auto held, keep_in(handle_id, cidr));
+    addresses.insert(addresses.end(), held.begin(), held.end());
+  }
+  std::ranges::sort(addresses);
+  return addresses;
+}
+
+Result<std::vector<IPAddress>> Ipam::keep_in(std::string_view handle_id, const Prefix& cidr) {
+  for (Attempts attempts; attempts.left(); attempts.wait()) {
+    MARGAY_TRY(auto record, blocks_.find(block_name(cidr)));
+    if (!record) return {};
+    MARGAY_TRY(const Block block, Block::from_object(record->object));
+    auto held = block.held_by(handle_id);
+    if (held.empty()) return held;
+    touch(*record);
+    MARGAY_TRY(const bool written, won(blocks_.update(*record)));
+    if (written) return held;
+  }
+  return Attempts::exhausted("block " + cidr.to_string());
+}
+
+Result<> Ipam::settle(std::string_view handle_id) {
+  MARGAY_TRY(const auto handle, handles_.read(handle_id));
+  for (const auto& [text, count] : handle.object.spec.block) {
+    MARGAY_TRY(const Prefix cidr, Prefix::parse(text));
+    MARGAY_CHECK(reconcile(handle_id, cidr, [](Block&) { return 0; }));
+  }
+  return {};
 }
 
 Result<std::vector<IPAddress>> Ipam::readable_addresses_of(std::string_view handle_id) {

@@ -74,10 +74,23 @@ class Ipam {
   // cannot be read keeps its addresses; the others are released before that is told as an error.
   base::Result<size_t> release(std::span<const base::IPAddress> addresses);
   base::Result<size_t> release_handle(std::string_view handle_id);
+  // For whoever collects what others have left. Releases what is assigned in `block` with exactly
+  // this attribute, handle included, if `is_unused` says so: it is asked after the block was read
+  // and before that is written by compare-and-swap, and so, maybe, several times. What changed
+  // hands, and what was kept (below) since, stays. Returns how many were released at most.
+  using IsUnused = std::function<base::Result<bool>()>;
+  base::Result<size_t> release_if(const base::Prefix& block,
+                                  const api::AllocationAttribute& attribute,
+                                  const IsUnused& is_unused);
 
   base::Result<std::vector<base::IPAddress>> addresses_of(std::string_view handle_id);
+  // The same, for who goes on to use what a handle holds already: it is written, so that no
+  // release_if() that was decided on what had been read before goes through.
+  base::Result<std::vector<base::IPAddress>> keep(std::string_view handle_id);
   // Without those in blocks that cannot be read.
   base::Result<std::vector<base::IPAddress>> readable_addresses_of(std::string_view handle_id);
+  // Makes the handle's record say what the blocks do, which is right at any time.
+  base::Result<> settle(std::string_view handle_id);
   // Whether all addresses of the handle were assigned with these attributes, among others.
   base::Result<bool> holds_only(std::string_view handle_id, const api::Labels& attributes);
   // Whether the handle is known: one that is may also have nothing but a claim that died.
@@ -119,6 +132,8 @@ class Ipam {
                                         const base::Prefix& block, const Config& config);
   base::Result<std::optional<base::Prefix>> block_of(const base::IPAddress& address);
   base::Result<size_t> release_one(const base::IPAddress& address);
+  base::Result<std::vector<base::IPAddress>> keep_in(std::string_view handle_id,
+                                                     const base::Prefix& block);
   // Of one block of a handle, which names it so.
   base::Result<std::vector<base::IPAddress>> held_in(std::string_view handle_id,
                                                      const std::string& block);
