@@ -57,7 +57,7 @@ base::Result<std::vector<IPAddress>> assign_any(ipam::Ipam& ipam,
                                                 const ipam::AssignRequest& wanted) {
   MARGAY_TRY(const bool known, ipam.knows(wanted.owner.handle_id));
   if (!known) return ipam.assign(wanted);
-  MARGAY_TRY(auto held, ipam.addresses_of(wanted.owner.handle_id));
+  MARGAY_TRY(auto held, ipam.keep(wanted.owner.handle_id));
   if (satisfies(held, wanted)) return held;
   // Of an ADD that died between the families, or asked for something else.
   MARGAY_CHECK(ipam.release_handle(wanted.owner.handle_id));
@@ -66,7 +66,7 @@ base::Result<std::vector<IPAddress>> assign_any(ipam::Ipam& ipam,
 
 base::Result<std::vector<IPAddress>> assign_these(ipam::Ipam& ipam, const ipam::Owner& owner,
                                                   const std::vector<IPAddress>& addresses) {
-  MARGAY_TRY(const auto held, ipam.addresses_of(owner.handle_id));
+  MARGAY_TRY(const auto held, ipam.keep(owner.handle_id));
   std::vector<IPAddress> unwanted;
   for (const auto& address : held) {
     if (std::ranges::find(addresses, address) == addresses.end()) unwanted.push_back(address);

@@ -1,5 +1,7 @@
 #include "node/node_object.h"
 
+#include <boost/json/array.hpp>
+
 #include "api/codec.h"
 
 namespace margay::node {
@@ -38,6 +40,9 @@ Result<> edit_node(store::Store& store, const std::string& name,
     node["apiVersion"] = "projectcalico.org/v3";
     node["kind"] = "Node";
     child(node, "metadata")["name"] = name;
+    json::object& spec = child(node, "spec");
+    if (!spec.contains("orchRefs"))
+      spec["orchRefs"] = json::array{{{"nodeName", name}, {"orchestrator", "k8s"}}};
     edit(node);
     if (node == before) return {};
 

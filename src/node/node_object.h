@@ -17,7 +17,8 @@ namespace margay::node {
 boost::json::object& child(boost::json::object& object, std::string_view name);
 
 // `edit` may be called several times, each time on a fresh copy; one that changes nothing writes
-// nothing. A node that does not exist is created.
+// nothing. A node that does not exist is created. One without spec.orchRefs gets one that says it
+// is the Kubernetes node of that name.
 base::Result<> edit_node(store::Store& store, const std::string& name,
                          const std::function<void(boost::json::object&)>& edit);
 

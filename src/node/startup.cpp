@@ -16,6 +16,7 @@
 #include "base/address.h"
 #include "base/host_name.h"
 #include "base/text.h"
+#include "ipam/collection.h"
 #include "node/address_detection.h"
 #include "node/node_object.h"
 
@@ -136,6 +137,13 @@ Result<std::optional<HostAddress>> own_address(const std::vector<HostAddress>& h
   return std::optional(wanted);
 }
 
+// Takes off what whoever collects Nodes of gone nodes puts on (ipam/collection.h).
+void stay(json::object& node) {
+  auto* annotations = child(node, "metadata").if_contains("annotations");
+  if (annotations != nullptr && annotations->is_object())
+    annotations->get_object().erase(ipam::k_leaving_annotation);
+}
+
 // Sets what this node knows about itself and leaves every other field as it is.
 Result<> write_calico_node(store::Store& store, const StartupOptions& options,
                            const NodeAddresses& addresses) {
@@ -152,8 +160,7 @@ Result<> write_calico_node(store::Store& store, const StartupOptions& options,
     };
     set("ipv4Address", addresses.v4, options.ip);
     set("ipv6Address", addresses.v6, options.ip6);
-    if (!spec.contains("orchRefs"))
-      spec["orchRefs"] = json::array{{{"nodeName", name}, {"orchestrator", "k8s"}}};
+    stay(node);
   });
 }
 
@@ -308,8 +315,9 @@ Result<NodeAddresses> node_addresses(const StartupOptions& options,
 Result<> start_up(store::Store& store, const StartupOptions& options,
                   const NodeAddresses& addresses) {
   MARGAY_CHECK(ensure_cluster(store, options));
-  MARGAY_CHECK(write_calico_node(store, options, addresses));
+  // In this order: who removes a Calico Node looks for the Kubernetes node last.
   MARGAY_CHECK(ensure_kubernetes_node(store, options.node, addresses));
+  MARGAY_CHECK(write_calico_node(store, options, addresses));
   return ensure_pools(store, options, addresses);
 }
 

@@ -4,9 +4,9 @@
 // makes the objects a new cluster needs. Everything here may be done again at any time, by any
 // number of nodes at once; what a user has set stays.
 //
-//   Node (projectcalico.org)  created, or its addresses brought up to date
 //   Node (v1)                 created when there is none: without a kubelet this agent is the one
 //                             who knows
+//   Node (projectcalico.org)  created, or its addresses brought up to date
 //   IPPool                    default-ipv4-ippool, default-ipv6-ippool, when there is no pool at
 //   all ClusterInformation, FelixConfiguration   "default", when missing
 

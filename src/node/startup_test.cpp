@@ -140,6 +140,30 @@ TEST_F(StartUpTest, MakesTheNodeWhereItMay) {
   EXPECT_THAT(everything->get({"nodes", "", "node-a"})->value, HasSubstr("192.0.2.1"));
 }
 
+// Who collects what gone nodes leave behind looks for the Kubernetes node last, and marks the
+// Calico Node before (ipam/collection.h).
+TEST_F(StartUpTest, ANodeThatComesBackIsInKubernetesFirstAndTakesTheMarkOffItsNode) {
+  const store::Key key{"nodes.projectcalico.org", "", "node-a"};
+  EXPECT_FALSE(start_up(*store, {.node = "node-a"}, addresses)) << "Kubernetes does not have it";
+  EXPECT_FALSE(everything->get(key));
+
+  register_node();
+  ASSERT_TRUE(everything->create(key, R"({"apiVersion":"projectcalico.org/v3","kind":"Node",
+      "metadata":{"name":"node-a","annotations":{"mine":"yes",
+                                                 "ipam.margay.io/node-is-leaving":"7"}},
+      "spec":{"bgp":{"ipv4Address":"192.0.2.1/24"},
+              "orchRefs":[{"nodeName":"node-a","orchestrator":"k8s"}]}})"));
+  ASSERT_TRUE(start_up(*store, {.node = "node-a"}, addresses));
+  EXPECT_THAT(everything->get(key)->value, testing::Not(HasSubstr("leaving")));
+  EXPECT_THAT(everything->get(key)->value, HasSubstr("mine"));
+}
+
+TEST_F(StartUpTest, ANodeIsOfTheKubernetesNodeOfItsName) {
+  ASSERT_TRUE(edit_node(*everything, "node-a", [](auto&) {}));
+  const auto node = everything->get({"nodes.projectcalico.org", "", "node-a"})->value;
+  EXPECT_THAT(node, HasSubstr(R"("orchRefs":[{"nodeName":"node-a","orchestrator":"k8s"}])"));
+}
+
 TEST_F(StartUpTest, AFamilyThatIsSwitchedOffIsTakenOffTheNodeAndOneThatIsNotSetStays) {
   register_node();
   const auto node = [&] {

@@ -11,6 +11,7 @@
 
 #include "api/calico.h"
 #include "api/codec.h"
+#include "api/json_path.h"
 #include "base/result_steps.h"
 #include "ipam/ipam.h"
 #include "node/node_object.h"
@@ -80,10 +81,12 @@ struct Held {
 
 // The address this node's tunnel has in one of the pools: the one it holds already, or a new one.
 // None without pools. One that it holds may be of a pool that cannot be read: then it stays.
+// Those of a node without a Node are collected once it is gone (ipam/collection.h): unless the Node
+// names one, what is held may be about to be.
 Result<Held> hold_address(ipam::Ipam& ipam, const std::string& node, const Family& family,
-                          const VxlanPools& pools) {
+                          const VxlanPools& pools, bool is_named) {
   const std::string handle = family.handle_prefix + node;
-  MARGAY_TRY(std::vector<IPAddress> held, ipam.addresses_of(handle));
+  MARGAY_TRY(std::vector<IPAddress> held, is_named ? ipam.addresses_of(handle) : ipam.keep(handle));
   const auto in_a_pool = [&](const IPAddress& address) {
     return std::ranges::any_of(pools.cidrs,
                                [&](const Prefix& pool) { return pool.contains(address); });
@@ -108,6 +111,16 @@ Result<Held> hold_address(ipam::Ipam& ipam, const std::string& node, const Famil
   (v4 ? request.v4_pools : request.v6_pools) = pools.cidrs;
   MARGAY_TRY(const std::vector<IPAddress> assigned, ipam.assign(request));
   return Held{assigned.front(), std::move(held)};
+}
+
+// Whether the Node says which address its tunnel has.
+Result<bool> names_address(store::Store& store, const std::string& node, const Family& family) {
+  const auto entry = store.get({"nodes.projectcalico.org", "", node});
+  if (!entry && entry.error().code == base::ErrorCode::not_found) return false;
+  if (!entry) return base::fail(entry.error());
+  MARGAY_TRY(const auto value, api::parse_json(entry->value));
+  const auto* object = value.if_object();
+  return object != nullptr && !api::text_at(*object, {"spec", family.address_field}).empty();
 }
 
 // What the Node has ceased to name.
@@ -138,7 +151,8 @@ Result<> ensure_tunnel_addresses(store::Store& store, const std::string& node,
   Result<> released;
   for (const Family& family : k_families) {
     MARGAY_TRY(const auto pools, vxlan_pools(store, node, family.family));
-    MARGAY_TRY(const auto held, hold_address(ipam, node, family, pools));
+    MARGAY_TRY(const bool is_named, names_address(store, node, family));
+    MARGAY_TRY(const auto held, hold_address(ipam, node, family, pools, is_named));
     const auto& address = held.address;
     MARGAY_CHECK(edit_node(store, node, [&](json::object& object) {
       json::object& spec = child(object, "spec");

@@ -118,5 +118,20 @@ TEST_F(TunnelAddressTest, APoolThatCannotBeReadTakesNoneAwayAndGivesNone) {
   EXPECT_EQ(ensure(), address) << "it may be of the pool that cannot be read";
 }
 
+// Whoever releases the addresses of nodes that are gone reads the block, then looks for the node.
+TEST_F(TunnelAddressTest, OneThatIsHeldAndThatTheNodeDoesNotNameIsWrittenBeforeItIsUsed) {
+  put_pool("good", pool("10.65.0.0/26", "Always"));
+  const auto address = ensure();
+  const auto revision = [&] {
+    return store_->list({.resource = "ipamblocks.crd.projectcalico.org"})->entries.at(0).revision;
+  };
+  const auto assigned = revision();
+  EXPECT_EQ(ensure(), address);
+  EXPECT_EQ(revision(), assigned) << "the Node names it: there is nothing to write";
+  put("nodes.projectcalico.org", "Node", "node1", R"({"bgp":{"ipv4Address":"192.0.2.1/24"}})");
+  EXPECT_EQ(ensure(), address);
+  EXPECT_GT(revision(), assigned);
+}
+
 }  // namespace
 }  // namespace margay::node
