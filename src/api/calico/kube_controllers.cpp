@@ -93,11 +93,10 @@ template <>
 const Resource<KubeControllersConfiguration>& resource<KubeControllersConfiguration>() {
   using Object = KubeControllersConfiguration;
   static const auto described = describe_kind<Object>(
-      calico::kind("KubeControllersConfiguration", "kubecontrollersconfigurations",
-                   {"kcconfig", "kcconfigs"}, false,
-                   "Settings of Calico's kube-controllers; there is one, named default. Margay "
-                   "needs no such program.",
-                   {}),
+      calico::kind(
+          "KubeControllersConfiguration", "kubecontrollersconfigurations",
+          {"kcconfig", "kcconfigs"}, false,
+          "Settings of the controllers, Calico's or Margay's; there is one, named default.", {}),
       calico::only_default,
       {field("spec", &Object::spec, settings(true), "The settings.").default_to(json::object()),
        field("status", &Object::status, status(), "What the controllers report.")});
