@@ -78,6 +78,23 @@ TEST_F(PluginTest, AddAgainGivesTheSameAndCutsNothing) {
   EXPECT_EQ(assigned(), 2U);
 }
 
+// Who collects addresses that leaked reads the block before it looks for the pod (Ipam::keep).
+TEST_F(PluginTest, AddAgainWritesTheBlocksOfWhatItGivesAgain) {
+  const auto revisions_of_blocks = [&] {
+    const auto blocks = store_.get().list({.resource = "ipamblocks.crd.projectcalico.org"}).value();
+    std::vector<store::Revision> revisions;
+    for (const auto& block : blocks.entries) revisions.push_back(block.revision);
+    return revisions;
+  };
+  add();
+  const auto before = revisions_of_blocks();
+  ASSERT_EQ(before.size(), 2U);
+  add();
+  const auto after = revisions_of_blocks();
+  EXPECT_GT(after[0], before[0]);
+  EXPECT_GT(after[1], before[1]);
+}
+
 TEST_F(PluginTest, DelTakesAllBackAndMayBeRepeated) {
   add();
   for (int i = 0; i < 2; ++i) {

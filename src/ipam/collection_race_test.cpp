@@ -223,6 +223,26 @@ TEST(CollectionRace, ANodeThatComesBackKeepsItsCalicoNode) {
   }
 }
 
+// An agent that runs on changes its Node, which stays for now; so do the addresses that it names.
+TEST(CollectionRace, ATunnelAddressStaysAsLongAsACalicoNodeMayNameIt) {
+  Cluster cluster;
+  cluster.add_node("node1");
+  cluster.remove_kubernetes_node("node1");
+  cluster.assign_tunnel("node1");
+  const auto plan = plan_collection(cluster.store()).value();
+  ASSERT_EQ(plan.vacated.at(0).tunnels.size(), 1U);
+  InterruptedStore interrupted(cluster.store());
+  interrupted.before_write("nodes.projectcalico.org", [&] {
+    cluster.put_calico_node("node1", R"("orchRefs":[{"orchestrator":"k8s","nodeName":"node1"}],
+                                        "ipv4VXLANTunnelAddr":"10.0.0.64")");
+  });
+  const auto collected = collect(interrupted, plan);
+  EXPECT_TRUE(collected.error);
+  EXPECT_EQ(collected.nodes + collected.addresses, 0U);
+  EXPECT_TRUE(cluster.is_held("vxlan-tunnel-addr-node1"));
+  EXPECT_EQ(cluster.collect_all().addresses, 1U) << "at the next look it goes, and they with it";
+}
+
 TEST(CollectionRace, ABlockThatANodeUsesAgainStaysItsOwn) {
   Cluster cluster;
   cluster.assign("web", "node1");

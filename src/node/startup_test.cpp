@@ -12,6 +12,7 @@
 #include "api/codec.h"
 #include "base/host_name.h"
 #include "k8s/objects.h"
+#include "node/node_object.h"
 #include "store/sqlite/sqlite_store.h"
 
 namespace margay::node {
