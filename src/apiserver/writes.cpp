@@ -316,7 +316,14 @@ Answer<> Writes::ensure_default_service_account(const std::string& ns) {
 
 Answer<Written> Writes::update(const ObjectRef& ref, const json::object& object,
                                const WriteOptions& options) {
-  return change(ref, [&](const json::object&) -> Answer<json::object> { return object; }, options);
+  return change(
+      ref,
+      [&](const json::object& current) -> Answer<json::object> {
+        auto made = object;
+        if (is_stored_form(*ref.kind)) api::keep_later_fields(*ref.kind, current, made);
+        return made;
+      },
+      options);
 }
 
 Answer<Written> Writes::patch(const ObjectRef& ref, PatchType type, const json::value& patch,
@@ -336,6 +343,7 @@ Answer<Written> Writes::patch(const ObjectRef& ref, PatchType type, const json::
 Answer<Written> Writes::change(const ObjectRef& ref, const Change& make,
                                const WriteOptions& options) {
   if (is_stored_form(*ref.kind)) {
+    MARGAY_CHECK(check_stored_name(ref));
     MARGAY_TRY(const auto shown, behind(ref));
     const auto make_shown = [&](const json::object& current) -> Answer<json::object> {
       MARGAY_TRY(auto object, make(api::to_stored_form(*ref.kind, current)));
@@ -372,7 +380,7 @@ Answer<std::optional<Written>> Writes::try_change(const ObjectRef& ref, const Ch
   keep_system_metadata(current, object);
   MARGAY_CHECK(check_finalizers(ref, current, object));
 
-  if (const auto own = api::check_no_stored_metadata(kind, object); !own)
+  if (const auto own = api::check_no_stored_metadata(kind, object, current); !own)
     return refuse(from_error(kind, ref.name, own.error()));
   auto prepared = api::prepare(kind, std::move(object), options.unknown_fields);
   if (!prepared) return refuse(from_error(kind, ref.name, prepared.error()));

@@ -275,27 +275,34 @@ TEST_F(SyncerTest, IsInSyncWithoutItAsSoonAsTheOthersAreListed) {
   EXPECT_TRUE(queue_.run_until([&] { return sink_.in_sync; }));
 }
 
-// A server that starts: it does not know our rights yet.
+// A server that starts: it does not know our rights yet, and takes its time for the rest.
 class StartingStore final : public FlakyStore {
  public:
   explicit StartingStore(Store& store) : FlakyStore(store, {}, 1) {}
   Result<List> list(const Scope& scope, const ListOptions& options) override {
+    if (scope.resource == "things") has_started.wait(false);
     if (has_started) return FlakyStore::list(scope, options);
-    if (scope.resource == "later") refused_later = true;
+    refused = true;
+    refused.notify_all();
     return fail(ErrorCode::forbidden, "no such role");
   }
+  void start() {
+    has_started = true;
+    has_started.notify_all();
+  }
   std::atomic<bool> has_started = false;
-  std::atomic<bool> refused_later = false;
+  std::atomic<bool> refused = false;
 };
 
 TEST_F(SyncerTest, DoesNotBelieveAnAbsenceFromBeforeTheOthersWereListed) {
   ASSERT_TRUE(store_->create(key(1), ""));
   ASSERT_TRUE(store_->create({"later", "", "a"}, ""));
+  const SyncerOptions seldom{.backoff = {.initial = 1h, .max = 1h}, .presence_check = 1h};
   StartingStore store(*store_);
   const Syncer syncer(store, {{"things"}, {.resource = "later", .optional = true}}, sink_,
-                      queue_.executor(), k_fast);
-  while (!store.refused_later) std::this_thread::yield();
-  store.has_started = true;
+                      queue_.executor(), seldom);
+  store.refused.wait(false);
+  store.start();
   ASSERT_TRUE(queue_.run_until([&] { return sink_.in_sync; }));
   EXPECT_EQ(sink_.at_in_sync.size(), 2U);
 }
