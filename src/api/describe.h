@@ -217,6 +217,10 @@ class FieldOptions {
     described.is_immutable = true;
     return self();
   }
+  Self beyond_v3_19() && {
+    described.is_beyond_v3_19 = true;
+    return self();
+  }
   Self default_to(json::value value) && {
     described.default_value = std::move(value);
     return self();

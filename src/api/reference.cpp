@@ -44,6 +44,7 @@ std::string notes(const Field& field) {
   std::string text = field.doc + limits(value);
   if (field.is_required) text += " Required.";
   if (field.is_immutable) text += " Cannot be changed.";
+  if (field.is_beyond_v3_19) text += " Not in Calico v3.19.";
   if (field.default_value && !field.default_value->is_structured())
     text += " Default: `" + json::serialize(*field.default_value) + "`.";
   return text;

@@ -32,6 +32,7 @@ struct Field {
   std::string doc;
   bool is_required = false;
   bool is_immutable = false;
+  bool is_beyond_v3_19 = false;  // of Calico, whose clients drop it (api/stored_form.h)
   std::optional<json::value> default_value;
   PatchStrategy patch;
 };

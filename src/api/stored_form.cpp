@@ -4,15 +4,21 @@
 #include <array>
 #include <boost/json/serialize.hpp>
 
+#include "api/calico/tier.h"
 #include "api/codec.h"
 #include "api/json_path.h"
 #include "api/report.h"
+#include "api/schema.h"
 
 namespace margay::api {
 
 namespace {
 
+constexpr std::string_view k_tier = "default";
 constexpr std::string_view k_tier_prefix = "default.";
+constexpr const char* k_name_rule =
+    "must be default. and the policy's name, which has no dot: policies of other tiers are in "
+    "projectcalico.org/v3 alone";
 
 // What the annotation leaves to the object's own metadata; and what nobody keeps.
 constexpr auto k_not_in_annotation =
@@ -69,6 +75,30 @@ void adopt(const json::object& from_annotation, json::object& metadata) {
   }
 }
 
+void check_tier(const Kind& kind, const json::object& object, const Report& report) {
+  const json::value* tier = find_at(object, {"spec", "tier"});
+  if (!names_differ(kind) || tier == nullptr || !tier->is_string()) return;
+  if (const std::string_view text = tier->get_string(); !text.empty() && text != k_tier)
+    report.field("spec").field("tier").invalid(
+        *tier, "must be default: policies of other tiers are in projectcalico.org/v3 alone");
+}
+
+void keep_later(const Schema& schema, const json::object& before, json::object& object) {
+  for (const auto& field : schema.fields) {
+    const json::value* old = before.if_contains(field.name);
+    if (old == nullptr) continue;
+    json::value* now = object.if_contains(field.name);
+    if (field.is_beyond_v3_19) {
+      if (now == nullptr) object[field.name] = *old;
+    } else if (field.schema->type == Schema::Type::object && old->is_object()) {
+      json::object kept;
+      const bool is_there = now != nullptr && now->is_object();
+      keep_later(*field.schema, old->get_object(), is_there ? now->get_object() : kept);
+      if (!kept.empty() && (now == nullptr || now->is_null())) object[field.name] = std::move(kept);
+    }
+  }
+}
+
 }  // namespace
 
 const Kind* shown_kind(const Kind& kind) {
@@ -82,7 +112,12 @@ const Kind* stored_form_of(const Kind& kind) {
 }
 
 bool names_differ(const Kind& kind) {
-  return kind.plural == "networkpolicies" || kind.plural == "globalnetworkpolicies";
+  return !kind.shows.empty() &&
+         (kind.plural == "networkpolicies" || kind.plural == "globalnetworkpolicies");
+}
+
+bool has_form(const Kind& kind, std::string_view name) {
+  return !names_differ(kind) || calico::tier_of_name(name) == k_tier;
 }
 
 std::string stored_name(const Kind& kind, std::string_view name) {
@@ -93,11 +128,19 @@ std::string stored_name(const Kind& kind, std::string_view name) {
 std::optional<std::string> shown_name(const Kind& kind, std::string_view stored) {
   if (!names_differ(kind)) return std::string(stored);
   if (stored.find('.') == std::string_view::npos) return std::nullopt;
-  if (!stored.starts_with(k_tier_prefix)) return std::string(stored);
+  if (!stored.starts_with(k_tier_prefix))
+    return has_form(kind, stored) ? std::optional(std::string(stored)) : std::nullopt;
   const auto name = stored.substr(k_tier_prefix.size());
   // "default.a.b" would be v3's "a.b", whose stored name that is too.
   if (name.empty() || name.find('.') != std::string_view::npos) return std::nullopt;
   return std::string(name);
+}
+
+base::Result<> check_stored_name(const Kind& kind, std::string_view stored) {
+  if (shown_name(kind, stored)) return {};
+  std::vector<base::FieldError> errors;
+  Report(errors).field("metadata").field("name").invalid(std::string(stored), k_name_rule);
+  return base::fail(std::move(errors));
 }
 
 json::object to_stored_form(const Kind& kind, json::object object) {
@@ -129,11 +172,9 @@ base::Result<json::object> from_stored_form(const Kind& kind, json::object objec
     if (auto shown = shown_name(kind, name->get_string()))
       metadata[field] = std::move(*shown);
     else
-      report.field(field).invalid(
-          *name,
-          "must be default. and the policy's name, which has no dot; in another tier the "
-          "tier, a dot and the name");
+      report.field(field).invalid(*name, k_name_rule);
   }
+  check_tier(kind, object, Report(errors));
   if (const auto annotation = take_annotation(metadata)) {
     const auto held =
         read_annotation(*annotation, report.field("annotations").key(k_metadata_annotation));
@@ -143,11 +184,19 @@ base::Result<json::object> from_stored_form(const Kind& kind, json::object objec
   return object;
 }
 
-base::Result<> check_no_stored_metadata(const Kind& kind, const json::object& object) {
-  const json::value* annotations = find_at(object, {"metadata", "annotations"});
-  if (annotations == nullptr || !annotations->is_object() ||
-      !annotations->get_object().contains(k_metadata_annotation) || stored_form_of(kind) == nullptr)
-    return {};
+void keep_later_fields(const Kind& kind, const json::object& before, json::object& object) {
+  keep_later(*kind.schema, before, object);
+}
+
+base::Result<> check_no_stored_metadata(const Kind& kind, const json::object& object,
+                                        const json::object& before) {
+  const auto annotation_of = [](const json::object& from) {
+    return find_at(from, {"metadata", "annotations", k_metadata_annotation});
+  };
+  const json::value* now = annotation_of(object);
+  const json::value* old = annotation_of(before);
+  if (now == nullptr || stored_form_of(kind) == nullptr) return {};
+  if (old != nullptr && *old == *now) return {};
   std::vector<base::FieldError> errors;
   Report(errors)
       .field("metadata")

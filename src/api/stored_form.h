@@ -8,7 +8,9 @@
 //
 // * the group and version;
 // * the names of policies, which carry their tier: "default.web" is v3's "web". Names with a dot
-//   ("knp.default.web", or a policy of another tier) are the same in both;
+//   ("knp.default.web") are the same in both;
+// * policies of other tiers than `default`, which it does not have: v3.19 knows no tiers, and takes
+//   "ops.web" for the policy "web";
 // * the annotation projectcalico.org/metadata, which has as JSON what is in v3's metadata beside
 //   name, namespace, resourceVersion, labels and annotations. Calico's programs read and write
 //   these there, and no others in metadata but the uid.
@@ -28,10 +30,15 @@ const Kind* shown_kind(const Kind& kind);
 // Null when nothing shows the objects of `kind`.
 const Kind* stored_form_of(const Kind& kind);
 
+// Whether the stored form `kind` has the v3 object `name`: a policy of another tier is not in it.
+// A kind that is no such form has all its objects.
+bool has_form(const Kind& kind, std::string_view name);
 // The name in the stored form of the v3 object `name`, and back: nothing when no object can have
 // that stored name. `kind` is the one of the stored form; also for the prefix in generateName.
 std::string stored_name(const Kind& kind, std::string_view name);
 std::optional<std::string> shown_name(const Kind& kind, std::string_view stored);
+// `invalid`, with the rule, where shown_name() says nothing.
+base::Result<> check_stored_name(const Kind& kind, std::string_view stored);
 bool names_differ(const Kind& kind);  // from those of v3
 
 // A v3 object in stored form.
@@ -40,10 +47,17 @@ json::object to_stored_form(const Kind& kind, json::object object);
 // What a client sent in stored form as the v3 object that it means. The annotation counts where the
 // client read its metadata from there, as Calico's programs do; whoever sends a creationTimestamp
 // has metadata that Kubernetes' clients keep, and they count. Fails with `invalid` when the
-// annotation is no JSON object, or when no object can have that name.
+// annotation is no JSON object, when no object can have that name, or when it is in another tier.
 base::Result<json::object> from_stored_form(const Kind& kind, json::object object);
 
-// The annotation is the stored form's: a v3 object that has it is `invalid`.
-base::Result<> check_no_stored_metadata(const Kind& kind, const json::object& object);
+// Whoever knows v3.19 alone drops what is beyond it (Field::is_beyond_v3_19) when it reads, changes
+// and writes. So `object`, which is to replace `before`, keeps those of its fields that it does not
+// mention. Both in either form.
+void keep_later_fields(const Kind& kind, const json::object& before, json::object& object);
+
+// The annotation is the stored form's: a v3 object that has it is `invalid`, unless it has had it
+// `before`, from a time when nobody looked, or from a store that others wrote.
+base::Result<> check_no_stored_metadata(const Kind& kind, const json::object& object,
+                                        const json::object& before = {});
 
 }  // namespace margay::api

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "apiserver/object.h"
-#include "apiserver/reads.h"
 
 namespace margay::apiserver {
 namespace {
@@ -23,11 +22,11 @@ CollectionRemoval::CollectionRemoval(const Services& services, Asked asked)
 
 Answer<> CollectionRemoval::step() {
   const auto most = left_ == 0 ? k_step : std::min(left_, k_step);
-  const bool is_begun = meta_.revision != 0;
+  const bool goes_on = meta_.revision != 0;
   MARGAY_TRY(
       const auto page,
-      read_list_page(services_.store, *asked_.collection.kind, asked_.selection, meta_.resume,
-                     {.limit = most, .bytes = k_large_bytes, .or_now = is_begun}));
+      read_list_page(services_.reads.at(is_begun_), *asked_.collection.kind, asked_.selection,
+                     meta_.resume, {.limit = most, .bytes = k_large_bytes, .or_now = goes_on}));
   for (const auto& entry : page.entries) MARGAY_CHECK(remove(entry));
   meta_ = {.revision = page.revision, .resume = page.resume, .remaining = {}};
   const bool at_limit = left_ != 0 && page.entries.size() == left_;
@@ -37,20 +36,24 @@ Answer<> CollectionRemoval::step() {
 }
 
 Answer<> CollectionRemoval::remove(const store::Entry& entry) {
-  const auto& filter = asked_.selection.filter;
-  if (!filter.empty()) {
-    const auto place = services_.room.wait(entry.value);
-    if (!matches(filter, entry)) return {};
-  }
+  MARGAY_TRY(const bool selected, is_selected(entry));
+  if (!selected) return {};
   auto ref = asked_.collection;
   ref.ns = entry.key.ns;
   ref.name = entry.key.name;
-  const auto removed = services_.writes.remove(ref, asked_.options, true);
-  if (removed)
-    tell(entry);
-  else if (removed.error().reason != "NotFound")
-    return refuse(removed.error());
+  const auto removed = services_.writes.remove(ref, asked_.options, is_begun_);
+  if (!removed && removed.error().reason != "NotFound") return refuse(removed.error());
+  is_begun_ = true;
+  if (removed) tell(entry);
   return {};
+}
+
+Answer<bool> CollectionRemoval::is_selected(const store::Entry& entry) {
+  const auto& filter = asked_.selection.filter;
+  if (filter.empty()) return true;
+  auto& room = services_.room;
+  MARGAY_TRY(const auto place, is_begun_ ? room.wait(entry.value) : room.enter(entry.value));
+  return matches(filter, entry);
 }
 
 // One that cannot be read goes unnamed.

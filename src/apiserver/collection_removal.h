@@ -9,6 +9,7 @@
 #include "apiserver/byte_budget.h"
 #include "apiserver/list_options.h"
 #include "apiserver/parsing_room.h"
+#include "apiserver/reads.h"
 #include "apiserver/representation.h"
 #include "apiserver/writes.h"
 #include "store/store.h"
@@ -19,7 +20,7 @@ class CollectionRemoval {
  public:
   // What it works with, which outlives it.
   struct Services {
-    store::Store& store;
+    Reads reads;
     Writes& writes;
     ParsingRoom& room;
     ByteBudget& telling;  // what all of them hold for their answers
@@ -32,9 +33,10 @@ class CollectionRemoval {
   };
   CollectionRemoval(const Services& services, Asked asked);
 
-  // Removes some more. Blocks on the store; one thread at a time. After a refusal what went before
-  // it is gone. Where history is compacted past what it began with, it goes on with what there is
-  // then: a client that was refused with a part removed would not ask again.
+  // Removes some more. Blocks on the store; one thread at a time. Where the server is busy it is
+  // refused as long as nothing is gone; then it waits for its turn. After another refusal
+  // what went before it is gone. Where history is compacted past what it began with, it goes on
+  // with what there is then: a client that was refused with a part removed would not ask again.
   Answer<> step();
   bool is_done() const { return done_; }
   // What went, as in Kubernetes, while it is of a size to hold; else only that it went.
@@ -42,6 +44,7 @@ class CollectionRemoval {
 
  private:
   Answer<> remove(const store::Entry& entry);
+  Answer<bool> is_selected(const store::Entry& entry);
   void tell(const store::Entry& entry);
   bool has_room_for(size_t bytes);
 
@@ -53,6 +56,7 @@ class CollectionRemoval {
   std::vector<ByteBudget::Lease> leases_;  // for what items_ has room for
   size_t leased_ = 0;
   bool is_too_much_ = false;  // to be told one by one
+  bool is_begun_ = false;     // something is gone
   bool done_ = false;
 };
 

@@ -22,9 +22,16 @@ namespace margay::apiserver {
 // A change, immutable, with its forms made once, when the first watch needs them.
 class Change {
  public:
-  explicit Change(store::Event event) : event_(std::move(event)) {}
+  // `event` is as it is stored: where `kind` shows another's objects (api/stored_form.h) it is
+  // about one of those, which that form has.
+  Change(const api::Kind& kind, store::Event event);
 
-  const store::Event& event() const { return event_; }
+  const store::Key& key() const { return event_.entry.key; }
+  store::Revision revision() const { return event_.entry.revision; }
+  // In the kind's form, which making takes room for form_weight() (parsing_room.h); 0: it is as it
+  // is stored.
+  const store::Event& event() const;
+  size_t form_weight() const { return form_weight_; }
   // The type a watch without selectors sends: ADDED, MODIFIED, DELETED.
   std::string_view type() const;
   // An `internal` refusal that names the object when its value cannot be read.
@@ -35,10 +42,14 @@ class Change {
   const json::object& selectable(const api::Kind& kind) const;
   // The same of the value before an update; nothing when that cannot be read.
   const std::optional<json::object>& selectable_before(const api::Kind& kind) const;
-  size_t bytes() const;
+  size_t bytes() const { return bytes_; }
 
  private:
-  const store::Event event_;
+  const api::Kind* const form_;  // of the values; null: they are as they are stored
+  const size_t form_weight_;
+  const size_t bytes_;
+  mutable store::Event event_;  // its values, until they are in the form, as they are stored
+  mutable std::once_flag in_form_;
   struct Text {
     std::once_flag made;
     Answer<std::string> text;
@@ -94,8 +105,8 @@ class EventFeed final : private store::Watcher {
   bool ended() const;
 
  private:
-  EventFeed(const Limits& limits, store::Revision begin)
-      : limits_(limits), begin_(begin), up_to_(begin) {}
+  EventFeed(const api::Kind& kind, const Limits& limits, store::Revision begin)
+      : kind_(kind), limits_(limits), begin_(begin), up_to_(begin) {}
 
   void on_events(std::span<const store::Event> events) override;
   void on_progress(store::Revision revision) override;
@@ -103,6 +114,7 @@ class EventFeed final : private store::Watcher {
   std::vector<std::function<void()>> add(std::span<const store::Event> events);
   void forget_oldest();
 
+  const api::Kind& kind_;
   const Limits limits_;
   mutable std::mutex mutex_;
   std::deque<std::shared_ptr<const Change>> ring_;

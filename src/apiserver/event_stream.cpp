@@ -7,6 +7,9 @@
 #include <boost/json/serialize.hpp>
 #include <utility>
 
+#include "api/stored_form.h"
+#include "apiserver/stored_form.h"
+
 namespace margay::apiserver {
 namespace {
 
@@ -47,13 +50,14 @@ Answer<std::shared_ptr<EventStream>> EventStream::open(EventFeeds& feeds, SetAsi
 }
 
 Answer<> EventStream::start() {
+  const auto& kind = *representation_.kind;
   const auto from = options_.revision.value_or(0);
-  MARGAY_TRY(feed_, feeds_.of(*representation_.kind));
+  MARGAY_TRY(feed_, feeds_.of(kind));
   if (options_.initial_events || from == 0) {
     MARGAY_CHECK(begin_with_state(from));
   } else {
     // Says at once when history does not reach that far.
-    const auto reached = store_.changes(options_.scope, from, 1);
+    const auto reached = store_.changes(stored_scope(kind, {.resource = kind.resource()}), from, 1);
     if (!reached && reached.error().code == base::ErrorCode::too_old)
       return refuse(
           expired(fmt::format("too old resource version: {} ({})", from, reached.error().message)));
@@ -67,7 +71,8 @@ Answer<> EventStream::start() {
 }
 
 Answer<store::List> EventStream::next_page(const std::string& resume, size_t bytes) const {
-  auto page = store_.list(options_.scope, {.resume = resume, .bytes = bytes});
+  auto page = store_.list(stored_scope(*representation_.kind, options_.scope),
+                          {.resume = resume, .bytes = bytes});
   if (page) return std::move(*page);
   if (page.error().code == base::ErrorCode::too_old)
     return refuse(expired("the state to begin with is gone: " + page.error().message));
@@ -76,7 +81,8 @@ Answer<store::List> EventStream::next_page(const std::string& resume, size_t byt
 
 // Nothing of the state is held until there is a thread to read it: many watches may begin at once.
 Answer<> EventStream::begin_with_state(store::Revision asked) {
-  const auto first = store_.list(options_.scope, {.limit = 1});
+  const auto& kind = *representation_.kind;
+  const auto first = store_.list(stored_scope(kind, {.resource = kind.resource()}), {.limit = 1});
   if (!first) return refuse(from_error(*representation_.kind, {}, first.error()));
   if (asked > first->revision) return refuse(revision_too_large(asked, first->revision));
   position_ = first->revision;
@@ -120,19 +126,24 @@ void EventStream::read_state() {
   position_ = page->revision;  // of all pages the same, and what is shown is of it
   resume_ = std::move(page->resume);
   state_left_ = !resume_.empty();
-  for (auto& entry : page->entries) {
-    loaded_.push_back(std::make_shared<const Change>(
-        store::Event{store::Event::Type::created, std::move(entry)}));
-    render_next();
-  }
+  for (auto& entry : page->entries)
+    if (add({store::Event::Type::created, std::move(entry)})) render_next();
 }
 
 void EventStream::read_history() {
-  auto changes = store_.changes(options_.scope, position_, limits_.page_bytes);
+  auto changes = store_.changes(stored_scope(*representation_.kind, options_.scope), position_,
+                                limits_.page_bytes);
   if (!changes) return end(changes.error());
-  for (auto& event : changes->events)
-    loaded_.push_back(std::make_shared<const Change>(std::move(event)));
+  for (auto& event : changes->events) add(std::move(event));
   position_ = changes->up_to;
+}
+
+// False: the form that is watched does not have it.
+bool EventStream::add(store::Event event) {
+  const auto& kind = *representation_.kind;
+  if (!api::has_form(kind, event.entry.key.name)) return false;
+  loaded_.push_back(std::make_shared<const Change>(kind, std::move(event)));
+  return true;
 }
 
 void EventStream::end(const base::Error& error) {
@@ -195,8 +206,9 @@ void EventStream::render_next() {
   render(change);
 }
 
-// Of the values that render() parses.
+// Of the values that render() parses, or makes the form of, one after the other.
 size_t EventStream::parsed_bytes_of(const Change& change) const {
+  if (change.form_weight() != 0) return change.form_weight();
   const auto& event = change.event();
   if (!options_.filter.empty())
     return parsed_bytes(event.entry.value) + parsed_bytes(event.previous);

@@ -74,6 +74,7 @@ class EventStream {
   Answer<store::List> next_page(const std::string& resume, size_t bytes) const;
   void read_state();
   void read_history();
+  bool add(store::Event event);
 
   // What take() does next when nothing is left to send; nothing: go on.
   std::optional<Piece::Next> load();

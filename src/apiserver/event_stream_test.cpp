@@ -306,8 +306,9 @@ TEST_F(EventStreamTest, WatchesShareTheTextOfAnEvent) {
   const store::Event event{
       store::Event::Type::created,
       {{"configmaps", "default", "a"}, R"({"apiVersion":"v1","kind":"ConfigMap"})", 7}};
-  const Change change(event);
-  const Representation representation{.kind = api::find_resource("configmaps"), .clock = &clock_};
+  const auto& kind = *api::find_resource("configmaps");
+  const Change change(kind, event);
+  const Representation representation{.kind = &kind, .clock = &clock_};
   const auto& text = change.text(representation);
   ASSERT_TRUE(text);
   EXPECT_EQ(text->data(), change.text(representation)->data());

@@ -111,8 +111,6 @@ Answer<ListOptions> parse_list_options(const api::Kind& kind, const ResourcePath
   narrow("metadata.name", out.scope.name, out);
   if (kind.namespaced) narrow("metadata.namespace", out.scope.ns, out);
   out.name_prefix = text_in(query, "namePrefix");
-  if (!out.name_prefix.empty() && kind.namespaced && out.scope.ns.empty())
-    return refuse(bad_request("namePrefix needs a namespace"));
   MARGAY_TRY(const auto limit, integer_in(query, "limit", 0));
   out.limit = static_cast<uint64_t>(limit.value_or(0));
   out.resume = text_in(query, "continue");

@@ -5,14 +5,13 @@
 #include <limits>
 
 #include "apiserver/object.h"
-#include "apiserver/reads.h"
 
 namespace margay::apiserver {
 
-ListStream::ListStream(store::Store& store, SetAside& set_aside, ParsingRoom& room,
+ListStream::ListStream(const Reads& reads, SetAside& set_aside, ParsingRoom& room,
                        const ListOptions& options, const Representation& representation,
                        size_t page_bytes)
-    : store_(store),
+    : reads_(reads),
       set_aside_(set_aside),
       room_(room),
       options_(options),
@@ -21,19 +20,19 @@ ListStream::ListStream(store::Store& store, SetAside& set_aside, ParsingRoom& ro
       resume_(options.resume),
       left_(options.limit) {}
 
-Answer<std::shared_ptr<ListStream>> ListStream::open(store::Store& store, SetAside& set_aside,
+Answer<std::shared_ptr<ListStream>> ListStream::open(const Reads& reads, SetAside& set_aside,
                                                      ParsingRoom& room, const ListOptions& options,
                                                      const Representation& representation,
                                                      size_t page_bytes) {
   std::shared_ptr<ListStream> stream(
-      new ListStream(store, set_aside, room, options, representation, page_bytes));
+      new ListStream(reads, set_aside, room, options, representation, page_bytes));
   MARGAY_CHECK(stream->read_page());
   stream->opened_ = true;
   return stream;
 }
 
 Answer<> ListStream::read_page() {
-  MARGAY_TRY(auto page, read_list_page(store_, *representation_.kind, options_, resume_,
+  MARGAY_TRY(auto page, read_list_page(reads_.at(opened_), *representation_.kind, options_, resume_,
                                        {.limit = left_, .bytes = page_bytes_}));
   if (first_ && resume_ == options_.resume && sendable_.empty())
     sendable_.push(representation_.list_head());

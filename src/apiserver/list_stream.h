@@ -10,6 +10,7 @@
 
 #include "apiserver/list_options.h"
 #include "apiserver/parsing_room.h"
+#include "apiserver/reads.h"
 #include "apiserver/representation.h"
 #include "apiserver/sendable.h"
 #include "apiserver/set_aside.h"
@@ -21,7 +22,7 @@ class ListStream {
  public:
   // Reads the first page. Blocks on the store, which must outlive the stream, as `set_aside` and
   // `room` must.
-  static Answer<std::shared_ptr<ListStream>> open(store::Store& store, SetAside& set_aside,
+  static Answer<std::shared_ptr<ListStream>> open(const Reads& reads, SetAside& set_aside,
                                                   ParsingRoom& room, const ListOptions& options,
                                                   const Representation& representation,
                                                   size_t page_bytes = k_page_bytes);
@@ -36,13 +37,13 @@ class ListStream {
   std::string whole();
 
  private:
-  ListStream(store::Store& store, SetAside& set_aside, ParsingRoom& room,
-             const ListOptions& options, const Representation& representation, size_t page_bytes);
+  ListStream(const Reads& reads, SetAside& set_aside, ParsingRoom& room, const ListOptions& options,
+             const Representation& representation, size_t page_bytes);
   Answer<> read_page();
   Answer<> append(const store::Entry& entry);
   Answer<ParsingRoom::Place> place_for(const store::Entry& entry);
 
-  store::Store& store_;
+  const Reads reads_;
   SetAside& set_aside_;
   ParsingRoom& room_;
   const ListOptions options_;

@@ -27,8 +27,8 @@ class NamespaceSweeper::Changes final : public store::SyncerSink {
  public:
   explicit Changes(NamespaceSweeper& sweeper) : sweeper_(sweeper) {}
   Task on_change(const store::Key& key, std::optional<store::Entry> entry) override {
-    if (!entry || to_namespace(*entry).state != Namespace::State::terminating) return [] {};
-    return [this, ns = key.name] { sweeper_.wake(ns); };
+    if (!entry) return [] {};
+    return [this, ns = key.name] { sweeper_.wake(ns); };  // whatever it is: sweep() looks
   }
   void on_in_sync() override {}
 
@@ -144,6 +144,7 @@ bool NamespaceSweeper::finish(const std::string& ns) {
   const auto entry = store_.get(key);
   if (!entry && entry.error().code == base::ErrorCode::not_found) return true;
   if (!entry) return false;
+  const auto place = room_.wait(entry->value);
   const auto object = parse_stored(*entry);
   if (!object) return false;
   const auto* finalizers = find_at(*object, {"metadata", "finalizers"});
@@ -152,14 +153,14 @@ bool NamespaceSweeper::finish(const std::string& ns) {
   return store_.remove(key, entry->revision).has_value();
 }
 
-base::Result<> restore_namespaces(store::Store& store, Writes& writes) {
+Answer<> restore_namespaces(store::Store& store, Writes& writes) {
   const auto& kind = namespace_kind();
   for (const auto name : k_initial) {
     const auto made = writes.create({.kind = &kind, .name = std::string(name)}, {}, {});
     // Another server may be as quick.
-    if (!made && made.error().reason != "AlreadyExists") return base::fail(to_error(made.error()));
+    if (!made && made.error().reason != "AlreadyExists") return refuse(made.error());
   }
-  return each_entry(
+  const auto looked = each_entry(
       store, {.resource = kind.resource()}, [&](const store::Entry& entry) -> base::Result<> {
         if (to_namespace(entry).state != Namespace::State::active) return {};
         const auto made = writes.ensure_default_service_account(entry.key.name);
@@ -167,6 +168,8 @@ base::Result<> restore_namespaces(store::Store& store, Writes& writes) {
           spdlog::error("default service account of {}: {}", entry.key.name, made.error().message);
         return {};
       });
+  if (looked) return {};
+  return refuse(from_error(kind, {}, looked.error()));
 }
 
 }  // namespace margay::apiserver

@@ -59,6 +59,6 @@ class NamespaceSweeper {
 
 // Makes the four namespaces that always exist, and the default service accounts that a killed
 // server left unmade.
-base::Result<> restore_namespaces(store::Store& store, Writes& writes);
+Answer<> restore_namespaces(store::Store& store, Writes& writes);
 
 }  // namespace margay::apiserver

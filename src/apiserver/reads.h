@@ -8,6 +8,16 @@
 
 namespace margay::apiserver {
 
+// What is read for a client, by whether its answer has begun. The same store, but that one which is
+// busy refuses whoever begins.
+struct Reads {
+  store::Store& beginning;
+  store::Store& begun;
+  Reads(store::Store& both) : Reads(both, both) {}  // NOLINT(google-explicit-constructor)
+  Reads(store::Store& first, store::Store& later) : beginning(first), begun(later) {}
+  store::Store& at(bool is_begun) const { return is_begun ? begun : beginning; }
+};
+
 // The next page of a list that a client asked for, `page.limit` and `page.bytes` of it. Checks the
 // revision that the client wants; a page whose snapshot is gone is a 410.
 Answer<store::List> read_list_page(store::Store& store, const api::Kind& kind,

@@ -131,8 +131,11 @@ bool is_public(std::string_view target) {
 
 Router::Router(Services services)
     : services_(std::move(services)),
-      reads_(std::make_unique<StoredFormStore>(services_.store, services_.room)),
-      feeds_(std::make_unique<EventFeeds>(*reads_)),
+      reads_(std::make_unique<StoredFormStore>(services_.store, services_.room,
+                                               StoredFormStore::Busy::refuse)),
+      begun_reads_(std::make_unique<StoredFormStore>(services_.store, services_.room,
+                                                     StoredFormStore::Busy::wait)),
+      feeds_(std::make_unique<EventFeeds>(services_.store)),
       set_aside_(std::make_unique<SetAside>()),
       telling_(std::make_unique<ByteBudget>(16 << 20)) {}
 Router::~Router() = default;
@@ -335,8 +338,8 @@ Answer<Response> Router::list(const Call& call) const {
 
 Answer<Response> Router::list_in(const Representation& representation,
                                  const ListOptions& options) const {
-  MARGAY_TRY(auto stream,
-             ListStream::open(*reads_, *set_aside_, services_.room, options, representation));
+  MARGAY_TRY(auto stream, ListStream::open({*reads_, *begun_reads_}, *set_aside_, services_.room,
+                                           options, representation));
   Response response{.content_type = std::string(representation.media.content_type())};
   if (stream->is_read())
     response.body = stream->whole();
@@ -350,8 +353,8 @@ Answer<Response> Router::list_in(const Representation& representation,
 Answer<Response> Router::list_in_protobuf(const Call& call, const ListOptions& options) const {
   constexpr size_t k_most = 4 << 20;  // of the objects' JSON
   auto representation = call.representation;
-  MARGAY_TRY(auto stream, ListStream::open(*reads_, *set_aside_, services_.room, options,
-                                           representation, k_most));
+  MARGAY_TRY(auto stream, ListStream::open({*reads_, *begun_reads_}, *set_aside_, services_.room,
+                                           options, representation, k_most));
   if (stream->is_read())
     return Response{.content_type = std::string(representation.media.content_type()),
                     .body = stream->whole()};
@@ -432,7 +435,7 @@ Answer<Response> Router::remove_collection(const Call& call) const {
   MARGAY_TRY(auto options, parse_delete_options(call.request, call.target.query));
   MARGAY_TRY(auto selection, parse_list_options(*call.ref.kind, call.path, call.target.query));
   return Response{.unfinished = std::make_shared<Unfinished>(CollectionRemoval(
-                      {*reads_, services_.writes, services_.room, *telling_},
+                      {{*reads_, *begun_reads_}, services_.writes, services_.room, *telling_},
                       {call.ref, std::move(selection), std::move(options), call.representation}))};
 }
 

@@ -107,7 +107,9 @@ class Router {
   Response conclude(const Outcome& outcome, Answer<Response> answer) const;
 
   Services services_;
-  const std::unique_ptr<store::Store> reads_;  // services_.store, with every form of its objects
+  // services_.store, with every form of its objects.
+  const std::unique_ptr<store::Store> reads_;
+  const std::unique_ptr<store::Store> begun_reads_;
   const std::unique_ptr<EventFeeds> feeds_;
   const std::unique_ptr<SetAside> set_aside_;
   const std::unique_ptr<ByteBudget> telling_;  // what collections were removed, all together

@@ -8,6 +8,10 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <filesystem>
+#include <functional>
+#include <future>
+#include <optional>
+#include <thread>
 
 #include "apiserver/documents.h"
 #include "apiserver/event_stream.h"
@@ -45,6 +49,26 @@ struct Reply {
       if (key == name) return value;
     return {};
   }
+};
+
+// All of the room for parsing is taken, and as many wait for it as may.
+class BusyRoom {
+ public:
+  explicit BusyRoom(ParsingRoom& room) : room_(room), held_(room.wait(k_all)) {
+    for (size_t i = 0; i < ParsingRoom::Limits{}.waiting; ++i)
+      waiters_.emplace_back([&room] { room.wait(k_all); });
+    while (!has_others(0)) std::this_thread::yield();
+  }
+  ~BusyRoom() { end(); }
+  void end() { held_.leave(); }
+  // Whether so many more wait.
+  bool has_others(size_t count) const { return room_.waiting() >= waiters_.size() + count; }
+
+ private:
+  static constexpr size_t k_all = 24 << 20;
+  ParsingRoom& room_;
+  ParsingRoom::Place held_;
+  std::vector<std::jthread> waiters_;
 };
 
 class RouterFixture : public testing::Test {
@@ -112,6 +136,21 @@ class RouterFixture : public testing::Test {
   }
   Reply remove(const std::string& target, const std::string& body = "") {
     return call({.method = Method::remove, .target = target, .body = body});
+  }
+
+  // The answer, though the room is busy; none where it waits for that to end.
+  std::optional<Reply> while_busy(const std::function<Reply()>& ask) {
+    BusyRoom busy(room_);
+    auto reply = std::async(std::launch::async, ask);
+    const auto is_answered = [&] {
+      return reply.wait_for(std::chrono::milliseconds(1)) == std::future_status::ready;
+    };
+    while (!is_answered() && !busy.has_others(1)) {
+    }
+    if (is_answered()) return reply.get();
+    busy.end();
+    reply.get();
+    return std::nullopt;
   }
 
   TemporaryFolder folder_;

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <functional>
+#include <future>
 #include <mutex>
 #include <thread>
 
@@ -13,7 +14,7 @@
 namespace margay::apiserver {
 namespace {
 
-// The same store, with something that happens just before an object is created in it.
+// The same store, with something that happens just before an object is created or removed in it.
 class InterruptedStore final : public store::Store {
  public:
   explicit InterruptedStore(store::Store& store) : store_(store) {}
@@ -22,6 +23,10 @@ class InterruptedStore final : public store::Store {
     const std::lock_guard lock(mutex_);
     before_creation_ = std::move(call);
   }
+  void before_removal(std::function<void()> call) {
+    const std::lock_guard lock(mutex_);
+    before_removal_ = std::move(call);
+  }
 
   base::Result<store::Entry> get(const store::Key& key) override { return store_.get(key); }
   base::Result<store::List> list(const store::Scope& scope,
@@ -29,7 +34,7 @@ class InterruptedStore final : public store::Store {
     return store_.list(scope, options);
   }
   base::Result<store::Entry> create(const store::Key& key, std::string value) override {
-    if (const auto call = take_call()) call();
+    if (const auto call = take(before_creation_)) call();
     return store_.create(key, std::move(value));
   }
   base::Result<store::Entry> update(const store::Key& key, std::string value,
@@ -38,6 +43,7 @@ class InterruptedStore final : public store::Store {
   }
   base::Result<store::Entry> remove(const store::Key& key,
                                     std::optional<store::Revision> expected) override {
+    if (const auto call = take(before_removal_)) call();
     return store_.remove(key, expected);
   }
   base::Result<std::unique_ptr<store::Watch>> watch(const store::Scope& scope, store::Revision from,
@@ -46,14 +52,15 @@ class InterruptedStore final : public store::Store {
   }
 
  private:
-  std::function<void()> take_call() {
+  std::function<void()> take(std::function<void()>& call) {
     const std::lock_guard lock(mutex_);
-    return std::exchange(before_creation_, {});
+    return std::exchange(call, {});
   }
 
   store::Store& store_;
   std::mutex mutex_;
   std::function<void()> before_creation_;
+  std::function<void()> before_removal_;
 };
 
 // The fixture's server, with its sweeper, is one; `late_` is the other, and has none.
@@ -139,6 +146,33 @@ TEST_F(SeveralServersTest, OfPoolsThatOverlapTheFirstStays) {
   EXPECT_EQ(made.error().code, 422);
   EXPECT_EQ(get("/apis/projectcalico.org/v3/ippools/first").code(), 200);
   EXPECT_EQ(get("/apis/projectcalico.org/v3/ippools/second").code(), 404);
+}
+
+// Both through one server: what comes second waits for the first. (The second's answer is not
+// waited for longer than one that waits for nothing takes.)
+TEST_F(SeveralServersTest, OnOneServerNoPolicyOutlivesItsTier) {
+  const auto tier = ref("tiers.projectcalico.org", "", "ops");
+  const auto policy = [&] {
+    auto out = named("ops.web");
+    out["spec"] = json::object{{"tier", "ops"}};
+    return late_.create(ref("networkpolicies.projectcalico.org", "default"), out, {}).has_value();
+  };
+  const auto removal = [&] { return late_.remove(tier, {}).has_value(); };
+  const auto let = [](std::future<bool>& other) { other.wait_for(std::chrono::milliseconds(200)); };
+
+  ASSERT_TRUE(late_.create(ref("tiers.projectcalico.org", ""), named("ops"), {}));
+  std::future<bool> made;
+  late_store_.before_removal([&] { let(made = std::async(std::launch::async, policy)); });
+  EXPECT_TRUE(removal());
+  EXPECT_FALSE(made.get());
+  EXPECT_FALSE(store_->get({"networkpolicies.projectcalico.org", "default", "ops.web"}));
+
+  ASSERT_TRUE(late_.create(ref("tiers.projectcalico.org", ""), named("ops"), {}));
+  std::future<bool> removed;
+  late_store_.before_creation([&] { let(removed = std::async(std::launch::async, removal)); });
+  EXPECT_TRUE(policy());
+  EXPECT_FALSE(removed.get());
+  EXPECT_TRUE(store_->get({"tiers.projectcalico.org", {}, "ops"}));
 }
 
 TEST_F(SeveralServersTest, StartingTogetherIsNoError) {

@@ -33,49 +33,13 @@ store::Scope behind(const api::Kind& kind, const store::Scope& scope) {
   return {kind.shows, scope.ns, name_behind(kind, scope.name)};
 }
 
-std::string text_in_stored_form(const api::Kind& kind, std::string text) {
-  auto value = api::parse_json(text);
-  if (!value || !value->is_object()) return text;
-  return to_text(kind, api::to_stored_form(kind, std::move(value->get_object())));
+bool is_shown(const api::Kind& kind, const store::Entry& entry) {
+  return api::has_form(kind, entry.key.name);
 }
 
-store::Event event_in_stored_form(const api::Kind& kind, const store::Event& event) {
-  store::Event out{event.type, apiserver::in_stored_form(kind, event.entry), {}};
-  if (!event.previous.empty()) out.previous = text_in_stored_form(kind, event.previous);
-  return out;
-}
-
-class FormWatch final : public store::Watch, private store::Watcher {
- public:
-  static base::Result<std::unique_ptr<store::Watch>> start(store::Store& store,
-                                                           const api::Kind& kind,
-                                                           const store::Scope& scope,
-                                                           store::Revision from,
-                                                           store::Watcher& watcher) {
-    auto watch = std::make_unique<FormWatch>(kind, watcher);
-    MARGAY_TRY(watch->below_, store.watch(behind(kind, scope), from, *watch));
-    return watch;
-  }
-  FormWatch(const api::Kind& kind, store::Watcher& watcher) : kind_(kind), watcher_(watcher) {}
-
- private:
-  void on_events(std::span<const store::Event> events) override {
-    std::vector<store::Event> shown;
-    shown.reserve(events.size());
-    for (const auto& event : events) shown.push_back(event_in_stored_form(kind_, event));
-    watcher_.on_events(shown);
-  }
-  void on_progress(store::Revision revision) override { watcher_.on_progress(revision); }
-  void on_end(const base::Error& error) override { watcher_.on_end(error); }
-
-  const api::Kind& kind_;
-  store::Watcher& watcher_;
-  std::unique_ptr<store::Watch> below_;  // last: stops before what it calls goes
-};
-
-std::unexpected<base::Error> not_written_here(const store::Key& key) {
+std::unexpected<base::Error> not_here(const std::string& resource) {
   return base::fail(base::ErrorCode::internal,
-                    key.resource + " has no objects of its own: they are written as v3's");
+                    resource + " has no objects of its own: they are written and watched as v3's");
 }
 
 }  // namespace
@@ -90,6 +54,12 @@ Answer<ObjectRef> behind(const ObjectRef& ref) {
   return out;
 }
 
+Answer<> check_stored_name(const ObjectRef& ref) {
+  const auto checked = api::check_stored_name(*ref.kind, ref.name);
+  if (checked) return {};
+  return refuse(from_error(*ref.kind, ref.name, checked.error()));
+}
+
 Answer<json::object> from_stored_form(const ObjectRef& ref, json::object object) {
   const auto name = std::string(text_at(object, {"metadata", "name"}));
   auto shown = api::from_stored_form(*ref.kind, std::move(object));
@@ -98,15 +68,27 @@ Answer<json::object> from_stored_form(const ObjectRef& ref, json::object object)
 }
 
 store::Entry in_stored_form(const api::Kind& kind, store::Entry entry) {
-  entry.key.resource = kind.resource();
-  entry.key.name = api::stored_name(kind, entry.key.name);
+  entry.key = key_in_stored_form(kind, std::move(entry.key));
   entry.value = text_in_stored_form(kind, std::move(entry.value));
   return entry;
 }
 
-base::Result<ParsingRoom::Place> StoredFormStore::place_for(const store::Entry& entry,
-                                                            bool is_begun) {
-  if (is_begun) return room_.wait(entry.value);
+store::Key key_in_stored_form(const api::Kind& kind, store::Key key) {
+  return {kind.resource(), std::move(key.ns), api::stored_name(kind, key.name)};
+}
+
+std::string text_in_stored_form(const api::Kind& kind, std::string text) {
+  auto value = api::parse_json(text);
+  if (!value || !value->is_object()) return text;
+  return to_text(kind, api::to_stored_form(kind, std::move(value->get_object())));
+}
+
+store::Scope stored_scope(const api::Kind& kind, const store::Scope& scope) {
+  return kind.shows.empty() ? scope : behind(kind, scope);
+}
+
+base::Result<ParsingRoom::Place> StoredFormStore::place_for(const store::Entry& entry) {
+  if (busy_ == Busy::wait) return room_.wait(entry.value);
   auto place = room_.enter(entry.value);
   if (!place) return base::fail(base::ErrorCode::unavailable, place.error().message);
   return std::move(*place);
@@ -116,7 +98,7 @@ base::Result<store::Entry> StoredFormStore::get(const store::Key& key) {
   const auto* kind = form_of(key.resource);
   if (kind == nullptr) return store_.get(key);
   MARGAY_TRY(auto entry, store_.get(behind(*kind, key)));
-  MARGAY_TRY(const auto place, place_for(entry, false));
+  MARGAY_TRY(const auto place, place_for(entry));
   return in_stored_form(*kind, std::move(entry));
 }
 
@@ -128,48 +110,43 @@ base::Result<store::List> StoredFormStore::list(const store::Scope& scope,
     return base::fail(base::ErrorCode::invalid,
                       "namePrefix cannot be used here: names are stored with others");
   MARGAY_TRY(auto list, store_.list(behind(*kind, scope), options));
+  std::erase_if(list.entries, [&](const auto& entry) { return !is_shown(*kind, entry); });
+  if (api::names_differ(*kind)) list.remaining.reset();  // some of those may not be shown
   for (auto& entry : list.entries) {
-    MARGAY_TRY(const auto place, place_for(entry, !options.resume.empty()));
+    MARGAY_TRY(const auto place, place_for(entry));
     entry = in_stored_form(*kind, std::move(entry));
   }
   return list;
 }
 
 base::Result<store::Entry> StoredFormStore::create(const store::Key& key, std::string value) {
-  if (form_of(key.resource) != nullptr) return not_written_here(key);
+  if (form_of(key.resource) != nullptr) return not_here(key.resource);
   return store_.create(key, std::move(value));
 }
 
 base::Result<store::Entry> StoredFormStore::update(const store::Key& key, std::string value,
                                                    std::optional<store::Revision> expected) {
-  if (form_of(key.resource) != nullptr) return not_written_here(key);
+  if (form_of(key.resource) != nullptr) return not_here(key.resource);
   return store_.update(key, std::move(value), expected);
 }
 
 base::Result<store::Entry> StoredFormStore::remove(const store::Key& key,
                                                    std::optional<store::Revision> expected) {
-  if (form_of(key.resource) != nullptr) return not_written_here(key);
+  if (form_of(key.resource) != nullptr) return not_here(key.resource);
   return store_.remove(key, expected);
 }
 
 base::Result<std::unique_ptr<store::Watch>> StoredFormStore::watch(const store::Scope& scope,
                                                                    store::Revision from,
                                                                    store::Watcher& watcher) {
-  const auto* kind = form_of(scope.resource);
-  if (kind == nullptr) return store_.watch(scope, from, watcher);
-  return FormWatch::start(store_, *kind, scope, from, watcher);
+  if (form_of(scope.resource) != nullptr) return not_here(scope.resource);
+  return store_.watch(scope, from, watcher);
 }
 
 base::Result<store::Changes> StoredFormStore::changes(const store::Scope& scope,
                                                       store::Revision from, size_t bytes) {
-  const auto* kind = form_of(scope.resource);
-  if (kind == nullptr) return store_.changes(scope, from, bytes);
-  MARGAY_TRY(auto changes, store_.changes(behind(*kind, scope), from, bytes));
-  for (auto& event : changes.events) {
-    const auto place = room_.wait(event.entry.value);
-    event = event_in_stored_form(*kind, event);
-  }
-  return changes;
+  if (form_of(scope.resource) != nullptr) return not_here(scope.resource);
+  return store_.changes(scope, from, bytes);
 }
 
 }  // namespace margay::apiserver

@@ -180,6 +180,25 @@ TEST_F(StoredFormTest, ABrokenAnnotationIsRefusedAndNothingIsLost) {
             422);
 }
 
+// As objects that were taken before anybody looked have it.
+TEST_F(StoredFormTest, AnAnnotationThatV3AlwaysHadMayStay) {
+  ASSERT_TRUE(store_->create(
+      {"networkpolicies.projectcalico.org", "default", "old"},
+      R"({"apiVersion":"projectcalico.org/v3","kind":"NetworkPolicy","metadata":{"name":"old",)"
+      R"("namespace":"default","uid":"u","finalizers":["a.b/c"],)"
+      R"("annotations":{"projectcalico.org/metadata":"{\"uid\":\"x\"}"}},"spec":{}})"));
+  const auto change = [&](const char* metadata) {
+    return patch(k_shown + "/old", "merge-patch+json",
+                 fmt::format(R"({{"metadata":{}}})", metadata))
+        .code();
+  };
+  EXPECT_EQ(change(R"({"labels":{"a":"b"}})"), 200);
+  EXPECT_EQ(change(R"({"annotations":{"projectcalico.org/metadata":"{}"}})"), 422);
+  EXPECT_EQ(remove(k_shown + "/old").code(), 200);
+  EXPECT_EQ(change(R"({"finalizers":null})"), 200);
+  EXPECT_EQ(get(k_shown + "/old").code(), 404);
+}
+
 // Calico's client has all of v3's metadata in the annotation, and sends no creationTimestamp.
 TEST_F(StoredFormTest, MetadataOfCalicosClientsIsInTheAnnotation) {
   const auto made = make_stored(
@@ -295,6 +314,144 @@ TEST_F(StoredFormTest, AnObjectThatCannotBeReadTakesNobodysListAway) {
   EXPECT_EQ(remove(k_stored + "/default.bad").code(), 200) << "it can be deleted";
 }
 
+// v3.19's programs would take "ops.web" for the policy "web" of tier default.
+TEST_F(StoredFormTest, PoliciesOfOtherTiersAreNotInIt) {
+  ASSERT_EQ(post("/apis/projectcalico.org/v3/tiers", R"({"metadata":{"name":"ops"}})").code(), 201);
+  const auto make_in_ops = [&](const std::string& name) {
+    const auto body = R"({"metadata":{"name":")" + name + R"("},"spec":{"tier":"ops"}})";
+    EXPECT_EQ(post(k_shown, body).code(), 201) << name;
+  };
+  make_shown("web");
+  const auto stream = get(k_stored + "?watch=true&resourceVersion=" +
+                          get(k_stored).text({"metadata", "resourceVersion"}))
+                          .response.stream;
+  make_in_ops("ops.web");
+  make_in_ops("ops.z");
+  const auto hidden = k_stored + "/ops.web";
+  EXPECT_EQ(get(hidden).code(), 404);
+  EXPECT_EQ(remove(hidden).code(), 404);
+  EXPECT_THAT(names(k_stored), testing::ElementsAre("default.web"));
+  EXPECT_TRUE(names(k_stored + "?fieldSelector=metadata.name%3Dops.web").empty());
+  EXPECT_EQ(find_at(get(k_stored + "?limit=1").body, {"metadata", "remainingItemCount"}), nullptr);
+
+  for (const auto& reply :
+       {post(k_stored, R"({"metadata":{"name":"ops.x"}})"),
+        post(k_stored, R"({"metadata":{"generateName":"ops.x-"}})"),
+        put(hidden, json::object{{"metadata", json::object{{"name", "ops.web"}}}}),
+        patch(hidden, "merge-patch+json", R"({"spec":{"order":1}})")}) {
+    EXPECT_EQ(reply.code(), 422) << reply.response.body;
+    EXPECT_THAT(reply.text({"message"}), HasSubstr("policies of other tiers are in"));
+  }
+  for (const auto& reply :
+       {post(k_stored, R"({"metadata":{"name":"default.x"},"spec":{"tier":"ops"}})"),
+        patch(k_stored + "/default.web", "merge-patch+json", R"({"spec":{"tier":"ops"}})")}) {
+    EXPECT_EQ(reply.code(), 422) << reply.response.body;
+    EXPECT_THAT(reply.text({"message"}), HasSubstr("spec.tier: Invalid value: \"ops\": must be"));
+  }
+
+  EXPECT_EQ(remove(k_stored).code(), 200);
+  EXPECT_THAT(names(k_shown), testing::ElementsAre("ops.web", "ops.z"));
+  make_stored("default.last");
+  EXPECT_THAT(events(*stream, 2),
+              testing::ElementsAre("DELETED default.web", "ADDED default.last"));
+}
+
+// A watch that begins in history, and one that has the state first.
+TEST_F(StoredFormTest, WatchesPassOverPoliciesOfOtherTiers) {
+  ASSERT_EQ(post("/apis/projectcalico.org/v3/tiers", R"({"metadata":{"name":"ops"}})").code(), 201);
+  const auto from = get(k_stored).text({"metadata", "resourceVersion"});
+  post(k_shown, R"({"metadata":{"name":"ops.web"},"spec":{"tier":"ops"}})");
+  const auto past = get(k_stored + "?watch=true&resourceVersion=" + from).response.stream;
+  const auto state = get(k_stored +
+                         "?watch=true&sendInitialEvents=true&allowWatchBookmarks=true"
+                         "&resourceVersionMatch=NotOlderThan")
+                         .response.stream;
+  ASSERT_TRUE(past && state);
+  make_shown("web");
+  EXPECT_THAT(events(*past, 1), testing::ElementsAre("ADDED default.web"));
+  EXPECT_THAT(events(*state, 2), testing::ElementsAre("ADDED default.web", "BOOKMARK "));
+}
+
+// Calico's client reads into structs that have no such field, and writes what it read.
+TEST_F(StoredFormTest, FieldsThatV319DoesNotHaveSurviveItsWrites) {
+  const auto made =
+      post(k_shown_pools,
+           R"({"metadata":{"name":"a"},"spec":{"cidr":"10.0.0.0/16","allowedUses":["Tunnel"]}})");
+  ASSERT_EQ(made.code(), 201);
+  auto object = get(k_stored_pools + "/a").body;
+  auto& spec = object.at("spec").as_object();
+  spec.erase("allowedUses");
+  spec["natOutgoing"] = true;
+  EXPECT_EQ(put(k_stored_pools + "/a?dryRun=All", object).body.at("spec").at("allowedUses"),
+            json::parse(R"(["Tunnel"])"));
+  ASSERT_EQ(put(k_stored_pools + "/a", object).code(), 200);
+  const auto now = get(k_shown_pools + "/a").body.at("spec").as_object();
+  EXPECT_EQ(now.at("natOutgoing"), true);
+  EXPECT_EQ(now.at("allowedUses"), json::parse(R"(["Tunnel"])"));
+
+  EXPECT_EQ(patch(k_stored_pools + "/a", "merge-patch+json", R"({"spec":{"allowedUses":null}})")
+                .body.at("spec")
+                .as_object()
+                .contains("allowedUses"),
+            false)
+      << "who mentions it removes it";
+  object = get(k_shown_pools + "/a").body;
+  object.at("spec").as_object()["allowedUses"] = json::parse(R"(["Workload"])");
+  ASSERT_EQ(put(k_shown_pools + "/a", object).code(), 200);
+  object = get(k_shown_pools + "/a").body;
+  object.at("spec").as_object().erase("allowedUses");
+  EXPECT_FALSE(
+      put(k_shown_pools + "/a", object).body.at("spec").as_object().contains("allowedUses"))
+      << "v3 is as it is written";
+}
+
+// Who has begun to read is what the server knows, whatever the client says.
+TEST_F(StoredFormTest, NobodyWaitsOnAHandlerForRoom) {
+  const auto from = get(k_stored).text({"metadata", "resourceVersion"});
+  make_shown("a");
+  make_shown("b", R"(,"annotations":{"k":")" + std::string(8'000, ',') + "\"}");
+  auto resume = get(k_stored + "?limit=1").text({"metadata", "continue"});
+  for (size_t at = 0; (at = resume.find(':', at)) != std::string::npos;)
+    resume.replace(at, 1, "%3A");
+  ASSERT_FALSE(resume.empty());
+  for (const auto& [target, code] : {std::pair("/default.b", 503),
+                                     {"?limit=1", 200},
+                                     {"", 503},
+                                     {"?limit=1&continue=", 503},
+                                     {"?watch=true&resourceVersion=", 200},
+                                     {"?watch=true", 200}}) {
+    auto whole = k_stored + target;
+    if (whole.ends_with("continue=")) whole += resume;
+    if (whole.ends_with("resourceVersion=")) whole += from;
+    const auto reply = while_busy([&] { return get(whole); });
+    ASSERT_TRUE(reply) << target;
+    EXPECT_EQ(reply->code(), code) << target << reply->response.body;
+  }
+}
+
+// The thread that brings all watches their changes makes no forms: whoever sends a change does.
+TEST_F(StoredFormTest, FormsAreMadeWhereTheyAreSent) {
+  const auto stream = get(k_stored + "?watch=true&resourceVersion=" +
+                          get(k_stored).text({"metadata", "resourceVersion"}))
+                          .response.stream;
+  const auto plain = get(k_shown + "?watch=true&resourceVersion=" +
+                         get(k_shown).text({"metadata", "resourceVersion"}))
+                         .response.stream;
+  ASSERT_TRUE(stream && plain);
+  make_shown("a", R"(,"annotations":{"k":")" + std::string(8'000, ',') + "\"}");
+  EXPECT_THAT(events(*plain, 1), testing::ElementsAre("ADDED a"));
+  auto piece = stream->take();
+  while (piece.next == Piece::Next::wait && piece.text.empty()) piece = stream->take();
+  EXPECT_EQ(piece.text, "");
+  EXPECT_EQ(piece.next, Piece::Next::read) << "on a thread that may take its time";
+  const auto read = [&] {
+    stream->read();
+    return Reply{};
+  };
+  EXPECT_FALSE(while_busy(read)) << "it takes room";
+  EXPECT_THAT(events(*stream, 1), testing::ElementsAre("ADDED default.a"));
+}
+
 TEST_F(StoredFormTest, GeneratedNamesAndNamespaces) {
   const auto made = post(k_stored, R"({"metadata":{"generateName":"default.web-"}})");
   ASSERT_EQ(made.code(), 201) << made.response.body;
@@ -304,20 +461,6 @@ TEST_F(StoredFormTest, GeneratedNamesAndNamespaces) {
                  R"({"metadata":{"name":"default.web"}})")
                 .code(),
             404);
-}
-
-TEST(StoredForm, NamesGoBothWays) {
-  const auto& kind = *api::find_resource("networkpolicies.crd.projectcalico.org");
-  for (const auto& [shown, stored] : {std::pair("web", "default.web"),
-                                      {"knp.default.web", "knp.default.web"},
-                                      {"ossg.default.a.b", "ossg.default.a.b"},
-                                      {"sec.web", "sec.web"}}) {
-    EXPECT_EQ(api::stored_name(kind, shown), stored);
-    EXPECT_EQ(api::shown_name(kind, stored), shown);
-  }
-  const auto& pools = *api::find_resource("ippools.crd.projectcalico.org");
-  EXPECT_EQ(api::stored_name(pools, "a.b"), "a.b");
-  EXPECT_EQ(api::shown_name(pools, "a"), "a");
 }
 
 TEST(StoredForm, EveryKindOfCalicosIsServed) {

@@ -8,7 +8,7 @@
 
 #include "api/calico/tier.h"
 #include "apiserver/object.h"
-#include "apiserver/reads.h"
+#include "apiserver/writes.h"
 
 namespace margay::apiserver {
 namespace {
@@ -23,11 +23,15 @@ constexpr auto k_in_tiers = std::to_array<std::string_view>({
 
 const api::Kind& tier_kind() { return *api::find_resource(k_tiers); }
 
-bool is_in(const store::Entry& policy, std::string_view tier, ParsingRoom& room) {
-  const auto place = room.wait(policy.value);
-  const auto object = parse_stored(policy);
-  if (!object) return policy.key.name.starts_with(std::string(tier) + ".");
-  return text_at(*object, {"spec", "tier"}) == tier;
+// Of those that may be removed; else empty.
+std::string_view tier_that_can_go(const boost::json::object& policy) {
+  const auto tier = text_at(policy, {"spec", "tier"});
+  return api::calico::find_built_in_tier(tier) == nullptr ? tier : std::string_view();
+}
+
+bool is_being_deleted(const store::Entry& entry) {
+  const auto object = parse_stored(entry);
+  return object && !text_at(*object, {"metadata", "deletionTimestamp"}).empty();
 }
 
 }  // namespace
@@ -38,43 +42,45 @@ bool is_in_tier(const api::Kind& kind) {
   return std::ranges::find(k_in_tiers, kind.resource()) != k_in_tiers.end();
 }
 
-base::Result<> restore_tiers(Writes& writes) {
+Answer<> restore_tiers(Writes& writes) {
   for (const auto& [name, order, default_action] : api::calico::built_in_tiers()) {
     const auto made =
         writes.create({.kind = &tier_kind(), .name = std::string(name)},
                       {{"spec", {{"order", order}, {"defaultAction", default_action}}}}, {});
     // Another server may be as quick.
-    if (!made && made.error().reason != "AlreadyExists")
-      return base::fail(base::ErrorCode::internal,
-                        fmt::format("tier {}: {}", name, made.error().message));
+    if (!made && made.error().reason != "AlreadyExists") return refuse(made.error());
   }
   return {};
 }
 
-Answer<> check_tier_exists(store::Store& store, const boost::json::object& object) {
-  const std::string tier(text_at(object, {"spec", "tier"}));
-  if (tier.empty() || api::calico::find_built_in_tier(tier) != nullptr) return {};
-  const auto entry = store.get({std::string(k_tiers), {}, tier});
+Tiers::Turn Tiers::turn_to_create(const boost::json::object& policy) {
+  return tier_that_can_go(policy).empty() ? Turn() : Turn(turn_);
+}
+
+Answer<> Tiers::check_exists(const boost::json::object& policy) {
+  const std::string tier(tier_that_can_go(policy));
+  if (tier.empty()) return {};
+  const auto entry = store_.get({std::string(k_tiers), {}, tier});
   if (!entry) return refuse(from_error(tier_kind(), tier, entry.error()));
-  const auto found = parse_stored(*entry);  // small, as all of a tier is
-  if (found && !text_at(*found, {"metadata", "deletionTimestamp"}).empty())
+  if (known_to_go_.get(*entry, room_, is_being_deleted))
     return refuse(forbidden(tier_kind(), tier, "it is being deleted, and takes no policy"));
   return {};
 }
 
-Answer<> check_tier_unused(store::Store& store, ParsingRoom& room, std::string_view name) {
+Answer<> Tiers::check_unused(std::string_view name) {
   if (api::calico::find_built_in_tier(name) != nullptr)
     return refuse(forbidden(tier_kind(), name, "this tier may not be deleted"));
+  const auto prefix = fmt::format("{}.", name);
   for (const auto resource : k_in_tiers) {
-    const auto check = [&](const store::Entry& policy) -> base::Result<> {
-      if (!is_in(policy, name, room)) return {};
-      return base::fail(
-          base::ErrorCode::forbidden,
-          fmt::format("a tier with policies may not be deleted; {} {}{}{} is in it", resource,
-                      policy.key.ns, policy.key.ns.empty() ? "" : "/", policy.key.name));
-    };
-    const auto unused = each_entry(store, {.resource = std::string(resource)}, check);
-    if (!unused) return refuse(from_error(tier_kind(), name, unused.error()));
+    const auto found =
+        store_.list({.resource = std::string(resource)}, {.name_prefix = prefix, .limit = 1});
+    if (!found) return refuse(from_error(tier_kind(), name, found.error()));
+    if (found->entries.empty()) continue;
+    const auto& policy = found->entries.front().key;
+    return refuse(
+        forbidden(tier_kind(), name,
+                  fmt::format("a tier with policies may not be deleted; {} {}{}{} is in it",
+                              resource, policy.ns, policy.ns.empty() ? "" : "/", policy.name)));
   }
   return {};
 }

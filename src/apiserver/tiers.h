@@ -1,34 +1,59 @@
 #pragma once
 
-// Tiers and the policies in them: three tiers always exist, a policy is made only in a tier that
-// does, and a tier goes only when no policy is in it (Calico v3.29's Tier reference).
+// What holds of tiers and the policies in them: three tiers always exist, a policy is made only in
+// a tier that does, and a tier goes only when no policy is in it (Calico v3.29's Tier reference).
 //
-// Of a policy's creation and its tier's removal at the same moment, the creation looks again after
-// its write, and gives way. A tier that goes just behind that look leaves the policy in a tier that
-// is not there: such a tier comes last and denies (docs/policy.md, "Order").
+// What a policy is in is told by its name (api::calico::tier_of_name()), so that a tier's removal
+// reads no policies. Of a policy's creation and its tier's removal through one server each sees the
+// other, since one of them has the turn. Of those through two servers the creation looks again
+// after its write, and gives way; a tier that goes just behind that look leaves the policy in a
+// tier that is not there. Such a tier comes last and denies (docs/policy.md, "Order").
 
 #include <boost/json/object.hpp>
+#include <mutex>
 #include <string_view>
 
 #include "apiserver/parsing_room.h"
+#include "apiserver/read_once.h"
 #include "apiserver/status.h"
-#include "apiserver/writes.h"
 #include "store/store.h"
 
 namespace margay::apiserver {
 
+class Writes;
+
 bool is_tier(const api::Kind& kind);
 bool is_in_tier(const api::Kind& kind);  // its objects are policies, each in a tier
 
-// Makes the tiers that always exist, where they are missing.
-base::Result<> restore_tiers(Writes& writes);
+// Makes the tiers that always exist, where they are missing. They hold all the same: without one
+// nobody but who lists them misses anything.
+Answer<> restore_tiers(Writes& writes);
 
-// The tier that a policy says it is in: 404, naming it, when there is none. Objects that are in no
-// tier, or in one that always exists, may be made.
-Answer<> check_tier_exists(store::Store& store, const boost::json::object& object);
+// Safe from any thread. Calls block on the store.
+class Tiers {
+ public:
+  // Both outlive it.
+  Tiers(store::Store& store, ParsingRoom& room) : store_(store), room_(room) {}
 
-// 403 when a policy, staged or not, is in the tier, or when it always exists. One that cannot be
-// read is in the tier that its name says.
-Answer<> check_tier_unused(store::Store& store, ParsingRoom& room, std::string_view name);
+  // While one has it, no other policy is created in a tier that can go, and no tier goes. Whoever
+  // asks for it holds no place in the room: who has it may wait for one.
+  using Turn = std::unique_lock<std::mutex>;
+  Turn turn_to_remove() { return Turn(turn_); }
+  // To create the policy; nobody's where its tier always exists.
+  Turn turn_to_create(const boost::json::object& policy);
+
+  // The tier that a policy says it is in: 404, naming it, when there is none. Objects that are in
+  // no tier, or in one that always exists, may be made.
+  Answer<> check_exists(const boost::json::object& policy);
+
+  // 403 when a policy, staged or not, is in the tier, or when it always exists.
+  Answer<> check_unused(std::string_view name);
+
+ private:
+  store::Store& store_;
+  ParsingRoom& room_;
+  ReadOnce<bool> known_to_go_;  // whether a tier is being deleted
+  std::mutex turn_;
+};
 
 }  // namespace margay::apiserver

@@ -21,6 +21,12 @@ std::string at(const char* collection, const std::string& name) {
   return std::string(collection) + "/" + name;
 }
 
+// One that takes room to parse.
+std::string heavy(const std::string& name, const std::string& spec) {
+  return R"({"metadata":{"name":")" + name + R"(","annotations":{"a":")" + std::string(8'000, ',') +
+         R"("}},"spec":{)" + spec + "}}";
+}
+
 class TiersTest : public RouterFixture {
  protected:
   TiersTest() { EXPECT_EQ(post(k_tiers, R"({"metadata":{"name":"ops"}})").code(), 201); }
@@ -91,6 +97,57 @@ TEST_F(TiersTest, OneWithPoliciesStays) {
 TEST_F(TiersTest, OneWithAPolicyThatCannotBeReadStays) {
   ASSERT_TRUE(store_->create({"networkpolicies.projectcalico.org", "default", "ops.x"}, "{"));
   EXPECT_EQ(remove(at(k_tiers, "ops")).code(), 403);
+}
+
+// What is in a tier is told by names: the policies' own weight is nothing to it.
+TEST_F(TiersTest, OneGoesWithoutALookAtPolicies) {
+  ASSERT_EQ(post(k_policies, heavy("web", "")).code(), 201);
+  ASSERT_EQ(post(k_policies, heavy("ops.web", R"("tier":"ops")")).code(), 201);
+  const auto refused = while_busy([&] { return remove(at(k_tiers, "ops") + "?dryRun=All"); });
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->code(), 403);
+  ASSERT_EQ(remove(at(k_policies, "ops.web")).code(), 200);
+  const auto removed = while_busy([&] { return remove(at(k_tiers, "ops")); });
+  ASSERT_TRUE(removed);
+  EXPECT_EQ(removed->code(), 200);
+}
+
+TEST_F(TiersTest, OneWhoseNameBeginsLikeThePolicysStaysNot) {
+  ASSERT_EQ(post(k_tiers, R"({"metadata":{"name":"op"}})").code(), 201);
+  ASSERT_EQ(post(k_policies, in_tier("ops", "ops.web")).code(), 201);
+  EXPECT_EQ(remove(at(k_tiers, "op")).code(), 200);
+}
+
+TEST_F(TiersTest, OneIsReadOnceForAllThatIsMadeInIt) {
+  ASSERT_EQ(post(k_tiers, heavy("big", "")).code(), 201);
+  const auto make = [&](const char* name) { return post(k_policies, in_tier("big", name)); };
+  EXPECT_FALSE(while_busy([&] { return make("big.a"); })) << "it takes room";
+  const auto next = while_busy([&] { return make("big.b"); });
+  ASSERT_TRUE(next);
+  EXPECT_EQ(next->code(), 201);
+  const auto finalizer = R"({"metadata":{"finalizers":["example.com/hold"]}})";
+  ASSERT_EQ(remove(at(k_policies, "big.a")).code(), 200);
+  ASSERT_EQ(remove(at(k_policies, "big.b")).code(), 200);
+  ASSERT_EQ(patch(at(k_tiers, "big"), "merge-patch+json", finalizer).code(), 200);
+  ASSERT_EQ(remove(at(k_tiers, "big")).code(), 200);
+  EXPECT_EQ(make("big.c").code(), 403) << "it has changed";
+}
+
+// Another server's may have been made just before.
+TEST_F(TiersTest, OneThatFinalizersHeldGoesOnlyUnused) {
+  const auto hold = [&](const char* finalizers) {
+    return patch(at(k_tiers, "ops"), "merge-patch+json",
+                 std::string(R"({"metadata":{"finalizers":)") + finalizers + "}}");
+  };
+  ASSERT_EQ(hold(R"(["example.com/hold"])").code(), 200);
+  ASSERT_EQ(remove(at(k_tiers, "ops")).code(), 200);
+  ASSERT_TRUE(store_->create({"networkpolicies.projectcalico.org", "default", "ops.x"}, "{}"));
+  const auto refused = hold("null");
+  EXPECT_EQ(refused.code(), 403);
+  EXPECT_THAT(refused.text({"message"}), HasSubstr("ops.x is in it"));
+  ASSERT_TRUE(store_->remove({"networkpolicies.projectcalico.org", "default", "ops.x"}, {}));
+  EXPECT_EQ(hold("null").code(), 200);
+  EXPECT_EQ(get(at(k_tiers, "ops")).code(), 404);
 }
 
 TEST_F(TiersTest, OneThatIsBeingDeletedTakesNoPolicy) {

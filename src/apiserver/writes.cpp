@@ -236,16 +236,24 @@ Answer<> Writes::confirm(const ObjectRef& ref, const store::Entry& created,
                  : refuse(now.error());
     }
   }
-  if (is_in_tier(*ref.kind)) {
-    auto known = check_tier_exists(store_, object);
-    if (!known) take_back(created, object);
-    return known;
-  }
+  auto allowed = check_others(ref, created.key.name, object);
+  if (!allowed) take_back(created, object);
+  return allowed;
+}
+
+std::unique_lock<std::mutex> Writes::turn_to_create(const api::Kind& kind,
+                                                    const json::object& object) {
+  if (is_pool(kind)) return std::unique_lock(pool_creation_);
+  return is_in_tier(kind) ? tiers_.turn_to_create(object) : std::unique_lock<std::mutex>();
+}
+
+Answer<> Writes::check_others(const ObjectRef& ref, const std::string& name,
+                              const json::object& object) {
+  if (is_in_tier(*ref.kind)) return tiers_.check_exists(object);
   if (!is_pool(*ref.kind)) return {};
-  const auto free = check_pool_overlap(store_, room_, known_pools_, created.key.name, object);
+  const auto free = known_pools_.check(name, object);
   if (free) return {};
-  take_back(created, object);
-  return refuse(from_error(*ref.kind, created.key.name, free.error()));
+  return refuse(from_error(*ref.kind, name, free.error()));
 }
 
 void Writes::take_back(const store::Entry& created, const json::object& object) {
@@ -283,16 +291,10 @@ Answer<Written> Writes::create_named(const ObjectRef& ref, json::object object,
   auto prepared = api::prepare(kind, std::move(object), options.unknown_fields);
   if (!prepared) return refuse(from_error(kind, name, prepared.error()));
   MARGAY_CHECK(check_forms(ref, name, prepared->object));
-  if (is_in_tier(kind)) MARGAY_CHECK(check_tier_exists(store_, prepared->object));
   const store::Key key{kind.resource(), ref.ns, name};
-  std::unique_lock one_pool_at_a_time(pool_creation_, std::defer_lock);
-  if (is_pool(kind)) {
-    one_pool_at_a_time.lock();
-    const auto free = store_.get(key)
-                          ? base::Result<>()
-                          : check_pool_overlap(store_, room_, known_pools_, name, prepared->object);
-    if (!free) return refuse(from_error(kind, name, free.error()));
-  }
+  const auto turn = turn_to_create(kind, prepared->object);
+  const bool is_taken = is_pool(kind) && store_.get(key);
+  if (!is_taken) MARGAY_CHECK(check_others(ref, name, prepared->object));
   MARGAY_TRY(auto text, to_stored(kind, prepared->object));
   if (options.dry_run) {
     if (store_.get(key)) return refuse(already_exists(kind, name));
@@ -316,7 +318,14 @@ Answer<> Writes::ensure_default_service_account(const std::string& ns) {
 
 Answer<Written> Writes::update(const ObjectRef& ref, const json::object& object,
                                const WriteOptions& options) {
-  return change(ref, [&](const json::object&) -> Answer<json::object> { return object; }, options);
+  return change(
+      ref,
+      [&](const json::object& current) -> Answer<json::object> {
+        auto made = object;
+        if (is_stored_form(*ref.kind)) api::keep_later_fields(*ref.kind, current, made);
+        return made;
+      },
+      options);
 }
 
 Answer<Written> Writes::patch(const ObjectRef& ref, PatchType type, const json::value& patch,
@@ -336,6 +345,7 @@ Answer<Written> Writes::patch(const ObjectRef& ref, PatchType type, const json::
 Answer<Written> Writes::change(const ObjectRef& ref, const Change& make,
                                const WriteOptions& options) {
   if (is_stored_form(*ref.kind)) {
+    MARGAY_CHECK(check_stored_name(ref));
     MARGAY_TRY(const auto shown, behind(ref));
     const auto make_shown = [&](const json::object& current) -> Answer<json::object> {
       MARGAY_TRY(auto object, make(api::to_stored_form(*ref.kind, current)));
@@ -372,7 +382,7 @@ Answer<std::optional<Written>> Writes::try_change(const ObjectRef& ref, const Ch
   keep_system_metadata(current, object);
   MARGAY_CHECK(check_finalizers(ref, current, object));
 
-  if (const auto own = api::check_no_stored_metadata(kind, object); !own)
+  if (const auto own = api::check_no_stored_metadata(kind, object, current); !own)
     return refuse(from_error(kind, ref.name, own.error()));
   auto prepared = api::prepare(kind, std::move(object), options.unknown_fields);
   if (!prepared) return refuse(from_error(kind, ref.name, prepared.error()));
@@ -382,11 +392,16 @@ Answer<std::optional<Written>> Writes::try_change(const ObjectRef& ref, const Ch
   if (prepared->object == current) return Written{std::move(*entry), std::move(prepared->warnings)};
   count_generation(current, prepared->object);
   MARGAY_TRY(auto text, to_stored(kind, prepared->object));
+  place.leave();  // whoever hears of a removal may want one
+  const bool is_last = is_finished(kind, prepared->object);
+  Tiers::Turn turn;
+  if (is_last && is_tier(kind)) {
+    turn = tiers_.turn_to_remove();
+    MARGAY_CHECK(tiers_.check_unused(ref.name));
+  }
   if (options.dry_run)
     return Written{{key, std::move(text), entry->revision}, std::move(prepared->warnings)};
 
-  place.leave();  // whoever hears of a removal may want one
-  const bool is_last = is_finished(kind, prepared->object);
   auto done =
       is_last ? remove_entry(key, entry->revision) : store_.update(key, text, entry->revision);
   if (done && is_last) done->value = std::move(text);  // as it is now, and not as it was
@@ -432,9 +447,11 @@ Answer<std::optional<Writes::Removed>> Writes::try_remove(const ObjectRef& ref,
                            : Answer<Deletion>(Deletion{.action = Deletion::Action::remove});
   if (!plan) return refuse(plan.error());
   if (plan->action == Deletion::Action::nothing) return Removed{std::move(*entry), false};
+  Tiers::Turn turn;
   if (is_tier(kind)) {
-    place.leave();  // policies are to be looked at
-    MARGAY_CHECK(check_tier_unused(store_, room_, ref.name));
+    place.leave();
+    turn = tiers_.turn_to_remove();
+    MARGAY_CHECK(tiers_.check_unused(ref.name));
   }
   if (plan->action == Deletion::Action::mark) {
     auto marked = mark_deleted(ref, *entry, plan->marked, options.dry_run);

@@ -17,6 +17,7 @@
 #include "apiserver/parsing_room.h"
 #include "apiserver/pool_overlap.h"
 #include "apiserver/status.h"
+#include "apiserver/tiers.h"
 #include "base/clock.h"
 #include "store/store.h"
 
@@ -44,7 +45,7 @@ class Writes {
  public:
   // All of them outlive this.
   Writes(store::Store& store, const base::Clock& clock, ParsingRoom& room)
-      : store_(store), clock_(clock), room_(room) {}
+      : store_(store), clock_(clock), room_(room), known_pools_(store, room), tiers_(store, room) {}
 
   Answer<Written> create(const ObjectRef& ref, json::object object, const WriteOptions& options);
   Answer<Written> update(const ObjectRef& ref, const json::object& object,
@@ -82,6 +83,10 @@ class Writes {
   Written told_as(const ObjectRef& form, Written written);
   // The namespace, if objects may be created in it.
   Answer<Namespace> enter(const ObjectRef& ref, const std::string& name);
+  // Where what may be created depends on what else there is: one at a time.
+  std::unique_lock<std::mutex> turn_to_create(const api::Kind& kind, const json::object& object);
+  // Whether what else there is lets it be created.
+  Answer<> check_others(const ObjectRef& ref, const std::string& name, const json::object& object);
   // What had to hold before a creation must hold after it too, or it is taken back: of two that
   // could not know of each other, the one that came later sees the other here.
   Answer<> confirm(const ObjectRef& ref, const store::Entry& created, const json::object& object,
@@ -95,7 +100,8 @@ class Writes {
   const base::Clock& clock_;
   ParsingRoom& room_;
   KnownNamespaces known_namespaces_;
-  KnownPools known_pools_;
+  KnownPools known_pools_;  // under pool_creation_
+  Tiers tiers_;
   // So that of the pools created through this server none is seen that is then taken back.
   std::mutex pool_creation_;
   std::function<void(const store::Key&)> on_removed_;

@@ -44,13 +44,6 @@ std::string_view without_tier(std::string_view name, std::string_view tier) {
   return has_tier ? name.substr(tier.size() + 1) : name;
 }
 
-std::string_view tier_of_name(std::string_view name) {
-  // Those of Kubernetes and OpenStack have their tier behind that.
-  const bool is_converted = name.starts_with("knp.") || name.starts_with("ossg.");
-  const size_t dot = name.find('.');
-  return dot == 0 || dot == name.npos || is_converted ? k_default_tier : name.substr(0, dot);
-}
-
 std::string interface_name(std::string_view ns, std::string_view pod, std::string_view prefix) {
   // Looked up once: that takes longer than the digest.
   static const EVP_MD* const k_sha1 = EVP_MD_fetch(nullptr, "SHA1", nullptr);

@@ -46,8 +46,6 @@ inline constexpr std::string_view k_default_tier = "default";
 // Policies are named <tier>.<name>, but those of tier `default`, which Calico only stores so and
 // users know as <name>. Without the tier, whether or not it was there.
 std::string_view without_tier(std::string_view name, std::string_view tier = k_default_tier);
-// Which tier a policy's name says: `default` unless it begins with another and a dot.
-std::string_view tier_of_name(std::string_view name);
 
 // The host's end of a pod's veth pair: the prefix and 11 hexadecimal digits of the SHA-1 of
 // "<namespace>.<pod>".

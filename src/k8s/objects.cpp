@@ -217,7 +217,7 @@ std::optional<Reading> isolating(const store::Key& key) {
   if (key.resource == k_kubernetes_policies) {
     policy.key = {.ns = key.ns, .name = kubernetes_policy(key.name)};
   } else {
-    const auto tier = tier_of_name(key.name);
+    const auto tier = api::calico::tier_of_name(key.name);
     policy.key = {
         .tier = std::string(tier), .ns = key.ns, .name = std::string(without_tier(key.name, tier))};
     if (tier != k_default_tier)

@@ -55,8 +55,8 @@ struct Scope {
 };
 
 struct ListOptions {
-  // Only the objects whose names begin so, found without looking at others. Then the scope is one
-  // namespace: an empty one means the objects that have none.
+  // Only the objects whose names begin so, found by a look at each namespace of the scope, whatever
+  // else there is in it.
   std::string name_prefix = {};
   size_t limit = 0;         // 0: everything
   std::string resume = {};  // `resume` of the page before: the same snapshot goes on

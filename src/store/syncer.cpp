@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "base/symbol_table.h"
+#include "store/absence.h"
 
 namespace margay::store {
 namespace {
@@ -121,8 +122,16 @@ std::string describe(const Scope& scope) {
 // Where the sources' streams become one, on the executor.
 class Syncer::Outlet : public std::enable_shared_from_this<Outlet> {
  public:
-  Outlet(SyncerSink& sink, Executor executor, size_t sources)
-      : sink_(&sink), reading_sink_(sink), executor_(std::move(executor)), behind_(sources) {}
+  // Of `sources` snapshots, `required` are of scopes that must be there: once these have been
+  // posted, `when_listed` is called, on a thread of theirs.
+  Outlet(SyncerSink& sink, Executor executor, size_t sources, size_t required,
+         std::function<void()> when_listed)
+      : sink_(&sink),
+        reading_sink_(sink),
+        executor_(std::move(executor)),
+        behind_(sources),
+        unlisted_(required),
+        when_listed_(std::move(when_listed)) {}
 
   // Of a source's thread, which ends before the sink does.
   SyncerSink& sink() const { return reading_sink_; }
@@ -141,12 +150,16 @@ class Syncer::Outlet : public std::enable_shared_from_this<Outlet> {
   }
 
   // A snapshot has been posted. After the last one comes `in sync`.
-  void posted_snapshot() {
+  void posted_snapshot(bool is_required) {
+    if (is_required && --unlisted_ == 0) when_listed_();
     if (--behind_ != 0) return;
     post_task([](const Outlet& outlet) {
       if (outlet.sink_ != nullptr) outlet.sink_->on_in_sync();
     });
   }
+
+  // Whether all that must be there is.
+  bool is_listed() const { return unlisted_ == 0; }
 
   void close() {
     const std::lock_guard lock(mutex_);
@@ -166,6 +179,8 @@ class Syncer::Outlet : public std::enable_shared_from_this<Outlet> {
   SyncerSink& reading_sink_;
   const Executor executor_;
   std::atomic<size_t> behind_;
+  std::atomic<size_t> unlisted_;
+  const std::function<void()> when_listed_;
 };
 
 // One scope: a thread that lists, watches, and starts over when that ends.
@@ -176,8 +191,8 @@ class Syncer::Source final : public Watcher {
         scope_(std::move(scope)),
         outlet_(outlet),
         page_size_(options.page_size),
-        presence_check_(options.presence_check),
         backoff_(options.backoff),
+        absence_(options.backoff, options.presence_check),
         told_(scope_.resource) {}
 
   void start() {
@@ -192,6 +207,14 @@ class Syncer::Source final : public Watcher {
     backlog_->close();
   }
   void join() { thread_.join(); }
+  // All that must be there has been listed: an absence can be believed now.
+  void on_listed() {
+    {
+      const std::lock_guard lock(mutex_);
+      others_listed_ = true;
+    }
+    wake_.notify_all();
+  }
 
  private:
   void on_events(std::span<const Event> events) override;
@@ -199,10 +222,11 @@ class Syncer::Source final : public Watcher {
   void on_end(const Error& error) override;
 
   void run();
+  bool begin();
   Result<> list();
   Error watch();
   bool pause(const Error& error);
-  bool wait_for_presence(const Error& error);
+  bool wait_for_presence(const Error& error, bool is_believed);
   Task read(const Key& key, std::optional<Entry> entry) {
     return outlet_.sink().on_change(key, std::move(entry));
   }
@@ -211,8 +235,8 @@ class Syncer::Source final : public Watcher {
   const Scope scope_;
   Outlet& outlet_;
   const size_t page_size_;
-  const std::chrono::milliseconds presence_check_;
   base::Backoff backoff_;
+  Absence absence_;
 
   // Of this thread while it lists, of the watch's while there is one.
   Told told_;
@@ -224,6 +248,7 @@ class Syncer::Source final : public Watcher {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::optional<Error> end_;  // of the watch under way
+  bool others_listed_ = false;
   bool stopping_ = false;
   const std::shared_ptr<Backlog> backlog_ = std::make_shared<Backlog>();
   std::thread thread_;
@@ -261,19 +286,27 @@ void Syncer::Source::on_end(const Error& error) {
 
 void Syncer::Source::run() {
   for (;;) {
-    if (position_ == 0) {
-      const auto listed = list();
-      const bool is_absent = !listed && scope_.optional && tells_absence(listed.error());
-      if ((listed || is_absent) && !std::exchange(in_sync_, true)) outlet_.posted_snapshot();
-      if (!listed && !(is_absent ? wait_for_presence(listed.error()) : pause(listed.error())))
-        return;
-      if (!listed) continue;
-    }
+    if (position_ == 0 && !begin()) return;
+    if (position_ == 0) continue;
     const Error end = watch();
     if (std::exchange(moved_, false)) backoff_.reset();
     if (end.code == ErrorCode::too_old) position_ = 0;
     if (!pause(end)) return;
   }
+}
+
+// The state to watch from, or that there is none yet. Waits where it failed; false: stop.
+bool Syncer::Source::begin() {
+  const bool is_last = outlet_.is_listed();
+  const auto listed = list();
+  const bool is_absent = !listed && scope_.optional && tells_absence(listed.error());
+  if ((listed || (is_absent && is_last)) && !std::exchange(in_sync_, true))
+    outlet_.posted_snapshot(!scope_.optional);
+  if (is_absent) return wait_for_presence(listed.error(), is_last);
+  if (!listed) return pause(listed.error());
+  absence_.end();
+  told_absent_ = false;
+  return true;
 }
 
 // Tells what differs from what has been told. When it fails on the way, the next list goes on from
@@ -331,24 +364,29 @@ bool Syncer::Source::pause(const Error& error) {
   return !stopping_;
 }
 
-bool Syncer::Source::wait_for_presence(const Error& error) {
+bool Syncer::Source::wait_for_presence(const Error& error, bool is_believed) {
+  const auto wait = absence_.next(std::chrono::steady_clock::now(), is_believed);
   std::unique_lock lock(mutex_);
   if (stopping_) return false;
-  if (!std::exchange(told_absent_, true))
-    spdlog::warn("syncing {}: {}; taken to be none, and looked for every {} s", describe(scope_),
-                 error.message,
-                 std::chrono::duration_cast<std::chrono::seconds>(presence_check_).count());
-  wake_.wait_for(lock, presence_check_, [this] { return stopping_; });
+  if (is_believed && !std::exchange(told_absent_, true))
+    spdlog::warn("syncing {}: {}; taken to be none, until it is there", describe(scope_),
+                 error.message);
+  wake_.wait_for(lock, wait, [&] { return stopping_ || (!is_believed && others_listed_); });
   return !stopping_;
 }
 
 Syncer::Syncer(Store& store, std::vector<Scope> scopes, SyncerSink& sink, Executor executor,
                const SyncerOptions& options)
-    : outlet_(std::make_shared<Outlet>(sink, std::move(executor), scopes.size() + 1)) {
+    : outlet_(std::make_shared<Outlet>(
+          sink, std::move(executor), scopes.size() + 1,
+          static_cast<size_t>(std::ranges::count(scopes, false, &Scope::optional)), [this] {
+            for (const auto& source : sources_) source->on_listed();
+          })) {
   for (auto& scope : scopes)
     sources_.push_back(std::make_unique<Source>(store, std::move(scope), *outlet_, options));
   for (auto& source : sources_) source->start();
-  outlet_->posted_snapshot();  // the one of no scope, so that nothing to sync is in sync as well
+  outlet_->posted_snapshot(
+      false);  // the one of no scope, so that nothing to sync is in sync as well
 }
 
 Syncer::~Syncer() {

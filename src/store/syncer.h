@@ -27,14 +27,15 @@ class SyncerSink {
   // several scopes at once, those of one scope in the order of their changes. What needs nothing
   // but the object is done here; the rest is the task, which runs on the executor in that order.
   virtual Task on_change(const Key& key, std::optional<Entry> entry) = 0;
-  // On the executor, once: everything that existed at the start has been told.
+  // On the executor, once: everything that existed at the start has been told. That an optional
+  // scope is missing is believed of an answer to what was asked after all others had been listed.
   virtual void on_in_sync() = 0;
 };
 
 struct SyncerOptions {
   base::Backoff::Options backoff{std::chrono::milliseconds(100), std::chrono::seconds(10)};
   size_t page_size = 500;  // of a list
-  // How often an optional scope that is not there is looked for.
+  // How often an optional scope that is not there is looked for, after a first minute of backoff.
   std::chrono::milliseconds presence_check{60'000};
 };
 

@@ -265,6 +265,48 @@ TEST_F(SyncerTest, IsInSyncWithoutAResourceThatMayBeMissing) {
   }
 }
 
+// However seldom it is looked for.
+TEST_F(SyncerTest, IsInSyncWithoutItAsSoonAsTheOthersAreListed) {
+  ASSERT_TRUE(store_->create(key(1), ""));
+  const SyncerOptions seldom{.backoff = {.initial = 1h, .max = 1h}, .presence_check = 1h};
+  EarlierStore store(*store_, ErrorCode::not_found);
+  const Syncer syncer(store, {{.resource = "later", .optional = true}, {"things"}}, sink_,
+                      queue_.executor(), seldom);
+  EXPECT_TRUE(queue_.run_until([&] { return sink_.in_sync; }));
+}
+
+// A server that starts: it does not know our rights yet, and takes its time for the rest.
+class StartingStore final : public FlakyStore {
+ public:
+  explicit StartingStore(Store& store) : FlakyStore(store, {}, 1) {}
+  Result<List> list(const Scope& scope, const ListOptions& options) override {
+    if (scope.resource == "things") has_started.wait(false);
+    if (has_started) return FlakyStore::list(scope, options);
+    refused = true;
+    refused.notify_all();
+    return fail(ErrorCode::forbidden, "no such role");
+  }
+  void start() {
+    has_started = true;
+    has_started.notify_all();
+  }
+  std::atomic<bool> has_started = false;
+  std::atomic<bool> refused = false;
+};
+
+TEST_F(SyncerTest, DoesNotBelieveAnAbsenceFromBeforeTheOthersWereListed) {
+  ASSERT_TRUE(store_->create(key(1), ""));
+  ASSERT_TRUE(store_->create({"later", "", "a"}, ""));
+  const SyncerOptions seldom{.backoff = {.initial = 1h, .max = 1h}, .presence_check = 1h};
+  StartingStore store(*store_);
+  const Syncer syncer(store, {{"things"}, {.resource = "later", .optional = true}}, sink_,
+                      queue_.executor(), seldom);
+  store.refused.wait(false);
+  store.start();
+  ASSERT_TRUE(queue_.run_until([&] { return sink_.in_sync; }));
+  EXPECT_EQ(sink_.at_in_sync.size(), 2U);
+}
+
 TEST_F(SyncerTest, WaitsForAnUnreachableResourceThatMayBeMissing) {
   ASSERT_TRUE(store_->create({"later", "", "a"}, ""));
   EarlierStore store(*store_, ErrorCode::unavailable);

@@ -164,6 +164,33 @@ def test_what_v3_writes_calico_reads(server, calico, kind, plural, namespace, na
     assert "ErrorResourceDoesNotExist" in calico.refused("get", kind, place)
 
 
+def test_fields_that_v319_does_not_have_survive_its_writes(server, calico):
+    spec = {"cidr": "10.8.0.0/16", "allowedUses": ["Tunnel"]}
+    assert ask(server, "POST", shown("ippools", ""), as_object("IPPool", "", "tunnels", spec))[0] == 201
+    found = calico("get", "IPPool", "tunnels")
+    assert "allowedUses" not in found["spec"], "this version has it"
+    found["spec"]["natOutgoing"] = True
+    calico("update", "IPPool", object=found)
+    seen = ask(server, "GET", f"{shown('ippools', '')}/tunnels")[1]
+    assert seen["spec"]["natOutgoing"] is True and seen["spec"]["allowedUses"] == ["Tunnel"]
+    calico("delete", "IPPool", "tunnels")
+
+
+def test_calico_sees_no_policies_of_other_tiers(server, calico):
+    place = shown("globalnetworkpolicies", "")
+    tier = {"apiVersion": "projectcalico.org/v3", "kind": "Tier", "metadata": {"name": "ops"}}
+    assert ask(server, "POST", shown("tiers", ""), tier)[0] == 201
+    for name, spec in (("web", {"order": 1}), ("ops.web", {"order": 2, "tier": "ops"})):
+        code, said = ask(server, "POST", place, as_object("GlobalNetworkPolicy", "", name, spec))
+        assert code == 201, said
+    listed = calico("list", "GlobalNetworkPolicy")["items"]
+    assert [(item["metadata"]["name"], item["spec"]["order"]) for item in listed] == [("web", 1)]
+    assert calico("delete", "GlobalNetworkPolicy", "web")["spec"]["order"] == 1
+    assert "ErrorResourceDoesNotExist" in calico.refused("delete", "GlobalNetworkPolicy", "web")
+    assert ask(server, "DELETE", f"{place}/ops.web")[0] == 200, "it is where it was"
+    assert ask(server, "DELETE", f"{shown('tiers', '')}/ops")[0] == 200
+
+
 def test_calicos_watch_sees_what_v3_writes(server, calico):
     watch = calico.start("watch", "NetworkPolicy", "3")
     try:

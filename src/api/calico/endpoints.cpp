@@ -140,7 +140,8 @@ Described<WorkloadEndpointSpec> workload_endpoint_spec() {
               field("endpoint", &Spec::endpoint, string().check(formats::dns_subdomain),
                     "The interface within: eth0."),
               field("serviceAccountName", &Spec::service_account_name, string(),
-                    "The service account it runs as."),
+                    "The service account it runs as.")
+                  .beyond_v3_19(),
               field("ipNetworks", &Spec::ip_networks, list(string().check(single_address)),
                     "Its addresses, as /32 or /128."),
               field("ipNATs", &Spec::ip_nats, list(ip_nat()), "Its floating addresses."),

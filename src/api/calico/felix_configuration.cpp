@@ -248,7 +248,8 @@ Described<json::value> felix_spec() {
        keep("allowVXLANPacketsFromWorkloads", boolean(), "Let workloads send VXLAN."),
        keep("allowIPIPPacketsFromWorkloads", boolean(), "Let workloads send IPIP."),
        keep("floatingIPs", choice({"Enabled", "Disabled"}),
-            "Obey pods' annotations of floating IPs: whoever may write them takes any address."),
+            "Obey pods' annotations of floating IPs: whoever may write them takes any address.")
+           .beyond_v3_19(),
        keep("awsSrcDstCheck", choice({"DoNothing", "Enable", "Disable"}).keeps_empty(),
             "The source and destination check of AWS instances."),
        keep("serviceLoopPrevention", choice({"Drop", "Reject", "Disabled"}),

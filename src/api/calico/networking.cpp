@@ -93,7 +93,8 @@ Described<IPPoolSpec> pool_spec() {
                   .default_to("all()"),
               field("allowedUses", &Spec::allowed_uses,
                     list(string().one_of({"Workload", "Tunnel"})),
-                    "What addresses of the pool are for. Empty means everything."),
+                    "What addresses of the pool are for. Empty means everything.")
+                  .beyond_v3_19(),
               keep("nat-outgoing", boolean().check(use_nat_outgoing), "Refused: use natOutgoing."),
               keep("ipip", any_object().check_json(use_ipip_mode), "Refused: use ipipMode.")})
       .normalize(default_pool)
@@ -164,11 +165,13 @@ Described<CalicoNodeSpec> node_spec() {
        field("ipv4VXLANTunnelAddr", &Spec::ipv4_vxlan_tunnel_addr,
              string().check(formats::ipv4_address), "The address of the VXLAN tunnel."),
        field("ipv6VXLANTunnelAddr", &Spec::ipv6_vxlan_tunnel_addr,
-             string().check(formats::ipv6_address), "The address of the IPv6 VXLAN tunnel."),
+             string().check(formats::ipv6_address), "The address of the IPv6 VXLAN tunnel.")
+           .beyond_v3_19(),
        field("vxlanTunnelMACAddr", &Spec::vxlan_tunnel_mac_addr,
              string().check(formats::mac_address), "The MAC address of the VXLAN tunnel."),
        field("vxlanTunnelMACAddrV6", &Spec::vxlan_tunnel_mac_addr_v6,
-             string().check(formats::mac_address), "The MAC address of the IPv6 VXLAN tunnel."),
+             string().check(formats::mac_address), "The MAC address of the IPv6 VXLAN tunnel.")
+           .beyond_v3_19(),
        keep("wireguard", node_wireguard(), "The node's WireGuard interface."),
        field("addresses", &Spec::addresses, list(node_address()),
              "Every address the node is known by.")});

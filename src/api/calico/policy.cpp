@@ -61,7 +61,9 @@ Described<NetworkPolicySpec> network_policy_spec() {
   return object<Spec>(
              "projectcalico.org.v3.NetworkPolicySpec",
              "Which endpoints of the namespace the policy applies to, and its rules.",
-             {field("tier", &Spec::tier, calico::tier_name(), k_tier_doc).default_to("default"),
+             {field("tier", &Spec::tier, calico::tier_name(), k_tier_doc)
+                  .default_to("default")
+                  .beyond_v3_19(),
               field("order", &Spec::order, number(), k_order_doc),
               field("ingress", &Spec::ingress, rules(), "Rules for traffic to the endpoints."),
               field("egress", &Spec::egress, rules(), "Rules for traffic from the endpoints."),
@@ -97,7 +99,9 @@ Described<GlobalNetworkPolicySpec> global_network_policy_spec() {
   return object<Spec>(
              "projectcalico.org.v3.GlobalNetworkPolicySpec",
              "Which endpoints the policy applies to, host endpoints included, and its rules.",
-             {field("tier", &Spec::tier, calico::tier_name(), k_tier_doc).default_to("default"),
+             {field("tier", &Spec::tier, calico::tier_name(), k_tier_doc)
+                  .default_to("default")
+                  .beyond_v3_19(),
               field("order", &Spec::order, number(), k_order_doc),
               field("ingress", &Spec::ingress, rules(), "Rules for traffic to the endpoints."),
               field("egress", &Spec::egress, rules(), "Rules for traffic from the endpoints."),

@@ -40,6 +40,15 @@ std::string tier_of(const json::value& spec) {
   return tier != nullptr && tier->is_string() ? std::string(tier->get_string()) : k_default;
 }
 
+// Policies that are named so are Kubernetes' and OpenStack's: their tier is behind that.
+constexpr auto k_no_tiers = std::to_array<std::string_view>({"knp", "ossg"});
+
+void tier_rule(const std::string& name, const Report& report) {
+  formats::dns_label(name, report);  // policies are named for their tier, with a dot after it
+  if (std::ranges::find(k_no_tiers, name) != k_no_tiers.end())
+    report.invalid(name, "is what names of policies of others begin with");
+}
+
 // "<tier>.<name>", of whatever tier.
 bool is_name_in_tier(std::string_view name) {
   constexpr size_t k_limit = 253;
@@ -76,7 +85,7 @@ const Resource<Tier>& resource<Tier>() {
             {{"Order", "number", ".spec.order", "Lower is asked first."},
              {"DefaultAction", "string", ".spec.defaultAction",
               "What happens to traffic that no rule of it matched."}}),
-        formats::dns_label,  // policies are named for their tier, with a dot after it
+        tier_rule,
         {field("spec", &Tier::spec, tier_spec(), "The tier.").default_to(json::object())});
     tier.type = std::move(tier.type).check(check_built_in);
     return tier;
@@ -93,7 +102,14 @@ const BuiltInTier* find_built_in_tier(std::string_view name) {
   return found == k_built_in.end() ? nullptr : &*found;
 }
 
-Described<std::string> tier_name() { return string().check(formats::dns_label); }
+Described<std::string> tier_name() { return string().check(tier_rule); }
+
+std::string_view tier_of_name(std::string_view policy) {
+  const size_t dot = policy.find('.');
+  if (dot == 0 || dot == policy.npos) return k_default;
+  const auto tier = policy.substr(0, dot);
+  return std::ranges::find(k_no_tiers, tier) == k_no_tiers.end() ? tier : k_default;
+}
 
 void keeps_tier(const json::value& before, const json::value& after, const Report& report) {
   const std::string tier = tier_of(before);

@@ -30,6 +30,9 @@ inline constexpr std::string_view k_tier_label = "projectcalico.org/tier";
 
 // A policy's `tier`.
 Described<std::string> tier_name();
+// Which tier a policy's name says: `default` unless it begins with another and a dot. A policy that
+// the API lets through is in that one.
+std::string_view tier_of_name(std::string_view policy);
 // A policy's spec: the tier does not change. Where there is none, from before there were tiers, it
 // is `default`.
 void keeps_tier(const json::value& before, const json::value& after, const Report& report);

@@ -6,6 +6,7 @@
 #include <boost/json/parse.hpp>
 
 #include "api/calico.h"
+#include "api/calico/tier.h"
 #include "api/validation_case.h"
 
 namespace margay::api {
@@ -40,26 +41,34 @@ TEST(Tier, IsDefaulted) {
 
 TEST(Tier, IsChecked) {
   const std::string name = std::string(63, 'a');
-  check("Tier",
-        {{"the longest name", "metadata: {name: " + name + "}", {}},
-         {"a name with a dot",
-          "metadata: {name: a.b}",
-          {errors_of(kind("Tier"), "metadata: {name: a.b}").at(0)}},
-         {"an action that is none",
-          "metadata: {name: a}\nspec: {defaultAction: Allow}",
-          {"spec.defaultAction: Unsupported value: \"Allow\": supported values: \"Pass\", "
-           "\"Deny\""}},
-         {"tier default as it is", "metadata: {name: default}", {}},
-         {"tier default elsewhere",
-          "metadata: {name: default}\nspec: {order: 5, defaultAction: Pass}",
-          {"spec.order: Invalid value: 5: of tier default must be 1000000",
-           "spec.defaultAction: Invalid value: \"Pass\": of tier default must be Deny"}},
-         {"tier kube-admin as it is",
-          "metadata: {name: kube-admin}\nspec: {order: 1000, defaultAction: Pass}",
-          {}},
-         {"tier kube-baseline that denies",
-          "metadata: {name: kube-baseline}\nspec: {order: 10000000}",
-          {"spec.defaultAction: Invalid value: \"Deny\": of tier kube-baseline must be Pass"}}});
+  check(
+      "Tier",
+      {{"the longest name", "metadata: {name: " + name + "}", {}},
+       {"a name with a dot",
+        "metadata: {name: a.b}",
+        {errors_of(kind("Tier"), "metadata: {name: a.b}").at(0)}},
+       {"what names of Kubernetes' policies begin with",
+        "metadata: {name: knp}",
+        {"metadata.name: Invalid value: \"knp\": is what names of policies of others begin with"}},
+       {"what names of OpenStack's begin with",
+        "metadata: {name: ossg}",
+        {"metadata.name: Invalid value: \"ossg\": is what names of policies of others begin "
+         "with"}},
+       {"an action that is none",
+        "metadata: {name: a}\nspec: {defaultAction: Allow}",
+        {"spec.defaultAction: Unsupported value: \"Allow\": supported values: \"Pass\", "
+         "\"Deny\""}},
+       {"tier default as it is", "metadata: {name: default}", {}},
+       {"tier default elsewhere",
+        "metadata: {name: default}\nspec: {order: 5, defaultAction: Pass}",
+        {"spec.order: Invalid value: 5: of tier default must be 1000000",
+         "spec.defaultAction: Invalid value: \"Pass\": of tier default must be Deny"}},
+       {"tier kube-admin as it is",
+        "metadata: {name: kube-admin}\nspec: {order: 1000, defaultAction: Pass}",
+        {}},
+       {"tier kube-baseline that denies",
+        "metadata: {name: kube-baseline}\nspec: {order: 10000000}",
+        {"spec.defaultAction: Invalid value: \"Deny\": of tier kube-baseline must be Pass"}}});
   EXPECT_THAT(errors_of(kind("Tier"), "metadata: {name: " + name + "b}"), testing::SizeIs(1));
 }
 
@@ -109,6 +118,21 @@ TEST(PolicyTier, BeginsTheName) {
   EXPECT_THAT(errors_of(kind("NetworkPolicy"), "metadata: {name: a.b}\nspec: {tier: a.b}"),
               testing::Not(IsEmpty()))
       << "no tier has such a name";
+}
+
+TEST(PolicyTier, IsSaidByTheNameOfEachPolicyThatIsAccepted) {
+  for (const auto& [name, tier] : {std::pair("web", "default"),
+                                   {"knp.default.web", "default"},
+                                   {"ossg.default.a.b", "default"},
+                                   {"ops.web", "ops"},
+                                   {"kube-admin.web", "kube-admin"}}) {
+    EXPECT_EQ(calico::tier_of_name(name), tier);
+    for (const char* said : {"default", "ops", "kube-admin", "ossg", "knp"}) {
+      const auto errors = errors_of(kind("NetworkPolicy"), std::string("metadata: {name: ") + name +
+                                                               "}\nspec: {tier: " + said + "}");
+      EXPECT_EQ(errors.empty(), said == std::string(tier)) << name << " in " << said;
+    }
+  }
 }
 
 TEST(PolicyTier, DoesNotChange) {

@@ -476,6 +476,9 @@ TEST(ConfigurationValidation, FelixConfiguration) {
         "spec: {routeRefreshInterval: '90'}",
         {"spec.routeRefreshInterval: Invalid value: \"90\": must be a duration such as 90s or "
          "1m30s"}},
+       {"a duration that is no number",
+        "spec: {reportingTTL: nans}",
+        {"spec.reportingTTL: Invalid value: \"nans\": must be a duration such as 90s or 1m30s"}},
        {"a port out of bounds",
         "spec: {healthPort: 65536}",
         {"spec.healthPort: Invalid value: 65536: must be between 0 and 65535, inclusive"}},

@@ -110,7 +110,7 @@ Result<List> KubernetesStore::list_page(const Scope& scope, const ListOptions& o
   MARGAY_TRY(auto list, parse_list(*kind, body));
   if (options.name_prefix.empty()) return list;
   std::erase_if(list.entries, [&](const Entry& entry) {
-    return entry.key.ns != scope.ns || !entry.key.name.starts_with(options.name_prefix);
+    return !entry.key.name.starts_with(options.name_prefix);
   });
   list.remaining.reset();
   return list;

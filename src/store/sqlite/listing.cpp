@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <limits>
 
 namespace margay::store::sqlite {
 namespace {
@@ -15,7 +14,8 @@ using base::Result;
 
 // Which keys, by the parameters' numbers: ?1 resource, ?2 namespace, ?3 name, ?4 and ?5 the last
 // entry of the page before, ?6 the first and ?7 the end of the names that have the prefix.
-// Conditions that don't apply are left out, so that SQLite seeks.
+// Conditions that don't apply are left out, so that SQLite seeks. With a prefix of names the
+// namespace is one, of those that have none too.
 std::string key_condition(const Scope& scope, const ListOptions& options) {
   std::string sql = "o.resource = ?1";
   const bool prefix = !options.name_prefix.empty();
@@ -72,6 +72,64 @@ Result<std::optional<size_t>> count(Database& database, const Scope& scope,
   return static_cast<size_t>(query.integer(0));
 }
 
+struct Page {
+  List list;
+  size_t bytes = 0;  // of the values
+  bool is_full(const ListOptions& options) const {
+    return (options.limit != 0 && list.entries.size() == options.limit) ||
+           (options.bytes != 0 && bytes >= options.bytes);
+  }
+};
+
+// What one query reads. True: the page is full, and there is more.
+Result<bool> read_into(Page& page, Database& database, const Scope& scope,
+                       const ListOptions& options, const Position& position) {
+  MARGAY_TRY(auto query, database.query(objects_sql(scope, options)));
+  query.bind(1, scope.resource);
+  const std::string end_of_names =
+      options.name_prefix + '\xff';  // past all: no UTF-8 has this byte
+  if (!scope.ns.empty() || !options.name_prefix.empty()) query.bind(2, scope.ns);
+  if (!scope.name.empty()) query.bind(3, scope.name);
+  if (!options.resume.empty()) query.bind(4, position.ns).bind(5, position.name);
+  if (!options.name_prefix.empty()) query.bind(6, options.name_prefix).bind(7, end_of_names);
+  for (;;) {
+    MARGAY_TRY(const bool row, query.step());
+    if (!row) return false;
+    MARGAY_TRY(auto entry, entry_at(database, query, scope, position.snapshot));
+    if (!entry) continue;
+    if (page.is_full(options)) return true;
+    page.bytes += entry->value.size();
+    page.list.entries.push_back(*std::move(entry));
+  }
+}
+
+// The next that has, or had, objects of the resource.
+Result<std::optional<std::string>> namespace_after(Database& database, const std::string& resource,
+                                                   const std::string& ns) {
+  MARGAY_TRY(auto query, database.query(R"(
+    SELECT ns FROM object WHERE resource = ?1 AND ns > ?2 ORDER BY ns LIMIT 1)"));
+  MARGAY_TRY(const bool found, query.bind(1, resource).bind(2, ns).step());
+  return found ? std::optional(std::string(query.text(0))) : std::nullopt;
+}
+
+// Names that begin so are together in each namespace only.
+Result<bool> fill(Database& database, const Scope& scope, const ListOptions& options,
+                  const Position& position, Page& page) {
+  if (options.name_prefix.empty() || !scope.ns.empty())
+    return read_into(page, database, scope, options, position);
+  Scope one = scope;
+  one.ns = position.ns;
+  ListOptions rest = options;
+  for (;;) {
+    MARGAY_TRY(const bool is_full, read_into(page, database, one, rest, position));
+    if (is_full) return true;
+    rest.resume.clear();
+    MARGAY_TRY(auto next, namespace_after(database, scope.resource, one.ns));
+    if (!next) return false;
+    one.ns = *std::move(next);
+  }
+}
+
 }  // namespace
 
 std::string Position::encode() const {
@@ -122,27 +180,10 @@ Result<List> read_list(Database& database, const Scope& scope, const ListOptions
                 fmt::format("the list's snapshot at revision {} is compacted: list from the start",
                             position.snapshot));
 
-  List list{.revision = position.snapshot};
-  MARGAY_TRY(auto query, database.query(objects_sql(scope, options)));
-  query.bind(1, scope.resource);
-  const std::string end_of_names =
-      options.name_prefix + '\xff';  // past all: no UTF-8 has this byte
-  if (!scope.ns.empty() || !options.name_prefix.empty()) query.bind(2, scope.ns);
-  if (!scope.name.empty()) query.bind(3, scope.name);
-  if (resumed) query.bind(4, position.ns).bind(5, position.name);
-  if (!options.name_prefix.empty()) query.bind(6, options.name_prefix).bind(7, end_of_names);
-  const size_t most = options.bytes == 0 ? std::numeric_limits<size_t>::max() : options.bytes;
-  size_t bytes = 0;
-  for (;;) {
-    MARGAY_TRY(const bool row, query.step());
-    if (!row) return list;
-    MARGAY_TRY(auto entry, entry_at(database, query, scope, position.snapshot));
-    if (!entry) continue;
-    if (options.limit != 0 && list.entries.size() == options.limit) break;
-    if (bytes >= most) break;
-    bytes += entry->value.size();
-    list.entries.push_back(*std::move(entry));
-  }
+  Page page{.list = {.revision = position.snapshot}};
+  MARGAY_TRY(const bool is_full, fill(database, scope, options, position, page));
+  auto& list = page.list;
+  if (!is_full) return std::move(list);
   // The first page's snapshot is what the store is at, and that is what is counted.
   if (!resumed) {
     MARGAY_TRY(position.remaining, count(database, scope, options));
@@ -154,7 +195,7 @@ Result<List> read_list(Database& database, const Scope& scope, const ListOptions
   position.name = list.entries.back().key.name;
   list.resume = position.encode();
   list.remaining = position.remaining;
-  return list;
+  return std::move(list);
 }
 
 }  // namespace margay::store::sqlite

@@ -231,6 +231,9 @@ TEST_P(Conformance, ListsByThePrefixOfNames) {
     EXPECT_EQ(with_prefix({k_config_maps, "beta"}, "node-1-", limit), Names{"node-1-y"});
     EXPECT_EQ(with_prefix({k_config_maps, "alpha"}, "none", limit), Names{});
     EXPECT_EQ(with_prefix({k_network_sets}, "node-1-", limit), Names{"node-1-set"});
+    EXPECT_EQ(with_prefix({k_config_maps}, "node-1-", limit), (Names{"node-1-x", "node-1-y"}));
+    EXPECT_EQ(with_prefix({k_config_maps}, "node-1", limit),
+              (Names{"node-1", "node-1-x", "node-10", "node-1-y"}));
   }
 }
 

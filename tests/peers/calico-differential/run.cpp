@@ -1,5 +1,5 @@
-// Compares Margay's validation and selectors with Calico v3.19's on generated input. Fails when
-// there is a difference that differences.cpp does not name.
+// Compares Margay's validation and selectors with Calico v3.19's on generated input, and the fields
+// of its kinds. Fails when there is a difference that differences.cpp does not name.
 
 #include <fmt/format.h>
 
@@ -9,6 +9,7 @@
 #include "api/kind.h"
 #include "comparison.h"
 #include "differences.h"
+#include "later_fields.h"
 #include "object_source.h"
 #include "selector/selector.h"
 #include "selector_source.h"
@@ -63,6 +64,15 @@ base::Result<> compare_objects(const Oracle& oracle, const std::string& name,
   return {};
 }
 
+base::Result<size_t> compare_fields(const Oracle& oracle, const std::string& name) {
+  const api::Kind* kind = api::find_kind("projectcalico.org/v3", name);
+  if (kind == nullptr) return base::fail(base::ErrorCode::not_found, "no kind " + name);
+  MARGAY_TRY(const auto theirs, oracle.describe(name));
+  const auto misplaced = misplaced_fields(*kind->schema, theirs);
+  for (const auto& line : misplaced) fmt::print("{}.{}\n", name, line);
+  return misplaced.size();
+}
+
 base::Result<> compare_selectors(const Oracle& oracle, const Options& options,
                                  Comparison& comparison) {
   Random random(options.seed);
@@ -91,7 +101,8 @@ base::Result<size_t> compare(const Options& options) {
     Comparison comparison;
     MARGAY_CHECK(compare_objects(oracle, name, options, comparison));
     fmt::print("{}: {}", name, comparison.report());
-    unexplained += comparison.unexplained();
+    MARGAY_TRY(const size_t misplaced, compare_fields(oracle, name));
+    unexplained += comparison.unexplained() + misplaced;
   }
   Comparison comparison;
   MARGAY_CHECK(compare_selectors(oracle, options, comparison));
