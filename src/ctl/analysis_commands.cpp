@@ -1,4 +1,4 @@
-#include "ctl/commands.h"
+#include "ctl/analysis_commands.h"
 
 #include <fmt/format.h>
 
@@ -201,7 +201,9 @@ void on_command(CLI::App& command, std::string name, std::shared_ptr<Arguments> 
   });
 }
 
-void add_explain(CLI::App& parent, int& status) {
+}  // namespace
+
+void add_explain_command(CLI::App& parent, int& status) {
   auto arguments = std::make_shared<ExplainArguments>();
   auto* command = parent.add_subcommand(
       "explain", "Say which policies and rules a flow meets, and which one decides");
@@ -240,7 +242,7 @@ void add_explain(CLI::App& parent, int& status) {
   on_command(*command, "explain", arguments, explain, status);
 }
 
-void add_simulate(CLI::App& parent, int& status) {
+void add_simulate_command(CLI::App& parent, int& status) {
   auto arguments = std::make_shared<SimulateArguments>();
   auto* command = parent.add_subcommand("simulate", "Give the verdict of every flow in a file");
   command
@@ -254,15 +256,6 @@ void add_simulate(CLI::App& parent, int& status) {
       ->capture_default_str();
   add_source(*command, arguments->source);
   on_command(*command, "simulate", arguments, simulate_queries, status);
-}
-
-}  // namespace
-
-void add_command(CLI::App& app, int& status) {
-  auto* command = app.add_subcommand("ctl", "Ask about policy");
-  command->require_subcommand(1);
-  add_explain(*command, status);
-  add_simulate(*command, status);
 }
 
 }  // namespace margay::ctl
