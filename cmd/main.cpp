@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "cni/plugin.h"
 #include "ctl/commands.h"
+#include "ctl/document_commands.h"
 #include "lab/command.h"
 #include "node/command.h"
 #include "node/replay_command.h"
@@ -55,6 +56,7 @@ int run_commands(int argc, char** argv) {
   margay::node::add_replay_command(app, status);
   margay::lab::add_command(app, status);
   margay::ctl::add_command(app, open_local_store, status);
+  margay::ctl::add_document_commands(app, status);
   margay::add_vector_command(app, status);
   try {
     app.parse(argc, argv);

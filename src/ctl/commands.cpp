@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <memory>
 #include <thread>
+#include <utility>
 
 #include "base/log.h"
 #include "ctl/analysis_commands.h"
@@ -138,9 +139,18 @@ int run(const std::string& program, const std::vector<std::string>& arguments,
   } catch (const CLI::Success& asked) {  // --help
     return app.exit(asked);
   } catch (const CLI::ParseError&) {
-    fmt::print(stderr,
-               "Invalid option: '{}{}{}'. Use flag '--help' to read about a specific subcommand.\n",
-               program, arguments.empty() ? "" : " ", fmt::join(arguments, " "));
+    const auto is_asked_for = [&](const CLI::App* command) {
+      return command->get_name() == arguments.front();
+    };
+    const bool is_unknown = !arguments.empty() && !arguments.front().starts_with('-') &&
+                            std::as_const(app).get_subcommands(is_asked_for).empty();
+    if (is_unknown)
+      fmt::print(stderr, "Unknown command: \"{}\"\n{}\n", arguments.front(), app.help());
+    else
+      fmt::print(
+          stderr,
+          "Invalid option: '{}{}{}'. Use flag '--help' to read about a specific subcommand.\n",
+          program, arguments.empty() ? "" : " ", fmt::join(arguments, " "));
     return 1;
   }
 }

@@ -153,7 +153,7 @@ json::object derived_node(const json::object& node) {
   // So that v3.19's client tells whose labels they are when it writes the node.
   const auto* own = api::find_at(node, {"metadata", "labels"});
   metadata["annotations"] =
-      json::object{{"projectcalico.org/kube-labels", own != nullptr ? api::to_json(*own) : "null"}};
+      json::object{{k_kube_labels, own != nullptr ? api::to_json(*own) : "null"}};
   if (!labels.empty()) metadata["labels"] = std::move(labels);
   json::object spec;
   if (auto bgp = bgp_of(annotations); !bgp.empty()) spec["bgp"] = std::move(bgp);

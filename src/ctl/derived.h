@@ -18,6 +18,9 @@ namespace json = boost::json;
 
 inline constexpr std::string_view k_default_allow = "projectcalico-default-allow";
 
+// An annotation of derived nodes: which of their labels are Kubernetes'.
+inline constexpr std::string_view k_kube_labels = "projectcalico.org/kube-labels";
+
 json::object derived_node(const json::object& node);
 // Nothing where the pod has no endpoint: it is on the host's network, or on no node yet.
 base::Result<std::optional<json::object>> derived_endpoint(const json::object& pod);

@@ -76,6 +76,15 @@ json::object with_new_metadata(json::object object) {
   return object;
 }
 
+// The annotation of derived nodes, which says nothing of one that is stored.
+json::object without_kube_labels(json::object node) {
+  auto& metadata = node.at("metadata").get_object();
+  if (auto* annotations = metadata.if_contains("annotations");
+      annotations != nullptr && annotations->is_object())
+    annotations->get_object().erase(k_kube_labels);
+  return node;
+}
+
 std::unexpected<Error> unsupported(std::string_view operation, const std::string& what,
                                    std::string_view reason = {}) {
   return fail(ErrorCode::unsupported,
@@ -291,7 +300,7 @@ Result<> Objects::write(const ResourceType& type, const json::object& current,
   auto written = store_.update(key, api::to_json(object), revision);
   // A derived Node becomes one of its own.
   if (!written && written.error().code == ErrorCode::not_found && type.kind->name == "Node")
-    written = store_.create(key, api::to_json(with_new_metadata(object)));
+    written = store_.create(key, api::to_json(without_kube_labels(with_new_metadata(object))));
   if (!written) return fail(told(written.error(), type, key.ns, key.name));
   return {};
 }

@@ -65,6 +65,7 @@ def test_validate_ends_well_only_where_all_is_right(plain):
 
 def test_diff_shows_what_apply_would_change(calicoctl):
     (calicoctl.home / "pool.json").write_text(json.dumps(POOL))
+    calicoctl("create", "-f", "-", stdin=json.dumps(POOL | {"kind": "GlobalNetworkSet", "spec": {}}))
     assert calicoctl.refused("diff", "-f", "pool.json", output="IPPool(pool-a): would be created\n") == ""
     calicoctl("apply", "-f", "pool.json")
     assert calicoctl("diff", "-f", "pool.json") == ""
@@ -227,3 +228,14 @@ def test_help_names_every_command(plain):
     for command in ("create", "replace", "apply", "patch", "delete", "get", "label", "ipam", "node", "version", "validate", "diff"):
         assert f"\n  {command} " in told
     assert "--skip-exists" in plain("create", "--help")
+
+
+def test_documents_are_printed(tmp_path):
+    program = Calicoctl(tmp_path).program.resolve()
+    def told(*arguments):
+        return subprocess.run([program, *arguments], check=True, capture_output=True, text=True).stdout
+    definitions = told("crds").split("---\n")
+    assert all(one.startswith("apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\n") for one in definitions)
+    assert sum("\n  name: ippools.crd.projectcalico.org\n" in one for one in definitions) == 1
+    assert json.loads(told("openapi"))["swagger"] == "2.0"
+    assert json.loads(told("openapi", "--v3", "apis/projectcalico.org/v3"))["openapi"].startswith("3.")

@@ -5,6 +5,8 @@ import textwrap
 
 import pytest
 
+from conftest import Calicoctl
+
 KINDS = [  # what users call it, name, namespace, spec, tables: ps, wide
     ("bgpConfiguration", "default", None,
      {"asNumber": 64513, "nodeToNodeMeshEnabled": False, "logSeverityScreen": "Info"},
@@ -77,7 +79,7 @@ POOL = manifest("IPPool", "pool-a", None, {"cidr": "10.7.0.0/16", "natOutgoing":
 POLICY = """
 apiVersion: projectcalico.org/v3
 kind: NetworkPolicy
-metadata: {name: web, namespace: default, labels: {yes: "true"}}
+metadata: {name: web, namespace: default, labels: {"yes": "true"}}
 spec:
   order: 5
   selector: app == 'web'
@@ -215,10 +217,10 @@ def test_what_is_missing_is_told_by_name(calicoctl):
 
 
 def test_what_is_wrong_is_told_and_not_stored(calicoctl):
-    wrong = json.dumps(POOL | {"spec": {"cidr": "10.0.0.0/33", "blockSize": 3}})
+    wrong = json.dumps(POOL | {"spec": {"cidr": "10.0.0.0/33", "nodeSelector": "has("}})
     said = calicoctl.refused("create", "-f", "-", stdin=wrong)
     assert said.startswith("Failed to create 'IPPool' resource: [error with the following fields:\n-  spec.")
-    assert "spec.cidr = '10.0.0.0/33'" in said and "spec.blockSize = '3'" in said
+    assert "spec.cidr = '10.0.0.0/33'" in said and "spec.nodeSelector = 'has('" in said
     unknown = json.dumps(POOL | {"spec": {"cidr": "10.7.0.0/16", "foo": 1}})
     assert "spec.foo" in calicoctl.refused("create", "-f", "-", stdin=unknown)
     assert "not supported on Profile(kns.x)" in calicoctl.refused(
@@ -298,9 +300,13 @@ def test_some_of_many(calicoctl):
 
 
 @pytest.mark.parametrize("arguments", [("get",), ("get", "pool", "--bogus"), ("get", "pool", "-f", "x"), ("create",),
-                                       ("patch", "pool"), ("label", "pool", "a"), ("frobnicate",), ()])
+                                       ("patch", "pool"), ("label", "pool", "a"), ()])
 def test_what_is_no_command_is_refused(tmp_path, arguments):
-    from conftest import Calicoctl
     said = Calicoctl(tmp_path).refused(*arguments)
     assert said == f"Invalid option: 'calicoctl{''.join(' ' + word for word in arguments)}'. " \
                    "Use flag '--help' to read about a specific subcommand.\n"
+
+
+def test_an_unknown_command_is_named(tmp_path):
+    said = Calicoctl(tmp_path).refused("frobnicate")
+    assert said.startswith('Unknown command: "frobnicate"\n') and "Subcommands:" in said
