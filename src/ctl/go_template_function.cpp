@@ -52,9 +52,10 @@ std::string print_verb(const std::string& verb, const TemplateValue& argument) {
   const auto& value = argument.value;
   const auto flags = verb.substr(0, verb.size() - 1);
   const auto sized = [&](const std::string& format, auto given) {
-    char text[1024];
-    const int size = std::snprintf(text, sizeof text, format.c_str(), given);
-    return std::string(text, std::min(static_cast<size_t>(std::max(size, 0)), sizeof text - 1));
+    const int size = std::snprintf(nullptr, 0, format.c_str(), given);
+    std::string text(static_cast<size_t>(std::max(size, 0)), ' ');
+    std::snprintf(text.data(), text.size() + 1, format.c_str(), given);
+    return text;
   };
   const auto as_text = [&](const std::string& text) { return sized(flags + "s", text.c_str()); };
   if (kind == 'v' || kind == 's' || kind == 't') return as_text(argument.text());
@@ -81,7 +82,7 @@ Result<std::string> print_formatted(const Arguments& arguments) {
     if (end == std::string::npos) return wrong("printf: an unfinished verb");
     const auto verb = format.substr(i, end - i + 1);
     i = end;
-    constexpr size_t k_longest_verb = 12;
+    constexpr size_t k_longest_verb = 8;  // "%-20.10s": so that no width is out of proportion
     if (verb.size() > k_longest_verb) return wrong("printf: a verb too long");
     if (verb.back() == '%')
       text += '%';

@@ -109,6 +109,13 @@ TEST(GoTemplate, RefusesWhatItCannotRead) {
   }
 }
 
+TEST(GoTemplate, TextsOfAnyLengthAreFormatted) {
+  const std::string text(5'000, 'x');
+  EXPECT_EQ(run_go_template("{{printf \"%s|%6000s\" `" + text + "` \"a\"}}", {}, facts()).value(),
+            text + "|" + std::string(5'999, ' ') + "a");
+  EXPECT_FALSE(run_go_template("{{printf \"%999999999s\" \"a\"}}", {}, facts()));
+}
+
 TEST(GoTemplate, NestingHasAnEnd) {
   std::string deep;
   for (int i = 0; i < 100'000; ++i) deep += "{{if true}}";
