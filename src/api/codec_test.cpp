@@ -205,7 +205,8 @@ TEST(Yaml, WrittenFormIsKubectls) {
   EXPECT_EQ(to_yaml(json::parse(R"({
     "kind": "A", "list": [{"a": 1, "b": [1, 2]}, "x", [1]], "empty": {}, "none": [],
     "text": "line 1\nline 2\n", "quoted": "yes", "number": "1", "time": "2021-04-30T12:00:00Z",
-    "colon": "a: b", "half": 0.5, "port": "8080:8090", "null": null})")),
+    "colon": "a: b", "quote": "'a", "half": 0.5, "port": "8080:8090", "clock": "1:30",
+    "null": null})")),
             R"(kind: A
 list:
 - a: 1
@@ -222,17 +223,19 @@ text: |
 quoted: "yes"
 number: "1"
 time: "2021-04-30T12:00:00Z"
-colon: "a: b"
+colon: 'a: b'
+quote: '''a'
 half: 0.5
-port: "8080:8090"
+port: 8080:8090
+clock: "1:30"
 "null": null
 )");
 }
 
 TEST(Yaml, TextThatLooksLikeTheEndOfADocumentIsQuoted) {
   for (const char* text : {"...", "... a", "...a", "---", "--- a"}) {
-    EXPECT_EQ(to_yaml(json::value(text)), fmt::format("\"{}\"\n", text));
-    EXPECT_EQ(to_yaml(json::object{{text, 1}}), fmt::format("\"{}\": 1\n", text));
+    EXPECT_EQ(to_yaml(json::value(text)), fmt::format("'{}'\n", text));
+    EXPECT_EQ(to_yaml(json::object{{text, 1}}), fmt::format("'{}': 1\n", text));
   }
 }
 

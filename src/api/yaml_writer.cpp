@@ -9,14 +9,45 @@ namespace margay::api {
 
 namespace {
 
+// Numbers to the base of 60, such as 1:30 and 190:20:30.15; 8000:9000 is none.
+bool is_base_60(std::string_view text) {
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
+  text = text.substr(0, text.find('.'));
+  const auto first = text.find(':');
+  if (first == std::string_view::npos || first == 0) return false;
+  if (!std::ranges::all_of(text.substr(0, first), [&](char c) { return is_digit(c) || c == '_'; }))
+    return false;
+  for (auto rest = text.substr(first); !rest.empty();) {
+    rest.remove_prefix(1);
+    const auto group = rest.substr(0, rest.find(':'));
+    const bool is_below_60 = !group.empty() && group.size() <= 2 &&
+                             std::ranges::all_of(group, is_digit) &&
+                             (group.size() == 1 || group[0] < '6');
+    if (!is_below_60) return false;
+    rest.remove_prefix(group.size());
+  }
+  return true;
+}
+
 // What other YAML readers take for something else than a string: y and n, times such as
-// 2021-04-30, base-60 numbers such as 1:30.
+// 2021-04-30, numbers to the base of 60.
 bool is_ambiguous(std::string_view text) {
   if (text.size() == 1) return std::string_view("yYnN=").find(text[0]) != std::string_view::npos;
   const size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
   if (digits == 4 && text.substr(4).starts_with('-')) return true;
-  return text.find(':') != std::string_view::npos &&
-         text.find_first_not_of("0123456789:._+-") == std::string_view::npos;
+  return is_base_60(text);
+}
+
+// What a reader takes for another value than this text, where it is not quoted.
+bool reads_otherwise(const std::string& text) {
+  if (text.empty() || text == "<<" || is_ambiguous(text)) return true;
+  const auto resolved = resolve_plain_scalar(text);
+  return !resolved || !resolved->is_string();
+}
+
+bool is_printable(std::string_view text) {
+  return std::ranges::all_of(text, [](unsigned char c) { return c >= 0x20 && c != 0x7f; });
 }
 
 bool is_plain(const std::string& text) {
@@ -26,10 +57,7 @@ bool is_plain(const std::string& text) {
   if (k_indicators.find(text.front()) != std::string_view::npos && !dash_word) return false;
   if (text.starts_with("...")) return false;  // at the start of a line, the end of the document
   if (text.find(": ") != std::string::npos || text.find(" #") != std::string::npos) return false;
-  const auto printable = [](unsigned char c) { return c >= 0x20 && c != 0x7f; };
-  if (!std::ranges::all_of(text, printable)) return false;
-  const auto resolved = resolve_plain_scalar(text);
-  return resolved && resolved->is_string() && !is_ambiguous(text) && text != "<<";
+  return is_printable(text) && !reads_otherwise(text);
 }
 
 // Lines that a literal block keeps as they are.
@@ -120,9 +148,17 @@ class Writer {
       out_ += text;
     } else if (may_be_block && indent > 0 && is_literal(text)) {
       write_literal(text, indent);
+    } else if (is_printable(text) && !reads_otherwise(text)) {
+      write_in_single_quotes(text);
     } else {
       out_ += to_json(json::value(text));  // a JSON string is a YAML double-quoted one
     }
+  }
+
+  void write_in_single_quotes(std::string_view text) {
+    out_ += '\'';
+    for (const char c : text) out_.append(c == '\'' ? 2 : 1, c);
+    out_ += '\'';
   }
 
   void write_literal(std::string_view text, size_t indent) {

@@ -46,7 +46,7 @@ class Commands : public testing::Test {
   static Outcome run(std::vector<std::string> arguments) {
     Outcome outcome;
     CLI::App app;
-    add_command(app, outcome.status);
+    add_command(app, {}, outcome.status);
     std::ranges::reverse(arguments);  // as CLI11 wants them
     testing::internal::CaptureStdout();
     testing::internal::CaptureStderr();

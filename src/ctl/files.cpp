@@ -2,14 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <filesystem>
-#include <iostream>
-#include <iterator>
-#include <set>
-
 #include "api/codec.h"
 #include "api/json_path.h"
-#include "base/file.h"
+#include "ctl/manifest.h"
 
 namespace margay::ctl {
 namespace {
@@ -24,29 +19,6 @@ constexpr std::string_view k_stored_version = "crd.projectcalico.org/v1";
 constexpr std::string_view k_shown_version = "projectcalico.org/v3";
 constexpr std::string_view k_stored_policy_prefix = "default.";  // of the tier
 
-bool is_object_file(const std::filesystem::path& path) {
-  const auto extension = path.extension();
-  return extension == ".yaml" || extension == ".yml" || extension == ".json";
-}
-
-Result<std::vector<std::string>> files_in(const std::string& folder) {
-  std::set<std::string> files;
-  std::error_code error;
-  std::filesystem::recursive_directory_iterator entry(folder, error);
-  for (; !error && entry != std::filesystem::recursive_directory_iterator(); entry.increment(error))
-    if (entry->is_regular_file(error) && is_object_file(entry->path()))
-      files.insert(entry->path().string());
-  if (error) return base::fail_errno(folder, error.value());
-  if (files.empty())
-    return fail(ErrorCode::not_found, folder + ": no *.yaml, *.yml or *.json in it");
-  return std::vector<std::string>(files.begin(), files.end());
-}
-
-Result<std::string> read_text(const std::string& path) {
-  if (path != "-") return base::read_file(path);
-  return std::string(std::istreambuf_iterator<char>(std::cin), {});
-}
-
 // A resource of which the policy model has a kind, if perhaps not this version of it. Of Calico's
 // groups that is every kind: one that is not described here may have a bearing.
 bool bears_on_policy(std::string_view api_version, std::string_view kind) {
@@ -58,7 +30,7 @@ bool bears_on_policy(std::string_view api_version, std::string_view kind) {
 class Reader {
  public:
   Result<> read(const std::string& path) {
-    MARGAY_TRY(const std::string text, read_text(path));
+    MARGAY_TRY(const std::string text, read_manifest_text(path));
     auto documents = parse(path, text);
     if (!documents) return fail(std::move(documents).error().wrap(path));
     for (json::value& document : *documents) MARGAY_CHECK(add(path, document, {}, {}));
@@ -164,10 +136,9 @@ store::Key FileObject::key() const {
 Result<FileObjects> read_objects(const std::vector<std::string>& paths) {
   Reader reader;
   for (const std::string& path : paths) {
-    std::vector<std::string> files{path};
-    if (std::filesystem::is_directory(path)) {
-      MARGAY_TRY(files, files_in(path));
-    }
+    MARGAY_TRY(const auto files, manifest_files({.path = path, .recursive = true}));
+    if (files.empty())
+      return fail(ErrorCode::not_found, path + ": no *.yaml, *.yml or *.json in it");
     for (const std::string& file : files) MARGAY_CHECK(reader.read(file));
   }
   return std::move(reader.found);

@@ -358,13 +358,16 @@ Result<Config> Ipam::config() const {
 }
 
 Result<> Ipam::set_config(const Config& config) {
+  // The default is stored as none, as Calico has it.
+  const bool has_limit = config.max_blocks_per_host != k_default_blocks_per_host;
+  const auto limit = has_limit ? static_cast<int64_t>(config.max_blocks_per_host) : 0;
   for (Attempts attempts; attempts.left(); attempts.wait()) {
     MARGAY_TRY(auto record, configs_.find(std::string(k_config_name)));
     api::IPAMConfig object = record ? record->object : api::IPAMConfig{};
     object.metadata.name = k_config_name;
     object.spec = {.strict_affinity = config.strict_affinity,
                    .auto_allocate_blocks = config.auto_allocate_blocks,
-                   .max_blocks_per_host = static_cast<int64_t>(config.max_blocks_per_host)};
+                   .max_blocks_per_host = limit};
     Result<> written;
     if (record) {
       record->object = std::move(object);

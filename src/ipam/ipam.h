@@ -51,10 +51,12 @@ struct AssignRequest {
   Use use = Use::workload;
 };
 
+inline constexpr size_t k_default_blocks_per_host = 20;
+
 struct Config {
   bool strict_affinity = false;
   bool auto_allocate_blocks = true;  // may nodes claim blocks as they need them
-  size_t max_blocks_per_host = 20;   // of each family
+  size_t max_blocks_per_host = k_default_blocks_per_host;  // of each family
 };
 
 class Ipam {

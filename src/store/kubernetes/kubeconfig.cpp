@@ -155,17 +155,22 @@ Result<ClusterAccess> Reader::read(const json::object& config, std::string_view 
 
 }  // namespace
 
+Result<ClusterAccess> parse_kubeconfig(const std::string& text, const std::string& origin,
+                                       const std::string& folder, std::string_view context) {
+  auto documents = api::parse_yaml(text);
+  if (!documents) return fail(std::move(documents).error().wrap(origin));
+  if (documents->size() != 1 || !documents->front().is_object())
+    return fail(ErrorCode::invalid, origin + ": is not a kubeconfig");
+  auto access = Reader(folder).read(documents->front().get_object(), context);
+  if (!access) return fail(std::move(access).error().wrap(origin));
+  return access;
+}
+
 Result<ClusterAccess> load_kubeconfig(const std::string& path, std::string_view context) {
   const auto text = base::read_file(path);
   if (!text) return fail(base::Error(text.error()).wrap("kubeconfig"));
-  auto documents = api::parse_yaml(*text);
-  if (!documents) return fail(std::move(documents).error().wrap(path));
-  if (documents->size() != 1 || !documents->front().is_object())
-    return fail(ErrorCode::invalid, path + ": is not a kubeconfig");
   const auto folder = std::filesystem::absolute(path).parent_path().string();
-  auto access = Reader(folder).read(documents->front().get_object(), context);
-  if (!access) return fail(std::move(access).error().wrap(path));
-  return access;
+  return parse_kubeconfig(*text, path, folder, context);
 }
 
 InCluster InCluster::from_environment() {

@@ -25,6 +25,10 @@ struct ClusterAccess {
 // folder. Missing or malformed: `not_found` or `invalid`, with the file and the field. What would
 // need another program or a proxy (exec, auth-provider, proxy-url) or passwords: `unsupported`.
 base::Result<ClusterAccess> load_kubeconfig(const std::string& path, std::string_view context = {});
+// The same of a text, which errors call `origin`.
+base::Result<ClusterAccess> parse_kubeconfig(const std::string& text, const std::string& origin,
+                                             const std::string& folder,
+                                             std::string_view context = {});
 
 // From the folder that a pod's service account is mounted at and the addresses in the
 // environment. Not in a pod: `not_found`.

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <thread>
 
 #include "base/file.h"
 #include "base/file_lock.h"
@@ -29,8 +30,15 @@ constexpr int k_cache_kib = 16'384;
 constexpr int k_reader_cache_kib = 1'024;
 
 // One process at a time has the store. Its number is for the message to the next.
-Result<base::FileLock> hold(const std::string& path) {
+Result<base::FileLock> hold(const std::string& path, std::chrono::milliseconds patience) {
+  constexpr std::chrono::milliseconds k_poll{5};
+  const auto deadline = std::chrono::steady_clock::now() + patience;
   auto lock = base::FileLock::acquire(path);
+  while (!lock && lock.error().code == ErrorCode::conflict &&
+         std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(k_poll);
+    lock = base::FileLock::acquire(path);
+  }
   if (!lock && lock.error().code == ErrorCode::conflict) {
     const auto holder = base::read_file(path);
     return fail(ErrorCode::unavailable, fmt::format("{} is held: the store is open in process {}",
@@ -105,7 +113,7 @@ struct SqliteStore::Engine {
 };
 
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const Options& options) {
-  MARGAY_TRY(auto lock, hold(options.path + ".lock"));
+  MARGAY_TRY(auto lock, hold(options.path + ".lock", options.patience));
   auto opened = open_connection(options, k_cache_kib);
   // The log and its index need room: on a full disk what is held for that.
   if (!opened && opened.error().code == ErrorCode::unavailable) {

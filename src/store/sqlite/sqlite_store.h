@@ -27,14 +27,16 @@ struct Options {
   std::string path;  // the file; its folder exists. Beside it: -wal, -shm, .lock, .reserve
   Durability durability = Durability::power_loss;
   CompactionOptions compaction = {};
+  // How long another process that has the store is waited for.
+  std::chrono::milliseconds patience{0};
   // How often a watch that has nothing to deliver tells its progress.
   std::chrono::milliseconds progress_interval{std::chrono::seconds(5)};
 };
 
 class SqliteStore final : public Store {
  public:
-  // Creates the file when there is none. Open in another process: `unavailable`. A file of another
-  // program: `invalid`; of a later version: `unsupported`; damaged: `internal`.
+  // Creates the file when there is none. Open in another process, after `patience`: `unavailable`.
+  // A file of another program: `invalid`; of a later version: `unsupported`; damaged: `internal`.
   static base::Result<std::unique_ptr<SqliteStore>> open(const Options& options);
   // No call may be under way. Watches that are left end as `unavailable`.
   ~SqliteStore() override;
