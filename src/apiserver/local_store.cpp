@@ -32,13 +32,15 @@ Result<json::object> parse_object(std::string_view text) {
 }  // namespace
 
 LocalStore::LocalStore(std::unique_ptr<store::Store> store)
-    : store_(std::move(store)), reads_(*store_, room_), writes_(*store_, clock_, room_) {}
+    : store_(std::move(store)),
+      reads_(*store_, room_, StoredFormStore::Busy::wait),
+      writes_(*store_, clock_, room_) {}
 
 Result<> LocalStore::prepare() {
   const std::lock_guard lock(preparing_);
   if (is_prepared_) return {};
-  MARGAY_CHECK(restore_namespaces(*store_, writes_));
-  MARGAY_CHECK(restore_tiers(writes_));
+  for (const auto& restored : {restore_namespaces(*store_, writes_), restore_tiers(writes_)})
+    if (!restored) return fail(to_error(restored.error()));
   is_prepared_ = true;
   return {};
 }
