@@ -204,11 +204,25 @@ Check complete; found 1 problems.
     assert addresses.refused("ipam", "release", "--ip", "10.7.0.1") == "IP address 10.7.0.1 is not assigned\n"
 
 
+def among_processes(calicoctl, script):
+    """Runs a script where it sees no process but its own."""
+    return subprocess.run(["unshare", "--pid", "--fork", "--mount-proc", "bash", "-c", script], cwd=calicoctl.home,
+                          env=calicoctl.environment, capture_output=True, text=True, check=False)
+
+
 def test_node_status_where_no_agent_runs(plain):
-    done = plain.run("node", "status")
-    if done.returncode == 0:
-        pytest.skip("an agent runs on this machine")
-    assert (done.stdout, done.stderr) == ("", "Calico process is not running.\n")
+    done = among_processes(plain, "./calicoctl node status")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "Calico process is not running.\n")
+
+
+def test_node_status_where_an_agent_runs(plain):
+    done = among_processes(plain, """
+        (exec -a calico-felix sleep 60) &
+        until [ "$(cat /proc/$!/comm)" = sleep ]; do :; done
+        ./calicoctl node status""")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == \
+        "Calico process is running.\n\nNone of the BGP backend processes (BIRD or GoBGP) are running.\n\n"
 
 
 def test_completion(plain):
