@@ -11,6 +11,7 @@
 #include "cni/plugin.h"
 #include "ctl/commands.h"
 #include "lab/command.h"
+#include "node/check_command.h"
 #include "node/command.h"
 #include "node/replay_command.h"
 #include "store/sqlite/sqlite_store.h"
@@ -33,6 +34,7 @@ int run_commands(int argc, char** argv) {
   margay::apiserver::add_command(app, open_embedded_store, status);
   margay::node::add_command(app, status);
   margay::node::add_replay_command(app, status);
+  margay::node::add_check_command(app, status);
   margay::lab::add_command(app, status);
   margay::ctl::add_command(app, status);
   margay::add_vector_command(app, status);
