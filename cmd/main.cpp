@@ -17,6 +17,7 @@
 #include "ctl/commands.h"
 #include "ctl/document_commands.h"
 #include "lab/command.h"
+#include "node/check_command.h"
 #include "node/command.h"
 #include "node/replay_command.h"
 #include "store/sqlite/sqlite_store.h"
@@ -56,6 +57,7 @@ int run_commands(int argc, char** argv) {
   margay::node::add_command(app, status);
   margay::node::add_replay_command(app, status);
   margay::controllers::add_command(app, status);
+  margay::node::add_check_command(app, status);
   margay::lab::add_command(app, status);
   margay::ctl::add_command(app, open_local_store, status);
   margay::ctl::add_document_commands(app, status);

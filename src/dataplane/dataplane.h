@@ -9,25 +9,17 @@
 // One control thread calls it. What it has to tell by itself goes to the Upcalls it was made with
 // (dataplane/upcalls.h). Why it is cut so: docs/decisions/0051-data-plane-seam.md.
 
-#include <array>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "dataplane/capabilities.h"
+#include "dataplane/difference.h"
 #include "dataplane/endpoint_status.h"
 #include "dataplane/interface.h"
 #include "policy/program.h"
 
 namespace margay::dataplane {
-
-// The kinds of programmed state that can be read back each for itself.
-enum class StateKind : uint8_t {
-  rules,   // chains, programs, ACLs
-  sets,    // members of sets
-  routes,  // routes, neighbours, tunnels and interface settings
-};
-inline constexpr std::array k_state_kinds{StateKind::rules, StateKind::sets, StateKind::routes};
 
 struct ApplyReport {
   // Whether everything is as desired. On error, what could not be programmed stays pending and as
@@ -59,6 +51,12 @@ class DataPlane {
   // Forgets what is believed to be programmed of that kind, so that the next apply() reads it anew
   // and repairs what others changed.
   virtual void resync(StateKind kind) = 0;
+  // Reads what is programmed, writes nothing, and says what of it is not as desired: also of a data
+  // plane that has not applied anything. What an interface is awaited for is no difference.
+  // `unavailable`: it cannot be read.
+  virtual base::Result<Differences> differences() {
+    return base::fail(base::ErrorCode::unavailable, "what it has programmed cannot be read");
+  }
   // Removes everything this data plane ever made on this node.
   virtual base::Result<> clean_up() = 0;
 };

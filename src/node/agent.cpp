@@ -1,8 +1,10 @@
 #include "node/agent.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <boost/asio/steady_timer.hpp>
 #include <map>
 #include <memory>
@@ -24,6 +26,7 @@ namespace asio = boost::asio;
 using base::Result;
 
 constexpr const char* k_felix_configurations = "felixconfigurations.projectcalico.org";
+constexpr const char* k_bgp_configurations = "bgpconfigurations.projectcalico.org";
 constexpr const char* k_pools = "ippools.projectcalico.org";
 constexpr const char* k_health_part = "policy graph";
 constexpr auto k_liveness_timeout = 60s;
@@ -35,39 +38,69 @@ Result<Settings> settings_of(const std::string& value) {
   return std::move(configuration.settings);
 }
 
-// The two names that concern a node, the stronger first.
-std::vector<std::string> configuration_names(const std::string& node) {
-  return {"node." + node, "default"};
+// What BGPConfiguration says that the data plane has to know.
+Result<Settings> service_networks_of(const std::string& value) {
+  MARGAY_TRY(const auto json, api::parse_json(value));
+  MARGAY_TRY(const auto configuration, api::decode<api::BGPConfiguration>(json));
+  const auto& spec = configuration.spec;
+  std::vector<std::string> networks;
+  for (const auto* blocks :
+       {&spec.service_cluster_ips, &spec.service_external_ips, &spec.service_load_balancer_ips})
+    for (const auto& block : *blocks) networks.push_back(block.cidr);
+  if (networks.empty()) return Settings{};
+  return Settings{{k_service_networks, fmt::format("{}", fmt::join(networks, ","))}};
+}
+
+// An object that settings come from.
+struct Source {
+  store::Key key;
+  Result<Settings> (*settings)(const std::string& value);
+};
+
+// Those that concern a node: FelixConfiguration's two, the stronger first, and BGPConfiguration.
+std::vector<Source> sources_of(const std::string& node) {
+  return {{{k_felix_configurations, "", "node." + node}, settings_of},
+          {{k_felix_configurations, "", "default"}, settings_of},
+          {{k_bgp_configurations, "", "default"}, service_networks_of}};
 }
 
 // None when there is no such object.
-Result<Settings> read_configuration(store::Store& store, const std::string& name) {
-  const auto entry = store.get({k_felix_configurations, "", name});
-  if (entry) return settings_of(entry->value);
+Result<Settings> read_configuration(store::Store& store, const Source& source) {
+  const auto entry = store.get(source.key);
+  if (entry) return source.settings(entry->value);
   if (entry.error().code == base::ErrorCode::not_found) return Settings{};
   return base::fail(entry.error());
 }
+
+// What it says is an addition, without which nothing is laxer than Calico's own default.
+bool may_be_without(const Source& source) { return source.key.resource == k_bgp_configurations; }
 
 }  // namespace
 
 Result<std::vector<Settings>> settings_from_store(store::Store& store, const std::string& node,
                                                   const std::vector<Settings>& remembered) {
   std::vector<Settings> sources;
-  for (const auto& name : configuration_names(node)) {
-    auto settings = read_configuration(store, name);
-    const bool unreadable = !settings && (settings.error().code == base::ErrorCode::invalid ||
-                                          settings.error().code == base::ErrorCode::internal);
-    if (!settings && !unreadable)
-      return base::fail(settings.error().wrap("read FelixConfiguration " + name));
-    if (unreadable && sources.size() >= remembered.size())
+  for (const auto& source : sources_of(node)) {
+    const std::string& name = source.key.name;
+    auto settings = read_configuration(store, source);
+    const auto code = settings ? base::ErrorCode::internal : settings.error().code;
+    const bool unreadable =
+        !settings && (code == base::ErrorCode::invalid || code == base::ErrorCode::internal);
+    if (may_be_without(source) && (unreadable || code == base::ErrorCode::forbidden)) {
+      if (!settings) spdlog::error("BGPConfiguration {}: {}", name, settings.error().message);
+      if (!settings) settings = Settings{};
+    } else if (!settings && !unreadable) {
+      return base::fail(settings.error().wrap(source.key.resource + " " + name));
+    }
+    if (!settings && sources.size() >= remembered.size())
       return base::fail(base::ErrorCode::unavailable,
                         fmt::format("FelixConfiguration {} cannot be read, and nothing is known of "
                                     "what it said before: {}",
                                     name, settings.error().message));
-    if (unreadable)
+    if (!settings)
       spdlog::error("FelixConfiguration {} cannot be read; what it said last stays in effect: {}",
                     name, settings.error().message);
-    sources.push_back(unreadable ? remembered[sources.size()] : *std::move(settings));
+    sources.push_back(settings ? *std::move(settings) : remembered[sources.size()]);
   }
   return sources;
 }
@@ -90,9 +123,10 @@ class Agent::Impl final : public store::SyncerSink {
   Result<> start() {
     for (const auto& change : k8s::built_in()) graph_.on_change(change);
     for (size_t i = 0; i < options_.stored_settings.size(); ++i)
-      settings_[configuration_names(options_.node)[i]] = options_.stored_settings[i];
+      settings_[sources_[i].key] = options_.stored_settings[i];
 
-    std::vector<store::Scope> scopes{{.resource = k_felix_configurations}};
+    std::vector<store::Scope> scopes{{.resource = k_felix_configurations},
+                                     {.resource = k_bgp_configurations, .optional = true}};
     for (const auto& resource : k8s::resources()) scopes.push_back({.resource = resource});
     for (const auto& resource : k8s::later_resources())
       scopes.push_back({.resource = resource, .optional = true});
@@ -147,8 +181,8 @@ class Agent::Impl final : public store::SyncerSink {
 
   // On the syncer's threads: what an object says needs nothing of this agent.
   Task on_change(const store::Key& key, std::optional<store::Entry> entry) override {
-    if (key.resource == k_felix_configurations)
-      return [this, name = key.name, entry = std::move(entry)] { on_settings(name, entry); };
+    if (key.resource == k_felix_configurations || key.resource == k_bgp_configurations)
+      return [this, key, entry = std::move(entry)] { on_settings(key, entry); };
     if (!entry) return [this, key] { on_model_changes(key, converter_.remove(key)); };
     return [this, key, reading = k8s::read_object(key, entry->value)]() mutable {
       on_reading(key, std::move(reading));
@@ -188,8 +222,8 @@ class Agent::Impl final : public store::SyncerSink {
 
   void on_in_sync() override {
     // What was deleted after the settings were read, and before the syncer came, nobody tells of.
-    for (const auto& name : configuration_names(options_.node))
-      if (!heard_of_.contains(name)) on_settings(name, std::nullopt);
+    for (const auto& source : sources_)
+      if (!heard_of_.contains(source.key)) on_settings(source.key, std::nullopt);
     spdlog::info("in sync with the datastore");
     in_sync_ = true;
     read_policies_ = {};
@@ -200,22 +234,22 @@ class Agent::Impl final : public store::SyncerSink {
     options_.on_pools_changed();
   }
 
-  void on_settings(const std::string& name, const std::optional<store::Entry>& entry) {
-    const auto names = configuration_names(options_.node);
-    if (std::ranges::find(names, name) == names.end()) return;
-    heard_of_.insert(name);
+  void on_settings(const store::Key& key, const std::optional<store::Entry>& entry) {
+    const auto source = std::ranges::find(sources_, key, &Source::key);
+    if (source == sources_.end()) return;
+    heard_of_.insert(key);
     Settings settings;
     if (entry) {
-      auto read = settings_of(entry->value);
+      auto read = source->settings(entry->value);
       if (!read) {
-        spdlog::error("FelixConfiguration {}: {}; keeping the settings", name,
+        spdlog::error("{} {}: {}; keeping the settings", key.resource, key.name,
                       read.error().message);
         return;
       }
       settings = std::move(*read);
     }
-    if (settings == settings_[name]) return;
-    settings_[name] = std::move(settings);
+    if (settings == settings_[key]) return;
+    settings_[key] = std::move(settings);
     options_.on_settings_changed();
   }
 
@@ -279,8 +313,9 @@ class Agent::Impl final : public store::SyncerSink {
   k8s::Converter converter_;
   policy::Graph graph_;
   std::set<std::string> host_interfaces_;  // names that the graph knows
-  std::map<std::string, Settings> settings_;
-  std::set<std::string> heard_of_;  // configurations, from the syncer
+  const std::vector<Source> sources_ = sources_of(options_.node);
+  std::map<store::Key, Settings> settings_;
+  std::set<store::Key> heard_of_;  // configurations, from the syncer
   asio::steady_timer heartbeat_;
   std::set<store::Key> read_policies_;  // until in sync
   bool in_sync_ = false;

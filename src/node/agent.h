@@ -23,12 +23,14 @@
 namespace margay::node {
 
 // FelixConfiguration's settings for `node`, the node's own before the global ones: the two weakest
-// sources of node/parameters.h.
+// sources of node/parameters.h; and BGPConfiguration's of services' addresses (k_service_networks).
+// One of those that cannot be read says nothing.
 //
-// An object that cannot be read is set aside by name, and what it said last (`remembered`, in the
-// same order) stays in effect, so that nothing becomes laxer than it was. Where nothing is known of
-// it, its defaults would be a guess: interfacePrefix alone decides which interfaces are policed at
-// all. Then `unavailable`, and the node stays closed until somebody has mended or removed it.
+// A FelixConfiguration that cannot be read is set aside by name, and what it said last
+// (`remembered`, in the same order) stays in effect, so that nothing becomes laxer than it was.
+// Where nothing is known of it, its defaults would be a guess: interfacePrefix alone decides which
+// interfaces are policed at all. Then `unavailable`, and the node stays closed until somebody has
+// mended or removed it.
 base::Result<std::vector<Settings>> settings_from_store(store::Store& store,
                                                         const std::string& node,
                                                         const std::vector<Settings>& remembered);

@@ -27,6 +27,12 @@ dataplane::linux_host::EndpointToHostAction to_host_action(EndpointToHostAction 
   return To::drop;
 }
 
+dataplane::linux_host::ServiceLoopPrevention prevention_of(ServiceLoopPrevention what) {
+  using To = dataplane::linux_host::ServiceLoopPrevention;
+  if (what == ServiceLoopPrevention::disabled) return To::disabled;
+  return what == ServiceLoopPrevention::reject ? To::reject : To::drop;
+}
+
 Config kernel_config(const std::string& node, const Parameters& from) {
   using dataplane::linux_host::AllowAction;
   Config config{.node = node,
@@ -44,6 +50,8 @@ Config kernel_config(const std::string& node, const Parameters& from) {
                 .floating_ips_of_pods = from.floating_ips,
                 .log_prefix = from.log_prefix,
                 .failsafes = from.failsafes,
+                .service_loop_prevention = prevention_of(from.service_loop_prevention),
+                .service_networks = from.service_networks,
                 .nat_outgoing_address = from.nat_outgoing_address,
                 .nat_outgoing_interface = from.nat_outgoing_interface_filter,
                 .vxlan_vni = from.vxlan_vni,

@@ -46,17 +46,6 @@ constexpr auto k_interfaces_timeout = 10s;
 constexpr const char* k_closed_start_part = "closed-start";
 constexpr const char* k_start_up_part = "start-up";
 
-// The settings that do not come from the store: environment, then file.
-Result<std::vector<Settings>> local_settings(const NodeOptions& options) {
-  std::vector<Settings> sources{settings_from_environment(environ)};
-  if (!options.config_file.empty() || std::filesystem::exists(k_default_config_file)) {
-    MARGAY_TRY(sources.emplace_back(),
-               settings_from_file(options.config_file.empty() ? k_default_config_file
-                                                              : options.config_file));
-  }
-  return sources;
-}
-
 // And sets the log up as they say.
 Result<Resolved> resolve_all(std::vector<Settings> local, const std::vector<Settings>& stored) {
   local.insert(local.end(), stored.begin(), stored.end());
@@ -99,16 +88,6 @@ std::map<dataplane::StateKind, std::chrono::milliseconds> refresh_intervals(
   return {{StateKind::rules, parameters.iptables_refresh_interval},
           {StateKind::sets, parameters.ipsets_refresh_interval},
           {StateKind::routes, parameters.route_refresh_interval}};
-}
-
-Result<store::kubernetes::ClusterAccess> access_of(const NodeOptions& options) {
-  namespace kubernetes = store::kubernetes;
-  if (!options.kubeconfig.empty()) return kubernetes::load_kubeconfig(options.kubeconfig);
-  auto access = kubernetes::load_in_cluster(kubernetes::InCluster::from_environment());
-  if (!access)
-    return base::fail(access.error().wrap(
-        "without --kubeconfig or KUBECONFIG a pod's service account is needed"));
-  return access;
 }
 
 HttpEndpoint::Reply health_reply(const Health& health, std::string_view path) {
@@ -373,6 +352,26 @@ class NodeProgram {
 };
 
 }  // namespace
+
+Result<std::vector<Settings>> local_settings(const NodeOptions& options) {
+  std::vector<Settings> sources{settings_from_environment(environ)};
+  if (!options.config_file.empty() || std::filesystem::exists(k_default_config_file)) {
+    MARGAY_TRY(sources.emplace_back(),
+               settings_from_file(options.config_file.empty() ? k_default_config_file
+                                                              : options.config_file));
+  }
+  return sources;
+}
+
+Result<store::kubernetes::ClusterAccess> access_of(const NodeOptions& options) {
+  namespace kubernetes = store::kubernetes;
+  if (!options.kubeconfig.empty()) return kubernetes::load_kubeconfig(options.kubeconfig);
+  auto access = kubernetes::load_in_cluster(kubernetes::InCluster::from_environment());
+  if (!access)
+    return base::fail(access.error().wrap(
+        "without --kubeconfig or KUBECONFIG a pod's service account is needed"));
+  return access;
+}
 
 Result<int> run_node(const NodeOptions& options) {
   const auto state = base::NodeState::from_environment(environ);

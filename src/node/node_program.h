@@ -8,8 +8,11 @@
 // The closed start comes before the datastore is first reached, and stands while it cannot be.
 
 #include <string>
+#include <vector>
 
 #include "base/result.h"
+#include "node/parameters.h"
+#include "store/kubernetes/kubernetes_store.h"
 
 namespace margay::node {
 
@@ -21,6 +24,11 @@ struct NodeOptions {
   std::string record;  // file for all that the data plane is asked (dataplane/wire/recording.h)
 };
 inline constexpr const char* k_default_config_file = "/etc/calico/felix.cfg";
+
+// The settings that do not come from the datastore: environment, then file.
+base::Result<std::vector<Settings>> local_settings(const NodeOptions& options);
+// How to reach the datastore.
+base::Result<store::kubernetes::ClusterAccess> access_of(const NodeOptions& options);
 
 // Until a signal ends it, with the exit status; does not return when it starts itself anew because
 // a setting has changed. What is programmed stays.

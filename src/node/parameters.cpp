@@ -215,6 +215,14 @@ Result<> parse_nat_address(std::string_view value, Parameters& into) {
   return {};
 }
 
+Result<> parse_service_networks(std::string_view value, Parameters& into) {
+  for (const auto part : base::split(value, ',')) {
+    MARGAY_TRY(const auto net, base::Prefix::parse(base::trim(part)));
+    into.service_networks.push_back(net);
+  }
+  return {};
+}
+
 // "none" is no failsafe.
 Parser failsafes(std::vector<policy::Failsafe> policy::Failsafes::* side) {
   return {[side](std::string_view value, Parameters& into) -> Result<> {
@@ -266,6 +274,13 @@ std::vector<Parameter> parameters() {
        k_dangerous, k_non_zero},
       {"FailsafeInboundHostPorts", failsafes(&policy::Failsafes::inbound), k_dangerous},
       {"FailsafeOutboundHostPorts", failsafes(&policy::Failsafes::outbound), k_dangerous},
+      {"ServiceLoopPrevention",
+       one_of<ServiceLoopPrevention>(&P::service_loop_prevention,
+                                     {{"Drop", ServiceLoopPrevention::drop},
+                                      {"Reject", ServiceLoopPrevention::reject},
+                                      {"Disabled", ServiceLoopPrevention::disabled}}),
+       !k_dangerous, k_non_zero},
+      {k_service_networks, parser(&P::service_networks, parse_service_networks)},
       {"LogPrefix", text(&P::log_prefix, dataplane::linux_host::check_log_prefix)},
       {"DisableConntrackInvalidCheck", boolean(&P::disable_conntrack_invalid_check)},
       {"AllowVXLANPacketsFromWorkloads", boolean(&P::allow_vxlan_from_workloads)},
@@ -339,6 +354,7 @@ Result<> set_to(const Parameter& parameter, std::string_view value, Parameters& 
 std::set<std::string> parameters_in_effect() {
   std::set<std::string> names;
   for (const auto& parameter : parameters()) names.insert(parameter.name);
+  names.erase(k_service_networks);
   return names;
 }
 

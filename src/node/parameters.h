@@ -26,6 +26,7 @@ namespace margay::node {
 
 enum class EndpointToHostAction { drop, return_to_host, accept };
 enum class AllowAction { accept, return_to_host };
+enum class ServiceLoopPrevention { drop, reject, disabled };
 
 struct PortSpan {
   uint16_t first = 0;
@@ -56,6 +57,9 @@ struct Parameters {
   bool allow_ipip_from_workloads = false;
   bool floating_ips = false;  // of pods
   policy::Failsafes failsafes = policy::default_failsafes();
+
+  ServiceLoopPrevention service_loop_prevention = ServiceLoopPrevention::drop;
+  std::vector<base::Prefix> service_networks;  // BGPConfiguration's, not Felix's
 
   bool vxlan_enabled = false;
   uint16_t vxlan_port = 4789;
@@ -89,6 +93,10 @@ Settings settings_from_environment(const char* const* environment);
 
 // Felix's configuration file: INI lines "Name = value"; sections and comments (#) are skipped.
 base::Result<Settings> settings_from_file(const std::string& path);
+
+// The setting by which what BGPConfiguration says of services' addresses comes here: prefixes, with
+// commas between. It is none of Felix's.
+inline constexpr const char* k_service_networks = "BGPConfigurationServiceNetworks";
 
 // Those that have an effect, as Felix names them.
 std::set<std::string> parameters_in_effect();

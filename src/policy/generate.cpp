@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "policy/generate_objects.h"
+#include "policy/protocol.h"
 #include "policy/workload_interfaces.h"
 
 namespace margay::policy {
@@ -45,10 +46,10 @@ std::vector<IPAddress> interesting_addresses(const Model& model, IPFamily family
   return addresses;
 }
 
-uint16_t random_port(Random& random, const WorkloadEndpoint& endpoint) {
+uint16_t random_port(Random& random, const std::vector<NamedPort>& named) {
   int port = static_cast<int>(1 + random.below(65535));
-  if (!endpoint.ports.empty() && random.chance(30)) {
-    port = random.pick(endpoint.ports).port;
+  if (!named.empty() && random.chance(30)) {
+    port = random.pick(named).port;
   } else if (random.chance(85)) {
     const PortRange range = random.pick(vocabulary_ports());
     port = random.pick({+range.first, +range.last, range.first - 1, range.last + 1, 53, 9090});
@@ -97,7 +98,8 @@ Model Generator::model() {
     put(model.network_sets, key, random_network_set(random_, options_, key));
   }
   for (size_t i = 0; options_.host_endpoints && i < 3; ++i) {
-    const HostEndpointKey key{random_.pick(nodes), fmt::format("host-{}", i)};
+    const std::string node = random_.chance(40) ? options_.node : random_.pick(nodes);
+    const HostEndpointKey key{node, fmt::format("host-{}", i)};
     put(model.host_endpoints, key, random_host_endpoint(random_, key));
   }
   for (const char* name : {"eth0", "eth1"})
@@ -119,6 +121,8 @@ Model Generator::model() {
   return model;
 }
 
+HostTrafficSettings Generator::settings() { return random_host_traffic_settings(random_); }
+
 PacketGenerator::PacketGenerator(Random& random, const GenerateOptions& options, const Model& model)
     : random_(random),
       options_(options),
@@ -128,21 +132,33 @@ PacketGenerator::PacketGenerator(Random& random, const GenerateOptions& options,
 Packet PacketGenerator::packet(const WorkloadEndpoint& endpoint, Direction direction) {
   const IPAddress own = random_.pick(endpoint.addresses);
   IPAddress other = own;
-  while (other == own) other = random_.pick(own.is_v4() ? v4_ : v6_);  // one is outside the model
-
-  Packet packet;
+  while (other == own) other = address(own.family());  // one is outside the model
   const bool ingress = direction == Direction::ingress;
-  packet.source = ingress ? other : own;
-  packet.destination = ingress ? own : other;
+  Packet made = ingress ? packet(other, own, endpoint.ports) : packet(own, other, endpoint.ports);
+  if (endpoint.ports.empty() || !has_ports(made.protocol) || !random_.chance(30)) return made;
+  const NamedPort& named = random_.pick(endpoint.ports);
+  if (std::ranges::count(options_.protocols, named.protocol) == 0) return made;
+  made.protocol = named.protocol;
+  (ingress ? made.destination_port : made.source_port) = named.port;
+  return made;
+}
+
+Packet PacketGenerator::packet(const IPAddress& source, const IPAddress& destination) {
+  return packet(source, destination, {});
+}
+
+Packet PacketGenerator::packet(const IPAddress& source, const IPAddress& destination,
+                               const std::vector<NamedPort>& ports) {
+  Packet packet{.source = source, .destination = destination};
   do packet.protocol = random_.pick(options_.protocols);
-  while (!belongs(packet.protocol, own.family()));
+  while (!belongs(packet.protocol, source.family()));
   switch (packet.protocol) {
     case k_tcp:
     case k_udp:
     case k_sctp:
     case k_udplite:
-      packet.source_port = random_port(random_, endpoint);
-      packet.destination_port = random_port(random_, endpoint);
+      packet.source_port = random_port(random_, ports);
+      packet.destination_port = random_port(random_, ports);
       break;
     case k_icmp:
       packet.icmp_type = random_.pick<uint8_t>({8, 13});

@@ -13,6 +13,7 @@
 
 #include "policy/evaluate.h"
 #include "policy/model.h"
+#include "policy/passage.h"
 #include "policy/random.h"
 
 namespace margay::policy {
@@ -26,6 +27,9 @@ struct GenerateOptions {
   size_t network_sets = 4;
   bool ipv6 = true;
   bool host_endpoints = true;
+  // Percent of global policies that are for more than the traffic of an endpoint's own: doNotTrack,
+  // preDNAT, applyOnForward.
+  unsigned early_policies = 15;
   bool log_rules = true;
   bool extra_tiers = true;  // besides `default`
   bool floating_ips = true;
@@ -45,8 +49,17 @@ class PacketGenerator {
   // and beside them. The protocol belongs to the family (ICMP in IPv4, ICMPv6 in IPv6), ICMP is of
   // types that open flows, and ports are neither 0 nor VXLAN's. The endpoint must have an address.
   Packet packet(const WorkloadEndpoint& endpoint, Direction direction);
+  // The same between two addresses of a family.
+  Packet packet(const IPAddress& source, const IPAddress& destination);
+  // One from near the model's edges.
+  const IPAddress& address(IPFamily family) {
+    return random_.pick(family == IPFamily::v4 ? v4_ : v6_);
+  }
 
  private:
+  Packet packet(const IPAddress& source, const IPAddress& destination,
+                const std::vector<NamedPort>& ports);
+
   Random& random_;
   const GenerateOptions& options_;
   std::vector<IPAddress> v4_, v6_;  // to choose from
@@ -60,6 +73,9 @@ class Generator {
 
   // A change that `model` could meet next: an object added, altered, moved or removed.
   ModelChange change(const Model& model);
+
+  // What the node of the options is told about its host's traffic.
+  HostTrafficSettings settings();
 
   // The generator outlives them.
   PacketGenerator packets(const Model& model) { return {random_, options_, model}; }

@@ -34,19 +34,29 @@ Labels random_labels(Random& random) {
 Selector random_term(Random& random) {
   const std::string key = random.pick({"app", "role", "env", "pcns.team", "pcsa.role"});
   const std::string value = random.pick({"a", "b", "c"});
-  switch (random.below(8)) {
+  switch (random.below(14)) {
     case 0:
       return Selector::has(key);
     case 1:
       return !Selector::has(key);
     case 2:
-      return !Selector::equals(key, value);
+      return *Selector::parse(fmt::format("{} != '{}'", key, value));
     case 3:
       return Selector::in(key, {value, "b"});
     case 4:
-      return Selector::equals("projectcalico.org/namespace", random.pick(namespaces()));
+      return *Selector::parse(fmt::format("{} not in {{'{}', 'b'}}", key, value));
     case 5:
+      return Selector::equals("projectcalico.org/namespace", random.pick(namespaces()));
+    case 6:
       return Selector::equals("pcns.projectcalico.org/name", random.pick(namespaces()));
+    case 7:
+      return Selector::in("projectcalico.org/serviceaccount", {"default", value});
+    case 8:
+      return !Selector::has("projectcalico.org/namespace");  // global()
+    case 9:
+      return *Selector::parse(fmt::format(
+          "{} {} '{}'", random.pick({"pcns.projectcalico.org/name", "app"}),
+          random.pick({"contains", "starts with", "ends with"}), random.pick({"re", "e", "a"})));
     default:
       return Selector::equals(key, value);
   }
@@ -243,7 +253,7 @@ Policy random_policy(Random& random, const GenerateOptions& options, PolicyKey k
   policy.applies_egress = types != 0;
   policy.ingress = random_rules(random, options, 5);
   policy.egress = random_rules(random, options, 5);
-  if (policy.key.ns.empty() && options.host_endpoints && random.chance(15)) {
+  if (policy.key.ns.empty() && options.host_endpoints && random.chance(options.early_policies)) {
     policy.apply_on_forward = true;
     policy.do_not_track = random.chance(40);
     policy.pre_dnat = !policy.do_not_track && random.chance(40);
@@ -279,6 +289,8 @@ WorkloadEndpoint random_workload(Random& random, const GenerateOptions& options,
   endpoint.labels.emplace("projectcalico.org/namespace", endpoint.ns);
   endpoint.labels.emplace("projectcalico.org/orchestrator", "k8s");
   endpoint.profiles = random_profiles(random, endpoint.ns);
+  if (std::ranges::count(endpoint.profiles, "ksa." + endpoint.ns + ".default") > 0)
+    endpoint.labels.emplace("projectcalico.org/serviceaccount", "default");
   endpoint.ports = random_named_ports(random);
   if (options.floating_ips && random.chance(30))
     endpoint.floating_ips = {
@@ -395,6 +407,32 @@ EndpointSlice random_slice(Random& random, const std::vector<std::string>& nodes
     backend.terminating = random.chance(30);
   }
   return slice;
+}
+
+HostTrafficSettings random_host_traffic_settings(Random& random) {
+  using FromWorkload = HostTrafficSettings::FromWorkload;
+  const auto failsafes = [&](std::vector<const char*> of_all) {
+    std::vector<Failsafe> chosen;
+    if (random.chance(15)) return chosen;
+    for (const char* text : random.some(of_all, 4)) {
+      const auto parsed = parse_failsafes(text);
+      chosen.insert(chosen.end(), parsed->begin(), parsed->end());
+    }
+    return chosen;
+  };
+  HostTrafficSettings settings{
+      .from_workload = random.pick({FromWorkload::drop, FromWorkload::return_to_host,
+                                    FromWorkload::return_to_host, FromWorkload::accept})};
+  if (random.chance(30)) return settings;
+  settings.failsafes.inbound =
+      failsafes({"tcp:22", "80", "udp:53", "sctp:8080", "tcp:192.0.2.0/24:443",
+                 "tcp:2001:db8:1::/48:443", "udp:10.65.0.0/24:8080", "udp:[fd00:65::/64]:8080",
+                 "sctp:0.0.0.0/0:30080", "tcp:[::/0]:30080"});
+  settings.failsafes.outbound =
+      failsafes({"udp:53", "443", "sctp:9090", "tcp:192.0.2.128/25:80",
+                 "tcp:[2001:db8:1:8000::/49]:80", "udp:198.51.100.7/32:9090",
+                 "udp:[2001:db8:2::7/128]:9090", "tcp:0.0.0.0/0:8080", "udp:[::/0]:8080"});
+  return settings;
 }
 
 Host random_host(Random& random, std::string name, size_t index) {

@@ -41,6 +41,8 @@ HostInterface random_interface(Random& random, std::string name);
 // Of services `index` gives the key and the cluster IP; the rest they may contend for.
 Service random_service(Random& random, size_t index);
 EndpointSlice random_slice(Random& random, const std::vector<std::string>& nodes, size_t index);
+// Failsafes of every form, with nets of both families.
+HostTrafficSettings random_host_traffic_settings(Random& random);
 Host random_host(Random& random, std::string name, size_t index);
 Block random_block(Random& random, const std::vector<std::string>& nodes, Prefix cidr);
 

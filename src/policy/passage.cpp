@@ -6,6 +6,7 @@ namespace margay::policy {
 namespace {
 
 constexpr std::string_view k_all_interfaces = "*";
+constexpr const char* k_loopback = "lo";
 
 bool is_for_all(const HostEndpoint& endpoint) {
   return endpoint.interface_name == k_all_interfaces;
@@ -45,8 +46,7 @@ class Way {
   }
 
   PassageDecision go() {
-    // Health probes: what the host's processes send to workloads of its node passes.
-    if (is_of_the_host() && passage_.to != nullptr) return std::move(result_);
+    if (is_of_the_host()) return leave();
     const bool may_leave = ask_workload(passage_.from, Direction::egress);
     const bool may_enter = ask_workload(passage_.to, Direction::ingress);
     const bool passes = may_leave && comes_in() && goes_out() && reaches_its_host() && may_enter;
@@ -72,6 +72,29 @@ class Way {
         governor_of(model_, settings_.workload_interfaces, passage_.node, *interface);
     if (governor == nullptr) return std::nullopt;
     return Gate{*governor, interface->name, direction};
+  }
+
+  // By which a process's packet was to leave, before the address of a service was translated.
+  std::optional<HostInterface> first_way_out() const {
+    if (!passage_.original) return passage_.out;
+    if (passage_.original->is_the_hosts) return HostInterface{.name = k_loopback, .addresses = {}};
+    return passage_.original->out ? passage_.original->out : passage_.out;
+  }
+
+  // What a process of the host's sends.
+  PassageDecision leave() {
+    if (const auto untracked = leave_untracked(gate_at(first_way_out(), Direction::egress)))
+      result_.verdict = *untracked;
+    // Health probes: what is for workloads of its node passes.
+    else if (const auto gate = gate_at(passage_.out, Direction::egress); gate && !passage_.to)
+      result_.verdict = ask_for_the_host(*gate) ? Verdict::allow : Verdict::deny;
+    return std::move(result_);
+  }
+
+  // Nothing: it is tracked.
+  std::optional<Verdict> leave_untracked(const std::optional<Gate>& gate) {
+    if (!gate || spares(*gate, arrived_) || answers_a_failsafe(*gate)) return std::nullopt;
+    return ask(*gate, Stage::untracked, arrived_);
   }
 
   // Each of the next says whether the packet goes on.
@@ -105,12 +128,7 @@ class Way {
 
   bool goes_out() {
     const auto gate = gate_at(passage_.out, Direction::egress);
-    if (!gate) return true;
-    if (!is_of_the_host()) return ask(*gate, Stage::forward, passage_.packet) != Verdict::deny;
-    if (!spares(*gate, arrived_) && !answers_a_failsafe(*gate))
-      if (const auto decided = ask(*gate, Stage::untracked, arrived_))
-        return *decided == Verdict::allow;
-    return ask_for_the_host(*gate);
+    return !gate || ask(*gate, Stage::forward, passage_.packet) != Verdict::deny;
   }
 
   // A workload's packet for a process of its host.

@@ -33,6 +33,9 @@ struct Passage {
     IPAddress destination;
     uint16_t port = 0;
     bool is_the_hosts = false;  // an address of the host's own
+    // Where a process of the host's sent it elsewhere: the interface that was chosen for that
+    // address, which doNotTrack goes by. Unset: the one that it leaves by.
+    std::optional<HostInterface> out = {};
   };
   std::optional<Original> original = {};
   // By name and addresses; without a name, what of the interface is known are its addresses.

@@ -336,6 +336,29 @@ TEST(Passage, DoNotTrackIsNotAskedOfAnAnswerToAFailsafe) {
   EXPECT_EQ(text(judge(Evaluator(model), model, {}, passage)), "normal out eth0 deny, deny");
 }
 
+// The way out is chosen for the service's address, before it is translated.
+TEST(Passage, DoNotTrackGoesByTheInterfaceThatWasChosenFirst) {
+  const Case c{
+      "",
+      {"eth0", "eth1"},
+      {{"untracked", "eth0", k_deny}, {"untracked", "eth1", k_allow}, {"normal", "eth1", k_deny}},
+      {},
+      ""};
+  const Model model = model_of(c);
+  auto passage = passage_of(model, k_host_out);
+  passage.original = {.destination = ip("203.0.113.53"), .port = 80, .out = passage.out};
+  EXPECT_EQ(text(judge(Evaluator(model), model, {}, passage)), "untracked out eth0 deny, deny");
+  passage.original->out = k_eth1;
+  EXPECT_EQ(text(judge(Evaluator(model), model, {}, passage)), "untracked out eth1 allow, allow");
+  passage.original->is_the_hosts = true;  // a node port of its own: by the loopback
+  EXPECT_EQ(text(judge(Evaluator(model), model, {}, passage)), "normal out eth0 deny, deny");
+  passage.original->is_the_hosts = false;
+  passage.out = {};
+  passage.to = &model.workloads.at({"node-a", "k8s", "shop/server", "eth0"});
+  passage.original->out = k_eth0;
+  EXPECT_EQ(text(judge(Evaluator(model), model, {}, passage)), "untracked out eth0 deny, deny");
+}
+
 struct GovernorCase {
   const char* name;
   std::vector<HostEndpoint> endpoints;

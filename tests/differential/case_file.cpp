@@ -145,6 +145,11 @@ void members(Archive& archive, IPPool& pool) {
   archive("vxlan", pool.vxlan);
   archive("ipip", pool.ipip);
 }
+template <typename Archive>
+void members(Archive& archive, HostInterface& interface) {
+  archive("name", interface.name);
+  archive("addresses", interface.addresses);
+}
 // Hosts and blocks are left out: no verdict depends on them.
 template <typename Archive>
 void members(Archive& archive, Model& model) {
@@ -155,6 +160,19 @@ void members(Archive& archive, Model& model) {
   archive("hostEndpoints", model.host_endpoints);
   archive("networkSets", model.network_sets);
   archive("pools", model.pools);
+  archive("interfaces", model.interfaces);
+}
+template <typename Archive>
+void members(Archive& archive, Failsafe& failsafe) {
+  archive("protocol", failsafe.protocol);
+  archive("net", failsafe.net);
+  archive("port", failsafe.port);
+}
+template <typename Archive>
+void members(Archive& archive, HostTrafficSettings& settings) {
+  archive("failsafesInbound", settings.failsafes.inbound);
+  archive("failsafesOutbound", settings.failsafes.outbound);
+  archive("fromWorkload", settings.from_workload);
 }
 template <typename Archive>
 void members(Archive& archive, Packet& packet) {
@@ -170,7 +188,9 @@ template <typename Archive>
 void members(Archive& archive, Mismatch& mismatch) {
   archive("description", mismatch.description);
   archive("packet", mismatch.packet);
+  archive("answers", mismatch.answers);
   archive("expected", mismatch.expected);
+  archive("settings", mismatch.settings);
   archive("model", mismatch.model);
 }
 

@@ -68,13 +68,15 @@ void set_checksum(const Packet& packet, Bytes& segment, size_t at) {
   set16(segment, at, sum == 0 ? 0xffff : sum);
 }
 
-Bytes tcp_syn(const Packet& packet, uint32_t id) {
+bool is_answer(PacketId id) { return id.id != id.flow; }
+
+Bytes tcp_syn(const Packet& packet, PacketId id) {
   Bytes out;
   put16(out, packet.source_port);
   put16(out, packet.destination_port);
-  put32(out, id);
-  put32(out, 0);
-  put16(out, 5 << 12 | 0x02);
+  put32(out, id.id);
+  put32(out, is_answer(id) ? id.flow + 1 : 0);
+  put16(out, 5 << 12 | (is_answer(id) ? 0x12 : 0x02));
   put16(out, 65535);
   put32(out, 0);
   return out;
@@ -90,33 +92,36 @@ Bytes udp(const Packet& packet) {
   return out;
 }
 
-// The id trails in a parameter that the receiver is told to skip.
-Bytes sctp_init(const Packet& packet, uint32_t id) {
+uint32_t initiate_tag(uint32_t id) { return id | 1; }  // not 0
+
+// INIT, or INIT ACK with the tag that the first asked for. The id trails in a parameter that the
+// receiver is told to skip.
+Bytes sctp_init(const Packet& packet, PacketId id) {
   Bytes out;
   put16(out, packet.source_port);
   put16(out, packet.destination_port);
-  put32(out, 0);       // verification tag
-  put32(out, 0);       // checksum
-  put16(out, 1 << 8);  // INIT
+  put32(out, is_answer(id) ? initiate_tag(id.flow) : 0);  // verification tag
+  put32(out, 0);                                          // checksum
+  put16(out, is_answer(id) ? 2 << 8 : 1 << 8);
   put16(out, 20 + 4 + k_trailer);
-  put32(out, id | 1);  // initiate tag: not 0
+  put32(out, initiate_tag(id.id));
   put32(out, 65536);
   put16(out, 1);
   put16(out, 1);
-  put32(out, id);
+  put32(out, id.id);
   put16(out, 0x8008);
   put16(out, 4 + k_trailer);
   return out;
 }
 
-Bytes icmp(const Packet& packet, uint32_t id) {
+Bytes icmp(const Packet& packet, PacketId id) {
   Bytes out{packet.icmp_type, packet.icmp_code, 0, 0};
-  put16(out, id & 0xffff);
-  put16(out, id >> 16);
+  put16(out, id.flow & 0xffff);
+  put16(out, id.flow >> 16);
   return out;
 }
 
-Bytes transport(const Packet& packet, uint32_t id) {
+Bytes transport(const Packet& packet, PacketId id) {
   switch (packet.protocol) {
     case policy::k_tcp:
       return tcp_syn(packet, id);
@@ -173,18 +178,31 @@ Bytes ip_header(const Packet& packet, size_t length) {
 
 }  // namespace
 
-Bytes make_frame(const Packet& packet, const net::MacAddress& source,
-                 const net::MacAddress& destination, uint32_t id) {
+Bytes make_datagram(const Packet& packet, PacketId id) {
   Bytes segment = transport(packet, id);
   append(segment, k_magic);
-  put32(segment, id);
+  put32(segment, id.id);
   finish_checksum(packet, segment);
+  Bytes out = ip_header(packet, segment.size());
+  append(out, segment);
+  return out;
+}
+
+Bytes make_frame(const Packet& packet, const net::MacAddress& source,
+                 const net::MacAddress& destination, PacketId id) {
   Bytes out;
   append(out, destination.bytes);
   append(out, source.bytes);
   put16(out, packet.source.is_v6() ? 0x86dd : 0x0800);
-  append(out, ip_header(packet, segment.size()));
-  append(out, segment);
+  append(out, make_datagram(packet, id));
+  return out;
+}
+
+Bytes make_marker(uint32_t id) {
+  Bytes out(12, 0xff);
+  put16(out, 0x88b5);  // IEEE 802: for local experiments
+  append(out, k_magic);
+  put32(out, id);
   return out;
 }
 

@@ -29,13 +29,15 @@ Packet as_tunnel_packet(Packet packet, bool ipip) {
 
 void PacketSource::start_batch() {
   flows_.clear();
+  flows_of_anyone_.clear();
   portless_.clear();
 }
 
 std::optional<Expectation> PacketSource::next() {
   auto chosen = candidates_ == 1 ? candidate() : least_familiar();
-  if (!chosen || !is_new_flow(chosen->injection.packet)) return std::nullopt;
+  if (!chosen || !is_new_flow(*chosen)) return std::nullopt;
   remember_flow(chosen->injection.packet);
+  remember_flow(chosen->passage.packet);
   return chosen;
 }
 
@@ -45,7 +47,7 @@ std::optional<Expectation> PacketSource::least_familiar() {
   size_t least = 0;
   for (size_t i = 0; i < candidates_; ++i) {
     auto made = candidate();
-    if (!made || !is_new_flow(made->injection.packet)) continue;
+    if (!made || !is_new_flow(*made)) continue;
     auto met = oracle_.explain(*made).features;
     const size_t seen = familiarity(met);
     if (best && seen >= least) continue;
@@ -67,23 +69,71 @@ size_t PacketSource::familiarity(const std::vector<std::string>& features) const
 }
 
 std::optional<Expectation> PacketSource::candidate() {
+  if (oracle_.endpoints().empty() || (oracle_.options().has_host && below(2) == 0))
+    return oracle_.expect(host_packet());
   const auto& endpoint = any_endpoint();
   const auto direction = below(2) == 0 ? Direction::ingress : Direction::egress;
   Packet packet = packets_.packet(endpoint, direction);
-  if (const auto* rule = any_rule(endpoint, direction); rule && below(3) > 0)
-    aim(*rule, direction, packet);
+  const auto* rule = any_rule(oracle_.applicable_policies(endpoint, direction), direction);
+  if (rule && below(3) > 0) aim(*rule, direction, packet);
+  if (oracle_.options().has_host && direction == Direction::egress && below(6) == 0)
+    aim_frontend(packet);
   if (below(k_one_tunnelled_in) == 0) packet = as_tunnel_packet(packet, below(2) == 0);
   if (below(k_one_spoofed_in) == 0) return oracle_.expect_spoofed(packet, any_endpoint());
   return oracle_.expect(packet);
+}
+
+Packet PacketSource::host_packet() {
+  const auto family = below(2) == 0 ? policy::IPFamily::v4 : policy::IPFamily::v6;
+  const auto of_family = [&](const auto& from) {
+    while (true)
+      if (const auto& chosen = from[below(from.size())]; chosen.address.family() == family)
+        return chosen;
+  };
+  const auto address = [&] {
+    if (below(2) == 0) return of_family(host_addresses()).address;
+    if (below(4) > 0) return packets_.address(family);
+    const auto& nets = side_nets();
+    const auto& net = nets[family == policy::IPFamily::v4 ? 0 : 1];
+    return net.address().plus(1 + below(200));
+  };
+  Packet packet = packets_.packet(address(), address());
+  const auto direction = below(2) == 0 ? Direction::ingress : Direction::egress;
+  std::vector<const policy::Policy*> policies;
+  for (const auto& [key, policy] : model_.policies)
+    if (key.ns.empty()) policies.push_back(&policy);
+  const auto* rule = any_rule(policies, direction);
+  if (rule && below(3) > 0) aim(*rule, direction, packet);
+  if (below(6) == 0) aim_failsafe(packet);
+  if (below(6) == 0) aim_frontend(packet);
+  return packet;
+}
+
+void PacketSource::aim_frontend(Packet& packet) {
+  const auto& frontend = frontends()[below(frontends().size())];
+  if (!has_ports(packet.protocol) || frontend.address.family() != packet.source.family()) return;
+  packet.destination = frontend.address;
+  packet.destination_port = frontend.port;
+}
+
+// At its port, or as an answer to one of its.
+void PacketSource::aim_failsafe(Packet& packet) {
+  const auto& [inbound, outbound] = oracle_.options().settings.failsafes;
+  const auto& failsafes = below(2) == 0 ? inbound : outbound;
+  if (failsafes.empty()) return;
+  const auto& failsafe = failsafes[below(failsafes.size())];
+  if (!has_ports(packet.protocol)) packet.source_port = packet.destination_port = 40000;
+  packet.protocol = failsafe.protocol;
+  packet.icmp_type = packet.icmp_code = 0;
+  (below(3) > 0 ? packet.destination_port : packet.source_port) = failsafe.port;
 }
 
 const policy::WorkloadEndpoint& PacketSource::any_endpoint() {
   return *oracle_.endpoints()[below(oracle_.endpoints().size())];
 }
 
-const policy::Rule* PacketSource::any_rule(const policy::WorkloadEndpoint& endpoint,
+const policy::Rule* PacketSource::any_rule(const std::vector<const policy::Policy*>& policies,
                                            Direction direction) {
-  const auto policies = oracle_.applicable_policies(endpoint, direction);
   if (policies.empty()) return nullptr;
   const auto& policy = *policies[below(policies.size())];
   const auto& rules = direction == Direction::ingress ? policy.ingress : policy.egress;
@@ -148,18 +198,31 @@ std::optional<PacketSource::Flow> PacketSource::flow_of(const Packet& packet) {
 bool PacketSource::is_new_flow(const Packet& packet) const {
   const auto flow = flow_of(packet);
   if (!flow) return true;
-  if (!has_ports(packet.protocol) && portless_.contains({packet.protocol, packet.destination}))
+  if (!has_ports(packet.protocol) && (portless_.contains({packet.protocol, packet.source}) ||
+                                      portless_.contains({packet.protocol, packet.destination})))
     return false;
-  return !flows_.contains(*flow) &&
-         !flows_.contains({flow->destination, flow->source, flow->protocol, flow->destination_port,
-                           flow->source_port});
+  Flow back{flow->destination, flow->source, flow->protocol, flow->destination_port,
+            flow->source_port};
+  if (flows_.contains(*flow) || flows_.contains(back)) return false;
+  back.source = {};
+  return !is_of_the_host(packet.destination) || !flows_of_anyone_.contains(back);
+}
+
+// As it was sent, and as its service's address is translated.
+bool PacketSource::is_new_flow(const Expectation& expected) const {
+  return is_new_flow(expected.injection.packet) && is_new_flow(expected.passage.packet);
 }
 
 void PacketSource::remember_flow(const Packet& packet) {
   const auto flow = flow_of(packet);
   if (!flow) return;
   flows_.insert(*flow);
-  if (!has_ports(packet.protocol)) portless_.insert({packet.protocol, packet.destination});
+  Flow anyone = *flow;
+  anyone.source = {};
+  flows_of_anyone_.insert(anyone);
+  if (has_ports(packet.protocol)) return;
+  for (const auto& end : {packet.source, packet.destination})
+    portless_.insert({packet.protocol, end});
 }
 
 size_t PacketSource::FlowHash::operator()(const Flow& flow) const {

@@ -25,6 +25,7 @@ class PacketSource {
                const Oracle& oracle, size_t candidates)
       : packets_(generator.packets(model)),
         random_(random),
+        model_(model),
         oracle_(oracle),
         candidates_(candidates) {}
 
@@ -35,15 +36,21 @@ class PacketSource {
 
  private:
   // Flows that connection tracking would take for one another, or for replies to one another, must
-  // not share a batch: only first packets are judged. Masquerade hides who sent a packet of a
-  // protocol without ports, so of those only one may go to each destination.
+  // not share a batch: only first packets are judged. Masquerade hides who sent a packet behind an
+  // address of the node's: what is for the node must answer nobody, and of a protocol without ports
+  // only one may have each address.
   bool is_new_flow(const policy::Packet& packet) const;
+  bool is_new_flow(const Expectation& expected) const;
   void remember_flow(const policy::Packet& packet);
 
   std::optional<Expectation> candidate();
+  // From, to or through the node's own interfaces, and to services.
+  policy::Packet host_packet();
+  void aim_failsafe(policy::Packet& packet);
+  void aim_frontend(policy::Packet& packet);
   std::optional<Expectation> least_familiar();
   size_t familiarity(const std::vector<std::string>& features) const;
-  const policy::Rule* any_rule(const policy::WorkloadEndpoint& endpoint,
+  const policy::Rule* any_rule(const std::vector<const policy::Policy*>& policies,
                                policy::Direction direction);
   void aim(const policy::Rule& rule, policy::Direction direction, policy::Packet& packet);
   void aim_port(const policy::EntityMatch& entity, uint16_t& port);
@@ -65,10 +72,11 @@ class PacketSource {
 
   policy::PacketGenerator packets_;
   std::mt19937_64& random_;
+  const policy::Model& model_;
   const Oracle& oracle_;
   const size_t candidates_;
   std::map<std::string, size_t> seen_;
-  std::unordered_set<Flow, FlowHash> flows_;
+  std::unordered_set<Flow, FlowHash> flows_, flows_of_anyone_;  // of the latter the source is unset
   std::set<std::pair<uint8_t, policy::IPAddress>> portless_;
 };
 

@@ -9,7 +9,8 @@ namespace margay::differential {
 namespace {
 
 struct Totals {
-  size_t cases = 0, verdicts = 0, allowed = 0, mismatches = 0, drifted = 0;
+  size_t cases = 0, known = 0, mismatches = 0, drifted = 0;
+  std::map<std::string, Verdicts> ways;
 };
 
 void report_mismatch(Subject& subject, uint64_t seed, const Options& options,
@@ -31,12 +32,12 @@ void report_mismatch(Subject& subject, uint64_t seed, const Options& options,
 base::Result<> judge_known(Subject& subject, const Options& options, Totals& totals) {
   MARGAY_TRY(const auto cases, read_cases(options.regress));
   for (const auto& [name, known] : cases) {
-    const auto wrong = disagrees(subject, known.model, known.packet);
+    const auto wrong = disagrees(subject, known);
     if (!wrong) return base::fail(base::Error(wrong.error()).wrap(name));
     if (!*wrong)
       return base::fail(base::ErrorCode::invalid, name + ": its packet has no determined way");
     ++totals.cases;
-    ++totals.verdicts;
+    ++totals.known;
     if (!**wrong) continue;
     ++totals.mismatches;
     fmt::print("{}: again: {}\n", name, known.description);
@@ -51,8 +52,10 @@ base::Result<> judge_generated(Subject& subject, uint64_t seed, const Options& o
   const auto result = run_trial(subject, seed, trial);
   if (!result) return base::fail(base::Error(result.error()).wrap(fmt::format("seed {}", seed)));
   ++totals.cases;
-  totals.verdicts += result->verdicts;
-  totals.allowed += result->allowed;
+  for (const auto& [way, verdicts] : result->ways) {
+    totals.ways[way].allow += verdicts.allow;
+    totals.ways[way].deny += verdicts.deny;
+  }
   totals.mismatches += result->mismatches;
   if (!result->drift.empty()) {
     ++totals.drifted;
@@ -81,15 +84,17 @@ base::Result<int> run(Subject& subject, const Options& options) {
   MARGAY_CHECK(judge_known(subject, options, totals));
   for (size_t i = 0; i < options.cases; ++i)
     MARGAY_CHECK(judge_generated(subject, options.seed + i, options, totals));
-  fmt::print(
-      "seeds {} to {}; {} packets to be allowed, {} to be denied; {} cases ended in a state of "
-      "their "
-      "own\n",
-      options.seed, options.seed + options.cases - 1, totals.allowed,
-      totals.verdicts - totals.allowed, totals.drifted);
-  fmt::print("differential: {} cases, {} verdicts, {} mismatches\n", totals.cases, totals.verdicts,
+  size_t verdicts = totals.known;
+  for (const auto& [way, expected] : totals.ways) {
+    fmt::print("{}: {} packets to be allowed, {} to be denied\n", way, expected.allow,
+               expected.deny);
+    verdicts += expected.allow + expected.deny;
+  }
+  fmt::print("seeds {} to {}; {} cases ended in a state of their own\n", options.seed,
+             options.seed + options.cases - 1, totals.drifted);
+  fmt::print("differential: {} cases, {} verdicts, {} mismatches\n", totals.cases, verdicts,
              totals.mismatches);
-  return totals.mismatches == 0 && totals.drifted == 0 && totals.verdicts > 0 ? 0 : 1;
+  return totals.mismatches == 0 && totals.drifted == 0 && verdicts > 0 ? 0 : 1;
 }
 
 }  // namespace margay::differential

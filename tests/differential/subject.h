@@ -1,57 +1,51 @@
 #pragma once
 
-// What is held to the evaluator: a data plane and the network around it. Each program has one of
-// its own (kernel/, vector/); everything else is common. Frames come in on the interface of the
-// sending workload, or on the uplink from everyone else, and are looked for where they come out:
-//
-//   cali0000 .. cali00NN   workloads
-//   uplink                 everything else: the default route of both families
+// What is held to the evaluator: a data plane and the network around it (network.h). Each program
+// has one of its own (kernel/, vector/); everything else is common.
 
-#include <map>
-#include <set>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
-#include "net/mac_address.h"
+#include "differential/network.h"
 #include "policy/evaluate.h"
+#include "policy/passage.h"
 #include "policy/program_state.h"
 
 namespace margay::differential {
 
-inline constexpr const char* k_node = "node-a";
-inline constexpr const char* k_uplink = "uplink";
-inline constexpr size_t k_many_workloads = 40;  // enough for a tree of dispatch chains
-
-// The MAC addresses at the node's end of every interface, and beyond the uplink.
-inline constexpr net::MacAddress k_near_mac{{0xee, 0xee, 0xee, 0xee, 0xee, 0xee}};
-inline constexpr net::MacAddress k_uplink_mac{{0x02, 0xfe, 0, 0, 0, 1}};
-
-// The node's interface for the workload with this number.
-std::string workload_interface(size_t number);
-// The MAC address of the workload at the far end of an interface.
-net::MacAddress workload_mac(const std::string& interface_name);
-
 struct Injection {
-  std::string interface_name;  // arrives at the node here
+  std::string interface_name;  // arrives at the node here; k_host: a process of the node sends it
   policy::Packet packet;
+  // It answers this one of the exchange before.
+  std::optional<size_t> answers = {};
 };
 
-// Through which interfaces each packet of a batch left the node.
+// Where each packet of a batch came out: the interfaces by which it left the node, or k_host where
+// a process of the node got it.
 using Arrivals = std::vector<std::vector<std::string>>;
+
+enum class Flows : uint8_t { forgotten, kept };  // of the exchanges before
 
 class Subject {
  public:
   virtual ~Subject() = default;
 
-  // Programs the whole model, in sync, over whatever is there.
-  virtual base::Result<> start(const policy::Model& model) = 0;
+  // Programs the whole model, in sync, over whatever is there, as a node of these settings.
+  virtual base::Result<> start(const policy::Model& model,
+                               const policy::HostTrafficSettings& settings) = 0;
   virtual base::Result<> change(const std::vector<policy::ModelChange>& changes) = 0;
 
-  // Sends all packets, each the first of its flow, and waits until every one is dealt with. Flows
-  // of earlier batches are forgotten.
-  virtual base::Result<Arrivals> exchange(std::span<const Injection> batch) = 0;
+  // Sends all packets, each the first of its flow, or an answer to one of the exchange before
+  // (Flows::kept), and waits until every one is dealt with.
+  virtual base::Result<Arrivals> exchange(std::span<const Injection> batch,
+                                          Flows flows = Flows::forgotten) = 0;
+
+  // Whether it has the node's own side, which host endpoints govern. One that has not gets neither
+  // answers nor packets from the node's processes.
+  virtual bool has_host() const { return false; }
 
   // Whether a denied packet must come out nowhere at all, not only where it would if allowed. The
   // kernel has no route to an endpoint that is down: its packets take the default route.

@@ -22,14 +22,14 @@ using policy::Verdict;
 // Below the kernel's queue of packets waiting on a CPU (net.core.netdev_max_backlog: 1000).
 constexpr size_t k_most_in_batch = 250;
 constexpr size_t k_most_tries = 20;  // for a packet whose way is determined
+constexpr size_t k_one_answered_in = 4;
 
-// As the wire needs it. The workloads' MAC addresses are those of the far ends. No host endpoint
-// governs every interface, and so the uplink: the oracle asks the policy of workloads alone, and
-// what host endpoints decide has a test of its own (dataplane/iptables/host_traffic_test.cpp).
-policy::ModelChange for_the_wire(policy::ModelChange change) {
+// As the wire needs it. The workloads' MAC addresses are those of the far ends. Where there is no
+// host nothing governs its interfaces.
+policy::ModelChange for_the_wire(policy::ModelChange change, bool has_host) {
   using Host = policy::Change<policy::HostEndpointKey, policy::HostEndpoint>;
-  if (auto* host = std::get_if<Host>(&change); host && host->value)
-    if (host->value->interface_name == "*") host->value->interface_name = "eth1";
+  if (auto* host = std::get_if<Host>(&change); host && host->value && !has_host)
+    host->value->interface_name = "elsewhere";
   using Workload = policy::Change<policy::WorkloadKey, policy::WorkloadEndpoint>;
   if (auto* workload = std::get_if<Workload>(&change); workload && workload->value)
     if (const auto& name = workload->value->interface_name; !name.empty())
@@ -37,24 +37,36 @@ policy::ModelChange for_the_wire(policy::ModelChange change) {
   return change;
 }
 
-Model for_the_wire(const Model& generated) {
+Model for_the_wire(const Model& generated, bool has_host) {
   Model model;
-  for (auto& change : generated.changes()) model.apply(for_the_wire(std::move(change)));
+  for (auto& change : generated.changes()) model.apply(for_the_wire(std::move(change), has_host));
   return model;
 }
 
+const char* to_string(std::optional<Verdict> verdict) {
+  return !verdict ? "goes on" : *verdict == Verdict::allow ? "allow" : "deny";
+}
+
+// What the program says at each step of the evaluator's.
 std::string interpreted(const policy::ProgramState& program, const Oracle& oracle,
                         const Expectation& expected) {
   std::string out;
-  for (const auto* endpoint : oracle.endpoints()) {
-    const bool sends = endpoint->interface_name == expected.injection.interface_name;
-    if (!sends && endpoint->interface_name != expected.leaves_by) continue;
-    const auto verdict =
-        policy::interpret(program, endpoint->key, sends ? Direction::egress : Direction::ingress,
-                          expected.injection.packet);
-    out += fmt::format(" {} {}", sends ? "egress" : "ingress",
-                       verdict == Verdict::allow ? "allow" : "deny");
+  const auto& [node, packet, original, in, from, out_by, to] = expected.passage;
+  const auto add = [&](const policy::WorkloadEndpoint* endpoint, Direction direction) {
+    if (endpoint == nullptr || !program.workloads.contains(endpoint->key)) return;
+    out += fmt::format(" {} {}", direction == Direction::egress ? "egress" : "ingress",
+                       to_string(policy::interpret(program, endpoint->key, direction, packet)));
+  };
+  add(from, Direction::egress);
+  for (const auto& said : oracle.judge(expected).host) {
+    if (!said.stage || !program.host_endpoints.contains(said.endpoint)) continue;
+    const bool is_early = *said.stage < policy::Stage::forward;
+    out +=
+        fmt::format(" {} {}", said.endpoint.name,
+                    to_string(policy::interpret(program, said.endpoint, *said.stage, said.direction,
+                                                is_early ? expected.injection.packet : packet)));
   }
+  add(to, Direction::ingress);
   return out;
 }
 
@@ -72,12 +84,16 @@ class Trial {
   Trial(Subject& subject, uint64_t seed, const TrialOptions& options)
       : subject_(subject),
         options_(options),
-        generator_(seed, {.node = k_node, .workloads = options.workloads, .floating_ips = false}),
+        generator_(seed, {.node = k_node,
+                          .workloads = options.workloads,
+                          .early_policies = subject.has_host() ? 40U : 15U,
+                          .floating_ips = false}),
         random_(seed ^ 0x9e3779b97f4a7c15U) {}
 
   Result<TrialResult> run() {
-    model_ = for_the_wire(generator_.model());
-    MARGAY_CHECK(subject_.start(model_));
+    model_ = for_the_wire(generator_.model(), subject_.has_host());
+    if (subject_.has_host()) settings_ = generator_.settings();
+    MARGAY_CHECK(subject_.start(model_, settings_));
     for (size_t phase = 0; phase < options_.phases; ++phase) {
       if (phase > 0) MARGAY_CHECK(change());
       MARGAY_CHECK(judge(options_.packets / options_.phases));
@@ -94,15 +110,15 @@ class Trial {
   Result<> change() {
     std::vector<policy::ModelChange> changes;
     for (size_t count = 1 + below(4); count > 0; --count) {
-      changes.push_back(for_the_wire(generator_.change(model_)));
+      changes.push_back(for_the_wire(generator_.change(model_), subject_.has_host()));
       model_.apply(changes.back());
     }
     return subject_.change(changes);
   }
 
   Result<> judge(size_t count) {
-    const Oracle oracle(model_, k_node);
-    if (oracle.endpoints().empty()) return {};
+    const Oracle oracle(model_, {.has_host = subject_.has_host(), .settings = settings_});
+    if (oracle.endpoints().empty() && !subject_.has_host()) return {};
     PacketSource source(generator_, random_, model_, oracle, options_.candidates);
     while (count > 0) {
       const size_t size = std::min(count, k_most_in_batch);
@@ -123,25 +139,48 @@ class Trial {
       }
     MARGAY_TRY(const Arrivals arrivals, subject_.exchange(batch));
     for (size_t i = 0; i < expected.size(); ++i) compare(oracle, expected[i], arrivals[i]);
+    return subject_.has_host() ? judge_answers(oracle, expected, arrivals) : Result<>{};
+  }
+
+  Result<> judge_answers(const Oracle& oracle, const std::vector<Expectation>& first,
+                         const Arrivals& first_arrivals) {
+    std::vector<Expectation> expected;
+    std::vector<Injection> batch;
+    for (size_t i = 0; i < first.size(); ++i) {
+      if (below(k_one_answered_in) > 0 || !is_right(subject_, first_arrivals[i], first[i]))
+        continue;
+      auto answer = oracle.expect_answer(first[i]);
+      if (!answer) continue;
+      answer->injection.answers = i;
+      batch.push_back(answer->injection);
+      expected.push_back(std::move(*answer));
+    }
+    MARGAY_TRY(const Arrivals arrivals, subject_.exchange(batch, Flows::kept));
+    for (size_t i = 0; i < expected.size(); ++i)
+      compare(oracle, expected[i], arrivals[i],
+              first[*expected[i].injection.answers].injection.packet);
     return {};
   }
 
   void compare(const Oracle& oracle, const Expectation& expected,
-               const std::vector<std::string>& arrivals) {
-    ++result_.verdicts;
-    result_.allowed += expected.verdict == Verdict::allow ? 1 : 0;
+               const std::vector<std::string>& arrivals, std::optional<Packet> answers = {}) {
+    auto& [allow, deny] = result_.ways[way_of(expected)];
+    ++(expected.verdict == Verdict::allow ? allow : deny);
     if (is_right(subject_, arrivals, expected)) return;
     ++result_.mismatches;
     if (result_.first) return;
+    const auto& packet = expected.injection.packet;
     result_.first = Mismatch{
         .model = model_,
-        .packet = expected.injection.packet,
+        .settings = settings_,
+        .packet = packet,
+        .answers = answers,
         .expected = expected.verdict,
         .description = fmt::format(
-            "{} from {} to {}: came out of [{}]; the evaluator says {}; the program says{}",
-            to_string(expected.injection.packet), expected.injection.interface_name,
-            expected.leaves_by, fmt::join(arrivals, ", "), oracle.explain(expected).why,
-            interpreted(subject_.program(), oracle, expected))};
+            "{}{} from {} to {}: came out of [{}]; the evaluator says {}; the program says{}",
+            to_string(packet), answers ? " in answer to " + to_string(*answers) : "",
+            expected.injection.interface_name, expected.leaves_by, fmt::join(arrivals, ", "),
+            oracle.explain(expected).why, interpreted(subject_.program(), oracle, expected))};
   }
 
   Subject& subject_;
@@ -149,6 +188,7 @@ class Trial {
   Generator generator_;
   std::mt19937_64 random_;
   Model model_;
+  policy::HostTrafficSettings settings_;
   TrialResult result_;
 };
 
@@ -158,12 +198,20 @@ Result<TrialResult> run_trial(Subject& subject, uint64_t seed, const TrialOption
   return Trial(subject, seed, options).run();
 }
 
-Result<std::optional<bool>> disagrees(Subject& subject, const Model& model, const Packet& packet) {
-  const Oracle oracle(model, k_node);
-  const auto expected = oracle.expect(packet);
+Result<std::optional<bool>> disagrees(Subject& subject, const Mismatch& mismatch) {
+  const Oracle oracle(mismatch.model,
+                      {.has_host = subject.has_host(), .settings = mismatch.settings});
+  auto expected = oracle.expect(mismatch.answers.value_or(mismatch.packet));
   if (!expected) return std::nullopt;
-  MARGAY_CHECK(subject.start(model));
-  MARGAY_TRY(const Arrivals arrivals, subject.exchange({&expected->injection, 1}));
+  MARGAY_CHECK(subject.start(mismatch.model, mismatch.settings));
+  MARGAY_TRY(Arrivals arrivals, subject.exchange({&expected->injection, 1}));
+  if (mismatch.answers) {
+    if (!is_right(subject, arrivals[0], *expected)) return true;
+    expected = oracle.expect_answer(*expected);
+    if (!expected) return std::nullopt;
+    expected->injection.answers = 0;
+    MARGAY_TRY(arrivals, subject.exchange({&expected->injection, 1}, Flows::kept));
+  }
   return !is_right(subject, arrivals[0], *expected);
 }
 

@@ -4,6 +4,7 @@
 // packets between, and at the end the state compared with one programmed afresh.
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -24,14 +25,20 @@ struct TrialOptions {
 // A packet that did not do what the evaluator says.
 struct Mismatch {
   policy::Model model;
+  policy::HostTrafficSettings settings{.failsafes = {}};
   policy::Packet packet;
+  std::optional<policy::Packet> answers;  // it answers this one
   policy::Verdict expected = policy::Verdict::deny;
   std::string description;
 };
 
+struct Verdicts {
+  size_t allow = 0, deny = 0;
+};
+
 struct TrialResult {
-  size_t verdicts = 0;
-  size_t allowed = 0;
+  // Those expected, by the packets' way: "interface to host", "workload to workload, answer".
+  std::map<std::string, Verdicts> ways;
   size_t mismatches = 0;
   std::optional<Mismatch> first;
   // Not empty when the state after the changes is not the one programmed afresh: what differs.
@@ -40,9 +47,8 @@ struct TrialResult {
 
 base::Result<TrialResult> run_trial(Subject& subject, uint64_t seed, const TrialOptions& options);
 
-// Programs the model afresh and sends one packet. True: not what the evaluator says; nothing when
-// the packet's way is not determined.
-base::Result<std::optional<bool>> disagrees(Subject& subject, const policy::Model& model,
-                                            const policy::Packet& packet);
+// Programs the model afresh and sends the one packet, behind that which it answers. True: not what
+// the evaluator says; nothing when the packet's way is not determined.
+base::Result<std::optional<bool>> disagrees(Subject& subject, const Mismatch& mismatch);
 
 }  // namespace margay::differential

@@ -200,6 +200,24 @@ Result<> IPSets::load() {
   return {};
 }
 
+Result<Differences> IPSets::differences() {
+  MARGAY_CHECK(load());
+  Differences out;
+  const auto add = [&](const std::string& name, std::string problem) {
+    out.push_back({StateKind::sets, "set " + name, std::move(problem)});
+  };
+  for (const auto& [name, pending] : pending_) {
+    const auto type = desired_.at(name).type;
+    if (pending.rewrite) add(name, kernel_->contains(name) ? "is of another kind" : "missing");
+    for (const auto& member : pending.added) add(name, "lacks " + to_text(type, member));
+    for (const auto& member : pending.removed)
+      add(name, fmt::format("has {}, which is not wanted", to_text(type, member)));
+  }
+  for (const auto& [name, header] : *kernel_)
+    if (!desired_.contains(name)) add(name, "not wanted");
+  return out;
+}
+
 std::vector<IPSets::Change> IPSets::difference() const {
   std::vector<Change> changes(1);
   // Left by a run that ended in the middle of a swap; no rule ever names one.

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "dataplane/difference.h"
 #include "dataplane/iptables/commands.h"
 #include "policy/program.h"
 
@@ -38,6 +39,9 @@ class IPSets {
   // A set that the kernel still holds in use stays for the next call.
   base::Result<> apply_removals();
   void resync() { kernel_.reset(); }
+
+  // Reads the kernel's anew.
+  base::Result<Differences> differences();
 
   // Whether apply_removals() has something left to do.
   bool has_removals() const;

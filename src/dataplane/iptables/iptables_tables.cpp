@@ -126,6 +126,16 @@ const std::map<std::string, RefusedChain>& IptablesTables::refused(Layer layer) 
   return const_cast<IptablesTables*>(this)->table(layer).refused();
 }
 
+Result<Differences> IptablesTables::differences() {
+  if (dispatch_changed_) render_dispatch();
+  tables_.forget();
+  MARGAY_CHECK(tables_.load());
+  MARGAY_TRY(Differences all, sets_.differences());
+  for (const auto* table : {&raw_, &mangle_, &filter_, &nat_})
+    std::ranges::move(table->differences(), std::back_inserter(all));
+  return all;
+}
+
 // Whether packets reach the chains that an agent before us has left: another program may have
 // flushed the kernel's own.
 bool IptablesTables::is_wired() const {

@@ -42,6 +42,7 @@ class IptablesTables final : public FamilyTables {
   std::set<Layer> unwritten() const override;
   void forget_rules() override { tables_.forget(); }
   void forget_sets() override { sets_.resync(); }
+  base::Result<Differences> differences() override;
   base::Result<bool> resume() override;
   bool filter_enforces() const override;
   std::unique_ptr<FamilyTables> for_closed_start() override;

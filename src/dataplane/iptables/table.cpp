@@ -19,6 +19,15 @@ bool same(const std::vector<HashedRule>& one, const std::vector<HashedRule>& oth
   return std::ranges::equal(one, other, {}, &HashedRule::hash, &HashedRule::hash);
 }
 
+// Of lists that differ.
+std::string first_difference(const std::vector<std::string>& actual,
+                             const std::vector<HashedRule>& desired) {
+  size_t i = 0;
+  while (i < actual.size() && i < desired.size() && actual[i] == desired[i].hash) ++i;
+  if (i == desired.size()) return fmt::format("rule {} is not wanted", i + 1);
+  return fmt::format("rule {} is not the wanted \"{}\"", i + 1, desired[i].text);
+}
+
 // Ours stand first, unchanged, and nowhere else.
 bool stand_first(const std::vector<SavedRule>& actual, const std::vector<HashedRule>& desired) {
   if (actual.size() < desired.size()) return false;
@@ -172,6 +181,30 @@ void Table::add_insertions_difference(const std::string& name, std::string& rule
     if (is_ours(rule)) rules += fmt::format("-D {} {}\n", name, rule.text);
   size_t position = 0;
   for (const auto& rule : want) rules += fmt::format("-I {} {} {}\n", name, ++position, rule.text);
+}
+
+Differences Table::differences() const {
+  Differences out;
+  const auto add = [&](const std::string& chain, std::string problem) {
+    out.push_back({StateKind::rules, fmt::format("{} chain {}", name_, chain), std::move(problem)});
+  };
+  for (const auto& name : dirty_chains_) {
+    const auto* want = wanted(name);
+    const auto have = actual_->chains.find(name);
+    const bool exists = have != actual_->chains.end();
+    if (want && !exists)
+      add(name, "missing");
+    else if (!want && exists)
+      add(name, "not wanted");
+    else if (want && !same(have->second, *want))
+      add(name, first_difference(have->second, *want));
+  }
+  for (const auto& name : dirty_insertions_) {
+    std::string rules;
+    add_insertions_difference(name, rules);
+    if (!rules.empty()) add(name, "our rules are not the first, or not those that are wanted");
+  }
+  return out;
 }
 
 void Table::assume_written() {

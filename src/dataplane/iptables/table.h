@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "dataplane/difference.h"
 #include "dataplane/iptables/chain.h"
 #include "dataplane/iptables/refused_rules.h"
 #include "dataplane/iptables/saved_table.h"
@@ -48,6 +49,8 @@ class Table {
   // The table's part of the input of iptables-restore; empty: there is nothing to do. Of a table
   // that is known.
   std::string difference() const;
+  // The same for people: chains and what is wrong with each.
+  Differences differences() const;
   // It was written.
   void assume_written();
 

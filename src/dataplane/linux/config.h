@@ -17,6 +17,7 @@ namespace margay::dataplane::linux_host {
 enum class Backend : uint8_t { automatic, nft, legacy };              // iptablesBackend
 enum class EndpointToHostAction : uint8_t { drop, pass_on, accept };  // Drop, Return, Accept
 enum class AllowAction : uint8_t { accept, pass_on };                 // Accept, Return
+enum class ServiceLoopPrevention : uint8_t { drop, reject, disabled };
 
 struct Config {
   std::string node;
@@ -43,6 +44,12 @@ struct Config {
   std::string log_prefix = "calico-packet";  // logPrefix
   // failsafeInboundHostPorts, failsafeOutboundHostPorts
   policy::Failsafes failsafes = policy::default_failsafes();
+
+  // What becomes of forwarded packets to an address of these that no service has taken
+  // (serviceLoopPrevention; BGPConfiguration's serviceClusterIPs, serviceExternalIPs and
+  // serviceLoadBalancerIPs): without it they would go back and forth between node and gateway.
+  ServiceLoopPrevention service_loop_prevention = ServiceLoopPrevention::drop;
+  std::vector<policy::Prefix> service_networks;
 
   std::optional<policy::PortRange> nat_ports;             // natPortRange
   std::optional<policy::IPAddress> nat_outgoing_address;  // natOutgoingAddress (IPv4)

@@ -328,6 +328,15 @@ bool FamilyRules::close_endpoints() {
   return true;
 }
 
+Result<Differences> FamilyRules::differences() {
+  render_pending();
+  MARGAY_TRY(auto differences, tables_->differences());
+  for (auto& difference : differences)
+    difference.item =
+        fmt::format("{} {}", family_ == IPFamily::v4 ? "IPv4" : "IPv6", difference.item);
+  return differences;
+}
+
 Result<> FamilyRules::apply_closed_start() {
   MARGAY_TRY(const bool enforces, tables_->resume());
   if (enforces) return {};

@@ -38,6 +38,8 @@ class FamilyRules {
   void resync_rules() { tables_->forget_rules(); }
   void resync_sets() { tables_->forget_sets(); }
   base::Result<> clean_up() { return tables_->clean_up(); }
+  // See DataPlane::differences().
+  base::Result<Differences> differences();
 
   // The host endpoints with a policy that could not be programmed, which drops everything that
   // comes to it, and why.

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "dataplane/difference.h"
 #include "dataplane/linux/packet_rule.h"
 #include "policy/program.h"
 
@@ -65,6 +66,9 @@ class FamilyTables {
   // The next write reads the kernel's anew, repairs it, and tries again what was refused.
   virtual void forget_rules() = 0;
   virtual void forget_sets() = 0;
+
+  // Reads the kernel's anew and says what differs from what is wanted. Writes nothing.
+  virtual base::Result<Differences> differences() = 0;
 
   // Whether a run before has left chains that enforce. If so they stay, and packets are led to them
   // again where another program had cut that off.

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <optional>
+#include <utility>
 
 #include "dataplane/linux/names.h"
 #include "dataplane/linux/tier_rules.h"
@@ -54,6 +56,19 @@ void add_allowed(const ChainContext& context, PacketChain& chain) {
     chain.rules.push_back({{has_mark(context.marks.accept)}, Verdict::accept, "Allowed by policy"});
 }
 
+// What was for a service that is there has another destination by now.
+std::optional<PacketChain> service_block_chain(const ChainContext& context) {
+  using Prevention = ServiceLoopPrevention;
+  const auto prevention = context.config.service_loop_prevention;
+  if (prevention == Prevention::disabled) return std::nullopt;
+  PacketChain chain{std::string(k_service_block), {}};
+  const Target target = prevention == Prevention::reject ? Verdict::reject : Verdict::drop;
+  for (const auto& net : context.config.service_networks)
+    if (net.family() == context.family)
+      chain.rules.push_back({{NetMatch{Side::destination, net}}, target});
+  return chain.rules.empty() ? std::nullopt : std::optional(std::move(chain));
+}
+
 PacketChain forward_chain(const ChainContext& context, HostPolicy hosts) {
   PacketChain chain{"cali-FORWARD", {}};
   const auto& marks = context.marks;
@@ -70,6 +85,7 @@ PacketChain forward_chain(const ChainContext& context, HostPolicy hosts) {
   for (const auto& prefix : context.config.interface_prefixes)
     chain.rules.push_back({{out_by_any(prefix)}, jump(k_to_workload_dispatch)});
   if (hosts.any) chain.rules.push_back({{}, jump(k_to_host_forward_dispatch)});
+  if (service_block_chain(context)) chain.rules.push_back({{}, jump(k_service_block)});
   add_allowed(context, chain);
   if (hosts.any) chain.rules.push_back({{}, set_mark(marks.accept), "Not the host's own"});
   return chain;
@@ -141,8 +157,11 @@ Target deny_target(const Config& config) { return config.reject ? Verdict::rejec
 
 std::vector<PacketChain> filter_chains(const ChainContext& context, Encapsulations encapsulations,
                                        HostPolicy hosts) {
-  return {forward_chain(context, hosts), input_chain(context, encapsulations, hosts),
-          output_chain(context, encapsulations, hosts), workload_to_host_chain(context, hosts)};
+  std::vector<PacketChain> chains{
+      forward_chain(context, hosts), input_chain(context, encapsulations, hosts),
+      output_chain(context, encapsulations, hosts), workload_to_host_chain(context, hosts)};
+  if (auto block = service_block_chain(context)) chains.push_back(*std::move(block));
+  return chains;
 }
 
 std::vector<PacketChain> raw_chains(const ChainContext& context, HostPolicy hosts) {

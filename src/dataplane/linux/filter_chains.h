@@ -51,7 +51,8 @@ struct HostPolicy {
   bool distrusts_marks = false;
 };
 
-// cali-FORWARD, cali-INPUT, cali-OUTPUT, cali-wl-to-host.
+// cali-FORWARD, cali-INPUT, cali-OUTPUT, cali-wl-to-host, and where there is something to block
+// cali-cidr-block.
 std::vector<PacketChain> filter_chains(const ChainContext& context, Encapsulations encapsulations,
                                        HostPolicy hosts = {});
 

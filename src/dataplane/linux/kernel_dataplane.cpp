@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <iterator>
 #include <optional>
 
 #include "base/result_steps.h"
@@ -153,6 +155,18 @@ void KernelDataPlane::resync(StateKind kind) {
   }
   for (auto& family : families_)
     kind == StateKind::rules ? family->resync_rules() : family->resync_sets();
+}
+
+Result<Differences> KernelDataPlane::differences() {
+  Differences all;
+  for (auto& family : families_) {
+    MARGAY_TRY(auto of_family, family->differences());
+    std::ranges::move(of_family, std::back_inserter(all));
+  }
+  if (!routes_) return all;
+  MARGAY_TRY(auto of_routes, routes_->differences());
+  std::ranges::move(of_routes, std::back_inserter(all));
+  return all;
 }
 
 Result<> KernelDataPlane::clean_up() {

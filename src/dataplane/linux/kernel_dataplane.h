@@ -46,6 +46,7 @@ class KernelDataPlane : public DataPlane {
   void on_interface_removed(const std::string& name) override;
   ApplyReport apply() override;
   void resync(StateKind kind) override;
+  base::Result<Differences> differences() override;
   base::Result<> clean_up() override;
 
  protected:

@@ -27,6 +27,8 @@ inline constexpr std::string_view k_from_host_forward_dispatch = "cali-from-hep-
 inline constexpr std::string_view k_to_host_forward_dispatch = "cali-to-hep-forward";
 inline constexpr std::string_view k_failsafe_in = "cali-failsafe-in";
 inline constexpr std::string_view k_failsafe_out = "cali-failsafe-out";
+// Forwarded packets to services that are not there.
+inline constexpr std::string_view k_service_block = "cali-cidr-block";
 // In raw, of what comes in: behind the check of workloads' sources.
 inline constexpr std::string_view k_untracked = "cali-untracked";
 // In the place of an interface: the host endpoint for `*`.

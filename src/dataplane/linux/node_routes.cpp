@@ -410,6 +410,38 @@ NodeRoutes::Target NodeRoutes::remote_target(const ProgramRoute& route) const {
   return {.route = wanted};
 }
 
+Result<Differences> NodeRoutes::differences() {
+  resync();
+  MARGAY_CHECK(interfaces_.look(socket_));
+  Differences out;
+  const auto add = [&](std::string item, std::string problem) {
+    out.push_back({StateKind::routes, std::move(item), std::move(problem)});
+  };
+  for (auto* device : {&vxlan_v4_, &vxlan_v6_}) {
+    MARGAY_TRY(const bool is_right, device->look(socket_));
+    if (!is_right) add("device " + device->name(), "missing, or not wanted");
+  }
+  MARGAY_TRY(const auto routes, net::list_routes(socket_, {}));
+  MARGAY_TRY(const auto tunnels, tunnel_links());
+  std::multimap<base::Prefix, Route> there;
+  for (const auto& route : routes) there.emplace(route.destination, route);
+  for (const auto& [destination, route] : there)
+    if (is_ours(route, tunnels)) {
+      const auto target = target_of(destination);
+      if (!target.route && !target.waits) add("route " + route.to_string(), "not wanted");
+    }
+  for (const auto& [destination, desired] : routes_) {
+    const auto target = target_of(destination);
+    if (!target.route) continue;
+    const auto [first, last] = there.equal_range(destination);
+    if (std::none_of(first, last,
+                     [&](const auto& entry) { return carries_as(entry.second, *target.route); }))
+      add("route " + target.route->to_string(),
+          first == last ? "missing" : "another is there: " + first->second.to_string());
+  }
+  return out;
+}
+
 Result<> NodeRoutes::clean_up() {
   MARGAY_TRY(const auto listed, net::list_routes(socket_, {.protocol = config_.route_protocol}));
   MARGAY_TRY(const auto tunnels, tunnel_links());

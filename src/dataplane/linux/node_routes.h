@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "dataplane/difference.h"
 #include "dataplane/linux/config.h"
 #include "dataplane/linux/tracked_flows.h"
 #include "dataplane/linux/vxlan_device.h"
@@ -48,6 +49,8 @@ class NodeRoutes {
   std::optional<WorkloadInterfaces::Obstacle> obstacle_of(const policy::WorkloadKey& key) const;
   void resync();
   base::Result<> clean_up();
+  // See DataPlane::differences(). Of the overlay it looks whether its devices are there.
+  base::Result<Differences> differences();
 
  private:
   // What becomes of one destination.

@@ -115,6 +115,15 @@ Result<> VxlanDevice::make(NetlinkSocket& socket) {
   return {};
 }
 
+Result<bool> VxlanDevice::look(NetlinkSocket& socket) {
+  const auto there = net::get_link(socket, name_);
+  if (!there && there.error().code != base::ErrorCode::not_found) return base::fail(there.error());
+  link_.reset();
+  if (there && wanted()) link_ = there->index;
+  touch();
+  return there.has_value() == wanted();
+}
+
 Result<> VxlanDevice::remove(NetlinkSocket& socket) {
   link_.reset();
   return unless_missing(net::delete_link(socket, name_));

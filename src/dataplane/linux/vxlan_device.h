@@ -32,6 +32,9 @@ class VxlanDevice {
   // fails for one node keeps the others from nothing.
   base::Result<> apply(net::NetlinkSocket& socket);
   base::Result<> remove(net::NetlinkSocket& socket);
+  // Whether it is there, for link(); writes nothing. False: it ought to be and is not, or the other
+  // way round.
+  base::Result<bool> look(net::NetlinkSocket& socket);
 
   const std::string& name() const { return name_; }
   // Set once the device carries packets.

@@ -89,7 +89,7 @@ Result<> WorkloadInterfaces::apply(net::NetlinkSocket& socket,
     const auto entry = entries_.find(name);
     if (entry != entries_.end()) {
       auto& state = entry->second.state;
-      state.set_up = look_at(socket, name, state);
+      state.set_up = look_at(socket, name, state, Setting::up);
       if (!state.set_up) failed.insert(name);
       if (!state.set_up && result) result = state.set_up;
     }
@@ -99,8 +99,15 @@ Result<> WorkloadInterfaces::apply(net::NetlinkSocket& socket,
   return result;
 }
 
+Result<> WorkloadInterfaces::look(net::NetlinkSocket& socket) {
+  for (auto& [name, entry] : entries_)
+    MARGAY_CHECK(look_at(socket, name, entry.state, Setting::none));
+  touch_all();
+  return {};
+}
+
 Result<> WorkloadInterfaces::look_at(net::NetlinkSocket& socket, const std::string& name,
-                                     State& state) const {
+                                     State& state, Setting setting) const {
   const bool is_usable = state_of(name) != nullptr;
   const auto link = is_usable ? net::get_link(socket, name)
                               : base::fail(base::ErrorCode::not_found, "not looked for");
@@ -116,7 +123,7 @@ Result<> WorkloadInterfaces::look_at(net::NetlinkSocket& socket, const std::stri
     state.waits_for = "interface " + name + " is down";
   } else {
     if (link->index == before) state.link = before;
-    MARGAY_CHECK(set_parameters(name));
+    if (setting == Setting::up) MARGAY_CHECK(set_parameters(name));
     state.link = link->index;
   }
   return {};

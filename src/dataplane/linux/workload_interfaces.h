@@ -47,6 +47,9 @@ class WorkloadInterfaces {
   base::Result<> apply(net::NetlinkSocket& socket,
                        const std::function<void(const std::string&)>& changed);
 
+  // Looks at all of them, and sets nothing up.
+  base::Result<> look(net::NetlinkSocket& socket);
+
   // Of an interface that may carry packets, as soon as it can: an endpoint has it that is up. Null
   // when there is none such.
   const State* state_of(const std::string& name) const;
@@ -70,7 +73,9 @@ class WorkloadInterfaces {
     State state;
   };
 
-  base::Result<> look_at(net::NetlinkSocket& socket, const std::string& name, State& state) const;
+  enum class Setting : uint8_t { up, none };
+  base::Result<> look_at(net::NetlinkSocket& socket, const std::string& name, State& state,
+                         Setting setting) const;
   base::Result<> set_parameters(const std::string& name) const;
 
   const Config& config_;

@@ -55,6 +55,7 @@ class NftablesTables final : public FamilyTables {
   const std::map<std::string, RefusedChain>& refused(Layer layer) const override;
   void forget_rules() override;
   void forget_sets() override { sets_known_ = false; }
+  base::Result<Differences> differences() override;
   base::Result<bool> resume() override;
   std::unique_ptr<FamilyTables> for_closed_start() override;
   base::Result<> clean_up() override;
@@ -99,6 +100,8 @@ class NftablesTables final : public FamilyTables {
   const Chain* wanted(const std::string& full_name) const;
   bool is_swept(const std::string& full_name) const;
   base::Result<> load();
+  void add_chain_differences(Differences& out) const;
+  void add_dispatch_differences(Differences& out) const;
   Transaction difference() const;
   void add_chains(Transaction& transaction, const std::set<std::string>& rebuilt_sets) const;
   void add_sets(Transaction& transaction,

@@ -1,12 +1,24 @@
 // What the transaction that brings the kernel to what is wanted consists of, and in which order.
 
+#include <fmt/format.h>
 #include <linux/netfilter/nf_tables.h>
 
 #include <algorithm>
 
 #include "dataplane/nftables/nftables_tables.h"
+#include "policy/protocol.h"
 
 namespace margay::dataplane::nftables {
+namespace {
+
+std::string to_text(const policy::SetMember& member) {
+  if (member.port == 0 && member.protocol == 0) return member.net.to_string();
+  return fmt::format("{},{}:{}", member.net.address().to_string(),
+                     policy::protocol_name(member.protocol), member.port);
+}
+
+}  // namespace
+
 bool NftablesTables::is_swept(const std::string& full_name) const {
   if (sweep_ == Sweep::all) return true;
   return sweep_ == Sweep::raw_and_filter_chains &&
@@ -46,6 +58,76 @@ NftablesTables::Transaction NftablesTables::difference() const {
     for (const auto& set : sets_.superfluous()) nftables::remove_set(batch, family_, set);
   origins.resize(batch.size());
   return transaction;
+}
+
+base::Result<Differences> NftablesTables::differences() {
+  forget_rules();
+  forget_sets();
+  MARGAY_CHECK(load());
+  Differences out;
+  add_chain_differences(out);
+  for (const auto& [name, type, rebuild, create, added, removed] : sets_.differences()) {
+    const auto add = [&, &name = name](std::string problem) {
+      out.push_back({StateKind::sets, "set " + name, std::move(problem)});
+    };
+    if (rebuild || create) add(rebuild ? "is of another kind" : "missing");
+    for (const auto& member : added) add("lacks " + to_text(member));
+    if (rebuild) continue;
+    for (const auto& member : removed)
+      add(fmt::format("has {}, which is not wanted", to_text(member)));
+  }
+  for (const auto& name : sets_.superfluous())
+    out.push_back({StateKind::sets, "set " + name, "not wanted"});
+  add_dispatch_differences(out);
+  return out;
+}
+
+void NftablesTables::add_chain_differences(Differences& out) const {
+  const auto add = [&](const std::string& name, std::string problem) {
+    out.push_back({StateKind::rules, "chain " + name, std::move(problem)});
+  };
+  for (const auto& name : dirty_) {
+    const auto* want = wanted(name);
+    const auto there = kernel_.chains.find(name);
+    if (there == kernel_.chains.end()) {
+      if (want) add(name, "missing");
+      continue;
+    }
+    const auto& [hook, drops_by_policy, hashes] = there->second;
+    if (!want) {
+      add(name, "not wanted");
+    } else if (hook != want->hook || drops_by_policy) {
+      add(name, "is at another hook, or of another policy");
+    } else {
+      const auto [have, rule] = std::ranges::mismatch(hashes, want->rules, {}, {}, &Rule::hash);
+      const auto number = have - hashes.begin() + 1;
+      if (rule != want->rules.end())
+        add(name, fmt::format("rule {} is not the wanted \"{}\"", number, rule->comment));
+      else if (have != hashes.end())
+        add(name, fmt::format("rule {} is not wanted", number));
+    }
+  }
+}
+
+void NftablesTables::add_dispatch_differences(Differences& out) const {
+  static const Dispatch nothing;
+  for (const auto& [map, chains] : dispatch_) {
+    const auto there = kernel_maps_.find(map);
+    if (there == kernel_maps_.end() || !there->second.usable) {
+      out.push_back({StateKind::rules, "map " + map, "missing, or of another kind"});
+      continue;
+    }
+    for (const auto& [interface, chain] : chains) {
+      const auto have = there->second.chains.find(interface);
+      if (have == there->second.chains.end() || have->second != chain)
+        out.push_back(
+            {StateKind::rules, "map " + map, "does not lead " + interface + " to " + chain});
+    }
+    for (const auto& [interface, chain] : there->second.chains)
+      if (!chains.contains(interface))
+        out.push_back(
+            {StateKind::rules, "map " + map, "has " + interface + ", which is not wanted"});
+  }
 }
 
 // Makes the chains that are missing, and empties those that are to be filled anew or to go.

@@ -78,14 +78,24 @@ Result<> append_nftables(std::vector<std::string>& lines) {
   return {};
 }
 
-Result<std::unique_ptr<dataplane::DataPlane>> make_dataplane(const std::string& name) {
-  if (name == "iptables" || name == "iptables-nft" || name == "iptables-legacy") {
-    dataplane::iptables::Config config{.node = k_node};
-    if (name == "iptables-nft") config.backend = dataplane::iptables::Backend::nft;
-    if (name == "iptables-legacy") config.backend = dataplane::iptables::Backend::legacy;
+dataplane::linux_host::EndpointToHostAction to_host(
+    policy::HostTrafficSettings::FromWorkload what) {
+  using Action = dataplane::linux_host::EndpointToHostAction;
+  using FromWorkload = policy::HostTrafficSettings::FromWorkload;
+  if (what == FromWorkload::accept) return Action::accept;
+  return what == FromWorkload::drop ? Action::drop : Action::pass_on;
+}
+
+Result<std::unique_ptr<dataplane::DataPlane>> make_dataplane(
+    const std::string& name, const policy::HostTrafficSettings& settings) {
+  dataplane::linux_host::Config config{.node = k_node,
+                                       .endpoint_to_host = to_host(settings.from_workload),
+                                       .failsafes = settings.failsafes};
+  if (name == "nftables") return dataplane::nftables::NftablesDataPlane::create(std::move(config));
+  if (name == "iptables-nft") config.backend = dataplane::iptables::Backend::nft;
+  if (name == "iptables-legacy") config.backend = dataplane::iptables::Backend::legacy;
+  if (name == "iptables" || config.backend != dataplane::iptables::Backend::automatic)
     return dataplane::iptables::IptablesDataPlane::create(std::move(config));
-  }
-  if (name == "nftables") return dataplane::nftables::NftablesDataPlane::create({.node = k_node});
   return base::fail(base::ErrorCode::invalid,
                     fmt::format("--dataplane {}: must be nftables, iptables, iptables-nft or "
                                 "iptables-legacy",
@@ -125,8 +135,10 @@ Result<std::unique_ptr<KernelSubject>> KernelSubject::create(const std::string& 
   return std::unique_ptr<KernelSubject>(new KernelSubject(dataplane, std::move(wire)));
 }
 
-Result<> KernelSubject::start(const policy::Model& model) {
-  MARGAY_TRY(dataplane_, make_dataplane(dataplane_name_));
+Result<> KernelSubject::start(const policy::Model& model,
+                              const policy::HostTrafficSettings& settings) {
+  settings_ = settings;
+  MARGAY_TRY(dataplane_, make_dataplane(dataplane_name_, settings));
   deltas_ = std::make_unique<DeltaSource>(k_node);
   MARGAY_TRY(const auto deltas, deltas_->start(model));
   return program(deltas);
@@ -151,7 +163,7 @@ Result<std::string> KernelSubject::start_over(const policy::Model& model) {
   MARGAY_CHECK(dataplane_->clean_up());
   MARGAY_TRY(const auto nothing, programmed_state());
   for (const auto& line : nothing) drift += "left by clean-up: " + line + "\n";
-  MARGAY_CHECK(start(model));
+  MARGAY_CHECK(start(model, settings_));
   MARGAY_TRY(const auto afresh, programmed_state());
   std::vector<std::string> only_stepwise, only_afresh;
   std::ranges::set_difference(stepwise, afresh, std::back_inserter(only_stepwise));

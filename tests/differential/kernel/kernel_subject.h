@@ -17,11 +17,13 @@ class KernelSubject : public Subject {
   // iptables-nft, iptables-legacy; `invalid` for others.
   static base::Result<std::unique_ptr<KernelSubject>> create(const std::string& dataplane);
 
-  base::Result<> start(const policy::Model& model) override;
+  base::Result<> start(const policy::Model& model,
+                       const policy::HostTrafficSettings& settings) override;
   base::Result<> change(const std::vector<policy::ModelChange>& changes) override;
-  base::Result<Arrivals> exchange(std::span<const Injection> batch) override {
-    return wire_.exchange(batch);
+  base::Result<Arrivals> exchange(std::span<const Injection> batch, Flows flows) override {
+    return wire_.exchange(batch, flows);
   }
+  bool has_host() const override { return true; }
   bool denied_goes_nowhere() const override { return false; }
   const policy::ProgramState& program() const override { return deltas_->program(); }
   base::Result<std::string> start_over(const policy::Model& model) override;
@@ -32,6 +34,7 @@ class KernelSubject : public Subject {
   base::Result<> program(const std::vector<policy::Delta>& deltas);
 
   std::string dataplane_name_;
+  policy::HostTrafficSettings settings_;
   Wire wire_;
   std::unique_ptr<DeltaSource> deltas_;
   std::unique_ptr<dataplane::DataPlane> dataplane_;

@@ -18,7 +18,8 @@ constexpr uint64_t k_long_ms = 24 * 60 * 60 * 1000 + 1000;
 
 }  // namespace
 
-Result<> EngineSubject::start(const policy::Model& model) {
+// It has no host of its own yet: no settings to obey.
+Result<> EngineSubject::start(const policy::Model& model, const policy::HostTrafficSettings&) {
   if (!vector::eal_is_started()) MARGAY_CHECK(vector::start_eal({.memory_mib = 128}));
   engine_.reset();
   MARGAY_TRY(engine_, vector::Engine::create(
@@ -61,12 +62,12 @@ void EngineSubject::apply(const std::vector<Delta>& deltas) {
 }
 
 Result<std::string> EngineSubject::start_over(const policy::Model& model) {
-  MARGAY_CHECK(start(model));
+  MARGAY_CHECK(start(model, {}));
   return "";
 }
 
-Result<Arrivals> EngineSubject::exchange(std::span<const Injection> batch) {
-  forget_flows();
+Result<Arrivals> EngineSubject::exchange(std::span<const Injection> batch, Flows flows) {
+  if (flows == Flows::forgotten) forget_flows();
   std::map<std::string_view, std::vector<rte_mbuf*>> by_interface;
   for (size_t i = 0; i < batch.size(); ++i) {
     const std::string& name = batch[i].interface_name;
@@ -92,7 +93,7 @@ Result<Arrivals> EngineSubject::exchange(std::span<const Injection> batch) {
 
 Result<rte_mbuf*> EngineSubject::make_packet(const policy::Packet& packet,
                                              const net::MacAddress& from, uint32_t id) {
-  const auto frame = make_frame(packet, from, k_near_mac, id);
+  const auto frame = make_frame(packet, from, k_near_mac, {id});
   rte_mbuf* buffer = rte_pktmbuf_alloc(engine_->buffers());
   char* room = buffer ? rte_pktmbuf_append(buffer, static_cast<uint16_t>(frame.size())) : nullptr;
   if (!room) return base::fail(base::ErrorCode::conflict, "no packet buffer is left");

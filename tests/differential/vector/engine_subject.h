@@ -14,10 +14,11 @@ namespace margay::differential {
 
 class EngineSubject : public Subject {
  public:
-  base::Result<> start(const policy::Model& model) override;
+  base::Result<> start(const policy::Model& model,
+                       const policy::HostTrafficSettings& settings) override;
   base::Result<> change(const std::vector<policy::ModelChange>& changes) override;
   // `conflict` when a packet buffer is missing afterwards.
-  base::Result<Arrivals> exchange(std::span<const Injection> batch) override;
+  base::Result<Arrivals> exchange(std::span<const Injection> batch, Flows flows) override;
   const policy::ProgramState& program() const override { return deltas_->program(); }
   // The engine has nothing to compare by but what it does with packets.
   base::Result<std::string> start_over(const policy::Model& model) override;
