@@ -19,13 +19,18 @@ bool same(const std::vector<HashedRule>& one, const std::vector<HashedRule>& oth
   return std::ranges::equal(one, other, {}, &HashedRule::hash, &HashedRule::hash);
 }
 
-// Ours stand first, unchanged, and nowhere else.
-bool stand_first(const std::vector<SavedRule>& actual, const std::vector<HashedRule>& desired) {
+// Ours stand in their place, unchanged, and nowhere else.
+bool stand_in_place(const std::vector<SavedRule>& actual, const std::vector<HashedRule>& desired,
+                    InsertMode mode) {
   if (actual.size() < desired.size()) return false;
-  const auto rest = actual.begin() + static_cast<ptrdiff_t>(desired.size());
-  return std::equal(desired.begin(), desired.end(), actual.begin(),
+  const auto others = static_cast<ptrdiff_t>(actual.size() - desired.size());
+  const auto first = actual.begin() + (mode == InsertMode::insert ? 0 : others);
+  const auto last = first + static_cast<ptrdiff_t>(desired.size());
+  const auto is_one_of_ours = [](const SavedRule& rule) { return is_ours(rule); };
+  return std::equal(desired.begin(), desired.end(), first,
                     [](const auto& want, const auto& have) { return want.hash == have.hash; }) &&
-         std::none_of(rest, actual.end(), [](const auto& rule) { return is_ours(rule); });
+         std::none_of(actual.begin(), first, is_one_of_ours) &&
+         std::none_of(last, actual.end(), is_one_of_ours);
 }
 
 }  // namespace
@@ -167,11 +172,13 @@ void Table::add_insertions_difference(const std::string& name, std::string& rule
   const auto& want = desired == insertions_.end() ? none_wanted : desired->second;
   const auto there = actual_->kernel_chains.find(name);
   const auto& have = there == actual_->kernel_chains.end() ? none_there : there->second;
-  if (stand_first(have, want)) return;
+  if (stand_in_place(have, want, mode_)) return;
   for (const auto& rule : have)
     if (is_ours(rule)) rules += fmt::format("-D {} {}\n", name, rule.text);
   size_t position = 0;
-  for (const auto& rule : want) rules += fmt::format("-I {} {} {}\n", name, ++position, rule.text);
+  for (const auto& rule : want)
+    rules += mode_ == InsertMode::insert ? fmt::format("-I {} {} {}\n", name, ++position, rule.text)
+                                         : fmt::format("-A {} {}\n", name, rule.text);
 }
 
 void Table::assume_written() {
@@ -193,7 +200,7 @@ void Table::assume_written() {
     std::vector<SavedRule> ours;
     for (const auto& rule : wanted_rules->second)
       ours.push_back({.hash = rule.hash, .text = rule.text});
-    have.insert(have.begin(), ours.begin(), ours.end());
+    have.insert(mode_ == InsertMode::insert ? have.begin() : have.end(), ours.begin(), ours.end());
   }
   dirty_chains_.clear();
   dirty_insertions_.clear();
