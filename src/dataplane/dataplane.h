@@ -27,6 +27,9 @@ struct ApplyReport {
   base::Result<> outcome;
   // The endpoints whose status has changed since the last report; the first one has them all.
   std::vector<EndpointReport> endpoints;
+  // How long until apply() is to be called again, though nothing has changed: it then looks at what
+  // it has written.
+  std::optional<std::chrono::milliseconds> again_in = std::nullopt;
 };
 
 class DataPlane {

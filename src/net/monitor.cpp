@@ -63,6 +63,13 @@ std::vector<int> groups_of(const Monitor::Options& options) {
   return groups;
 }
 
+// As poll(2) takes it.
+int milliseconds_to(std::chrono::steady_clock::time_point when) {
+  const auto left =
+      std::chrono::ceil<std::chrono::milliseconds>(when - std::chrono::steady_clock::now());
+  return static_cast<int>(std::clamp<int64_t>(left.count(), 0, std::numeric_limits<int>::max()));
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Monitor>> Monitor::start(Listener& listener, const Options& options) {
@@ -123,9 +130,17 @@ void Monitor::run(UniqueFd socket) {
 
 bool Monitor::deliver_until_failure(int socket) {
   alignas(nlmsghdr) std::array<char, k_chunk> chunk;
+  auto due = std::chrono::steady_clock::now() + options_.resync_interval;
   while (true) {
+    if (is_periodic() && std::chrono::steady_clock::now() >= due) {
+      const std::array<MonitorEvent, 1> resync{Resync{.is_periodic = true}};
+      listener_.on_events(resync);
+      due = std::chrono::steady_clock::now() + options_.resync_interval;
+    }
     std::array<pollfd, 2> polled{pollfd{socket, POLLIN, 0}, pollfd{stop_.get(), POLLIN, 0}};
-    if (poll(polled.data(), polled.size(), -1) < 0) {
+    const int ready = poll(polled.data(), polled.size(), is_periodic() ? milliseconds_to(due) : -1);
+    if (ready == 0) continue;
+    if (ready < 0) {
       if (errno == EINTR) continue;
       spdlog::warn("{}", fail_errno("wait for netlink events", errno).error().message);
       return false;
@@ -148,6 +163,8 @@ bool Monitor::deliver_until_failure(int socket) {
     if (!events.empty()) listener_.on_events(events);
   }
 }
+
+bool Monitor::is_periodic() const { return options_.resync_interval.count() > 0; }
 
 // Never at once: a socket that fails as soon as it is there must not make us spin.
 UniqueFd Monitor::subscribe_again() {

@@ -7,6 +7,7 @@
 // what you care about again. So a consumer that lists on Resync and applies the rest is never
 // wrong for long.
 
+#include <chrono>
 #include <memory>
 #include <span>
 #include <thread>
@@ -34,7 +35,9 @@ struct RouteEvent {
   Route route;
   bool removed = false;
 };
-struct Resync {};
+struct Resync {
+  bool is_periodic = false;  // only since it is time: nothing is known to be missed
+};
 using MonitorEvent = std::variant<Resync, LinkEvent, AddressEvent, RouteEvent>;
 
 class Monitor {
@@ -50,6 +53,7 @@ class Monitor {
     bool addresses = true;
     bool routes = true;
     int receive_buffer = 4 * 1024 * 1024;  // bytes; what a burst may take before it is a Resync
+    std::chrono::milliseconds resync_interval{0};  // of periodic ones; 0: none
   };
 
   // Of the calling thread's namespace, or of `where`. The listener must outlive the monitor.
@@ -69,6 +73,7 @@ class Monitor {
   bool deliver_until_failure(int socket);
   base::UniqueFd subscribe_again();
   bool stopped_within(int milliseconds) const;
+  bool is_periodic() const;
 
   Listener& listener_;
   const Options options_;

@@ -127,6 +127,19 @@ TEST_F(MonitorTest, AfterAnOverrunSubscribesAgainAndAsksForAResync) {
   EXPECT_TRUE(goes_on);
 }
 
+TEST_F(MonitorTest, AsksForAResyncAsOftenAsItIsTold) {
+  const auto monitor = Monitor::start(scratch_->get(), recorder_, {.resync_interval = 10ms});
+  ASSERT_TRUE(monitor);
+  EXPECT_TRUE(recorder_.wait_for([](const std::vector<MonitorEvent>& events) {
+    return std::ranges::count_if(events, [](const MonitorEvent& event) {
+             const auto* resync = std::get_if<Resync>(&event);
+             return resync != nullptr && resync->is_periodic;
+           }) >= 3;
+  }));
+  ASSERT_TRUE(create_bridge(*socket_, "br"));
+  EXPECT_TRUE(recorder_.wait_for(has_link("br", false))) << "events come all the same";
+}
+
 TEST_F(MonitorTest, TellsOnlyOfWhatWasAskedFor) {
   const auto monitor =
       Monitor::start(scratch_->get(), recorder_, {.links = false, .routes = false});

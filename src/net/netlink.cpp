@@ -22,7 +22,7 @@ using base::Result;
 
 constexpr size_t k_receive_buffer = size_t{64} * 1024;  // dumps come in chunks of up to 32 KiB
 constexpr int k_dump_attempts = 20;
-constexpr timeval k_answer_deadline{10, 0};
+constexpr std::chrono::seconds k_answer_timeout{10};
 
 // The kernel's explanation in an acknowledgement (NETLINK_EXT_ACK), or nothing.
 std::string explanation(const nlmsghdr& message, const nlmsgerr& answer) {
@@ -141,13 +141,20 @@ Result<NetlinkSocket> NetlinkSocket::open(int protocol) {
   int on = 1;
   mnl_socket_setsockopt(opened, NETLINK_EXT_ACK, &on, sizeof on);
   mnl_socket_setsockopt(opened, NETLINK_CAP_ACK, &on, sizeof on);
-  setsockopt(mnl_socket_get_fd(opened), SOL_SOCKET, SO_RCVTIMEO, &k_answer_deadline,
-             sizeof k_answer_deadline);
+  MARGAY_CHECK(socket.set_answer_timeout(k_answer_timeout));
   return socket;
 }
 
 Result<NetlinkSocket> NetlinkSocket::open(const NetworkNamespace& where, int protocol) {
   return where.run([protocol] { return open(protocol); });
+}
+
+Result<> NetlinkSocket::set_answer_timeout(std::chrono::milliseconds timeout) {
+  const timeval time{.tv_sec = timeout.count() / 1000, .tv_usec = timeout.count() % 1000 * 1000};
+  if (setsockopt(mnl_socket_get_fd(socket_.get()), SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time) !=
+      0)
+    return fail_errno("set the timeout of a netlink socket", errno);
+  return {};
 }
 
 Result<> NetlinkSocket::send(Message& request, std::string_view what) {

@@ -7,6 +7,7 @@
 #include <linux/netlink.h>
 
 #include <array>
+#include <chrono>
 #include <cstring>
 #include <functional>
 #include <memory>
@@ -104,6 +105,9 @@ class NetlinkSocket {
   static base::Result<NetlinkSocket> open(int protocol = NETLINK_ROUTE);
   static base::Result<NetlinkSocket> open(const NetworkNamespace& where,
                                           int protocol = NETLINK_ROUTE);
+
+  // How long to wait for an answer, 10 seconds unless said here; zero: for ever. Then `timeout`.
+  base::Result<> set_answer_timeout(std::chrono::milliseconds timeout);
 
   // Sends a request and waits for the kernel's answer. An error is told as "<what>: <reason>",
   // with the kernel's own explanation when it gives one.

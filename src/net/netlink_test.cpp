@@ -46,6 +46,17 @@ TEST(Message, ThrowsWhenItIsFull) {
   EXPECT_THROW(message.put(k_text, std::string(5000, 'x')), std::length_error);
 }
 
+TEST(NetlinkSocket, WaitsForAnAnswerAsLongAsItIsTold) {
+  auto socket = NetlinkSocket::open();
+  ASSERT_TRUE(socket);
+  ASSERT_TRUE(socket->set_answer_timeout(std::chrono::milliseconds(50)));
+  Message unanswered(NLMSG_NOOP, 0);
+  const auto asked = socket->query(unanswered, "say nothing", [](const nlmsghdr&) {});
+  ASSERT_FALSE(asked);
+  EXPECT_EQ(asked.error().code, base::ErrorCode::timeout) << asked.error().message;
+  EXPECT_TRUE(list_links(*socket)) << "and goes on with the next";
+}
+
 TEST(NetlinkSocket, StaysInTheNamespaceItWasOpenedIn) {
   if (const auto why = testing::why_no_namespaces(); !why.empty()) GTEST_SKIP() << why;
   const testing::ScratchNamespace scratch;

@@ -115,7 +115,9 @@ class Agent::Impl final : public store::SyncerSink {
         health_(health),
         metrics_(metrics),
         options_(std::move(options)),
-        graph_(options_.node, options_.workload_interfaces),
+        graph_(options_.node, options_.workload_interfaces, policy::k_rules_budget,
+               options_.route_source == RouteSource::workload_ips ? policy::RouteSource::workloads
+                                                                  : policy::RouteSource::blocks),
         heartbeat_(loop.context()) {
     health_.add_part(k_health_part, k_liveness_timeout);
   }

@@ -45,6 +45,7 @@ class Agent final : public dataplane::InterfaceSource::Listener {
     std::function<void()> on_pools_changed;
     std::vector<Settings> stored_settings;  // what settings_from_store said at start
     policy::WorkloadInterfaces workload_interfaces;
+    RouteSource route_source = RouteSource::calico_ipam;
   };
 
   Agent(base::EventLoop& loop, store::Store& store, Enforcer& enforcer, Health& health,

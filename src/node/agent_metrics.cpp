@@ -2,7 +2,11 @@
 
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
+#include <iterator>
 #include <sstream>
+
+#include "node/process_metrics.h"
 
 namespace margay::node {
 namespace {
@@ -81,9 +85,11 @@ AgentMetrics::AgentMetrics(const std::string& node)
       .Set(1);
 }
 
-std::string AgentMetrics::text() const {
+std::string AgentMetrics::text(bool with_process) const {
   std::ostringstream out;
-  prometheus::TextSerializer().Serialize(out, registry_->Collect());
+  auto families = registry_->Collect();
+  if (with_process) std::ranges::move(process_metrics(), std::back_inserter(families));
+  prometheus::TextSerializer().Serialize(out, families);
   return out.str();
 }
 

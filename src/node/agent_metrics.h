@@ -20,8 +20,8 @@ class AgentMetrics {
  public:
   explicit AgentMetrics(const std::string& node);
 
-  // The Prometheus text format, version 0.0.4.
-  std::string text() const;
+  // The Prometheus text format, version 0.0.4; with what the process uses, if asked for.
+  std::string text(bool with_process = false) const;
 
  private:
   std::shared_ptr<prometheus::Registry> registry_;

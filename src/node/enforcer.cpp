@@ -184,6 +184,10 @@ class Enforcer::Impl {
     if (in_sync_ && !std::exchange(all_reported_, true) && options_.on_all_reported)
       options_.on_all_reported();
     report.outcome ? note_success() : note_failure(report.outcome.error());
+    if (report.again_in)
+      apply_in(*report.again_in, again_);
+    else
+      again_.cancel();
     report_health();
   }
 
@@ -203,8 +207,12 @@ class Enforcer::Impl {
       spdlog::error("program the data plane: {}; trying again", error.message);
     }
     last_error_ = error.message;
-    retry_.expires_after(backoff_.next());
-    retry_.async_wait([this](const boost::system::error_code& cancelled) {
+    apply_in(backoff_.next(), retry_);
+  }
+
+  void apply_in(std::chrono::milliseconds delay, asio::steady_timer& timer) {
+    timer.expires_after(delay);
+    timer.async_wait([this](const boost::system::error_code& cancelled) {
       if (!cancelled) request_apply();
     });
   }
@@ -244,6 +252,7 @@ class Enforcer::Impl {
   asio::io_context context_{1};
   asio::executor_work_guard<asio::io_context::executor_type> work_{context_.get_executor()};
   asio::steady_timer retry_{context_};
+  asio::steady_timer again_{context_};  // as the data plane has asked
   asio::steady_timer heartbeat_{context_};
   std::map<StateKind, asio::steady_timer> refresh_timers_;
   base::Backoff backoff_{{.initial = 100ms, .max = 10s}};

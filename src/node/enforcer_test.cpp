@@ -101,6 +101,18 @@ TEST_F(EnforcerTest, TriesAgainWhatFailed) {
   EXPECT_TRUE(health.ready().good);
 }
 
+TEST_F(EnforcerTest, LooksAgainWhenTheDataPlaneAsksForIt) {
+  recorded.again_in = 1ms;
+  const auto enforcer = start();
+  ASSERT_TRUE(recorded.eventually([&] { return recorded.applies >= 4; }));
+  recorded.read([&] {
+    recorded.again_in.reset();
+    return true;
+  });
+  enforcer->deliver({policy::InSync{}});
+  ASSERT_TRUE(recorded.eventually([&] { return recorded.programmed.in_sync; }));
+}
+
 TEST_F(EnforcerTest, ReadsBackEachKindAtItsOwnInterval) {
   const auto enforcer = start(
       {.refresh = {{StateKind::rules, 20ms}, {StateKind::routes, 0ms}, {StateKind::sets, 1h}}});

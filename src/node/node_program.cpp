@@ -25,6 +25,7 @@
 #include "node/data_planes.h"
 #include "node/host_interfaces.h"
 #include "node/http_endpoint.h"
+#include "node/interface_exclusion.h"
 #include "node/mtu.h"
 #include "node/node_object.h"
 #include "node/remembered_settings.h"
@@ -50,8 +51,12 @@ constexpr const char* k_start_up_part = "start-up";
 Result<Resolved> resolve_all(std::vector<Settings> local, const std::vector<Settings>& stored) {
   local.insert(local.end(), stored.begin(), stored.end());
   MARGAY_TRY(Resolved resolved, resolve(local));
-  const std::string& severity = resolved.parameters.log_severity_screen;
-  MARGAY_CHECK(base::set_up_log("node", severity.empty() ? "none" : severity));
+  const Parameters& parameters = resolved.parameters;
+  MARGAY_CHECK(base::set_up_log("node", {.screen = parameters.log_severity_screen,
+                                         .file = parameters.log_file_path,
+                                         .file_level = parameters.log_severity_file,
+                                         .syslog_level = parameters.log_severity_sys,
+                                         .syslog_name = "calico-felix"}));
   return resolved;
 }
 
@@ -96,9 +101,10 @@ HttpEndpoint::Reply health_reply(const Health& health, std::string_view path) {
   return {answer.good ? 200U : 503U, "text/plain; charset=utf-8", answer.text};
 }
 
-HttpEndpoint::Reply metrics_reply(const AgentMetrics& metrics, std::string_view path) {
+HttpEndpoint::Reply metrics_reply(const AgentMetrics& metrics, bool with_process,
+                                  std::string_view path) {
   if (path != "/metrics") return {404, "text/plain", ""};
-  return {200, "text/plain; version=0.0.4", metrics.text()};
+  return {200, "text/plain; version=0.0.4", metrics.text(with_process)};
 }
 
 // A new process image with the same arguments: settings are read anew, and what is programmed goes
@@ -212,7 +218,7 @@ class NodeProgram {
     MARGAY_TRY(auto access, access_of(options_));
     MARGAY_TRY(store_, store::kubernetes::KubernetesStore::create({.access = std::move(access)}));
     MARGAY_CHECK(base::write_file(state_.node_name_file(), name_, 0644));
-    MARGAY_CHECK(monitor_.start(interfaces_));
+    MARGAY_CHECK(watch_interfaces());
     MARGAY_CHECK(until_available("start-up", [&]() -> Result<> {
       MARGAY_TRY(auto present, interfaces_.list(k_interfaces_timeout));
       MARGAY_TRY(addresses_, node_addresses(startup_, addresses_of(std::move(present))));
@@ -226,7 +232,14 @@ class NodeProgram {
     if (const auto kept = remember_settings(state_, stored_); !kept)
       spdlog::warn("{}", kept.error().message);
     parameters_ = std::move(resolved.parameters);
-    return {};
+    for (const auto& name : parameters_without(options_.data_plane, parameters_))
+      spdlog::warn("{}: the {} data plane has nothing for it", name, options_.data_plane);
+    return watch_interfaces();  // as often as they say
+  }
+
+  Result<> watch_interfaces() {
+    monitor_.emplace(parameters_.interface_refresh_interval);
+    return monitor_->start(interfaces_);
   }
 
   Result<> measure_uplink() {
@@ -261,9 +274,13 @@ class NodeProgram {
   }
 
   Result<int> run_agent() {
-    interfaces_.add_listener(*enforcer_);
+    using Of = InterfaceExclusion::Of;
+    to_enforcer_.emplace(parameters_.interface_exclude, Of::addresses, *enforcer_);
+    interfaces_.add_listener(*to_enforcer_);
     RetriedTask tunnel_addresses("tunnel address", [this] {
-      return ensure_tunnel_addresses(*store_, name_, is_on_this_host);
+      return ensure_tunnel_addresses(
+          *store_, name_, is_on_this_host,
+          {.address = parameters_.vxlan_tunnel_address, .mac = parameters_.vxlan_tunnel_mac});
     });
     RetriedTask mtu("workload MTU", [this] { return keep_workload_mtu(); });
     start_key_task();
@@ -277,12 +294,15 @@ class NodeProgram {
                              mtu.request();
                            },
                        .stored_settings = std::move(stored_),
-                       .workload_interfaces = {parameters_.interface_prefixes}});
-    interfaces_.add_listener(*agent_);
+                       .workload_interfaces = {parameters_.interface_prefixes},
+                       .route_source = parameters_.route_source});
+    to_agent_.emplace(parameters_.interface_exclude, Of::interfaces, *agent_);
+    interfaces_.add_listener(*to_agent_);
     watch_addresses();
     MARGAY_CHECK(agent_->start());
-    ServedEndpoint served_metrics("metrics", parameters_.metrics_host, parameters_.metrics_port,
-                                  [this](auto path) { return metrics_reply(metrics_, path); });
+    ServedEndpoint served_metrics(
+        "metrics", parameters_.metrics_host, parameters_.metrics_port,
+        [this](auto path) { return metrics_reply(metrics_, parameters_.process_metrics, path); });
     if (parameters_.metrics_enabled) served_metrics.start();
     return loop_.run();
   }
@@ -347,8 +367,9 @@ class NodeProgram {
   std::unique_ptr<UplinkMtu> uplink_;
   std::unique_ptr<AddressWatch> address_watch_;
   std::unique_ptr<Agent> agent_;
+  std::optional<InterfaceExclusion> to_enforcer_, to_agent_;
   HostInterfaces interfaces_;
-  dataplane::linux_host::InterfaceMonitor monitor_;
+  std::optional<dataplane::linux_host::InterfaceMonitor> monitor_;
 };
 
 }  // namespace

@@ -1,21 +1,13 @@
 #include "node/parameters.h"
 
 #include <fmt/format.h>
-#include <re2/re2.h>
 
 #include <algorithm>
-#include <bit>
-#include <charconv>
-#include <cmath>
-#include <fstream>
-#include <functional>
-#include <limits>
-#include <set>
 
-#include "api/formats.h"
 #include "base/text.h"
 #include "dataplane/linux/setting_text.h"
-#include "policy/workload_interfaces.h"
+#include "node/absent_parameters.h"
+#include "node/parameter_values.h"
 
 namespace margay::node {
 namespace {
@@ -23,198 +15,9 @@ namespace {
 using base::ErrorCode;
 using base::fail;
 using base::Result;
+using namespace std::chrono_literals;
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(), [](unsigned char c) { return std::tolower(c); });
-  return out;
-}
-
-// ---- one parser for each type of value ------------------------------------------------------
-
-struct Parser {
-  std::function<Result<>(std::string_view text, Parameters& into)> parse;
-  // Sets the zero value of its type, which "none" means; empty: there is no such value.
-  std::function<void(Parameters& into)> set_zero;
-};
-
-template <typename T>
-using Member = T Parameters::*;
-
-template <typename T, typename Parse>
-Parser parser(Member<T> member, Parse parse) {
-  return {std::move(parse), [member](Parameters& into) { into.*member = T{}; }};
-}
-
-Parser boolean(Member<bool> member) {
-  return parser(member, [member](std::string_view text, Parameters& into) -> Result<> {
-    static const std::set<std::string, std::less<>> k_true{"true", "1", "yes", "y", "t"};
-    static const std::set<std::string, std::less<>> k_false{"false", "0", "no", "n", "f"};
-    const std::string value = lower(text);
-    if (!k_true.contains(value) && !k_false.contains(value))
-      return fail(ErrorCode::invalid, "must be true or false");
-    into.*member = k_true.contains(value);
-    return {};
-  });
-}
-
-Result<int64_t> to_integer(std::string_view text, int64_t least, int64_t most) {
-  int base = 10;
-  std::string_view digits = text;
-  if (text.starts_with("0x") || text.starts_with("0X")) {
-    base = 16;
-    digits.remove_prefix(2);
-  }
-  int64_t value = 0;
-  const auto [end, error] =
-      std::from_chars(digits.data(), digits.data() + digits.size(), value, base);
-  if (error != std::errc{} || end != digits.data() + digits.size() || value < least ||
-      value > most) {
-    return fail(ErrorCode::invalid, fmt::format("must be a number from {} to {}", least, most));
-  }
-  return value;
-}
-
-template <typename T>
-Parser integer(Member<T> member, int64_t least, int64_t most) {
-  Parser made = parser(member, [=](std::string_view text, Parameters& into) -> Result<> {
-    MARGAY_TRY(const int64_t value, to_integer(text, least, most));
-    into.*member = static_cast<T>(value);
-    return {};
-  });
-  if (least > 0) made.set_zero = {};
-  return made;
-}
-
-using Check = Result<> (*)(std::string_view text);
-Result<> accept_any(std::string_view) { return {}; }
-
-Parser text(Member<std::string> member, Check check = accept_any) {
-  return parser(member, [member, check](std::string_view value, Parameters& into) -> Result<> {
-    MARGAY_CHECK(check(value));
-    into.*member = value;
-    return {};
-  });
-}
-
-// In Go's syntax.
-Parser regular_expression(Member<std::string> member) {
-  return parser(member, [member](std::string_view value, Parameters& into) -> Result<> {
-    if (value.size() > api::formats::k_longest_expression)
-      return fail(ErrorCode::invalid, "is too long for a regular expression");
-    const RE2 pattern(value, RE2::Quiet);
-    if (!pattern.ok())
-      return fail(ErrorCode::invalid, "must be a regular expression: " + pattern.error());
-    into.*member = value;
-    return {};
-  });
-}
-
-// Compared without letter case, stored as listed.
-template <typename T>
-Parser one_of(Member<T> member, std::vector<std::pair<std::string, T>> choices) {
-  return parser(
-      member,
-      [member, choices = std::move(choices)](std::string_view value, Parameters& into) -> Result<> {
-        std::string names;
-        for (const auto& [name, meaning] : choices) {
-          if (lower(name) == lower(value)) {
-            into.*member = meaning;
-            return {};
-          }
-          names += (names.empty() ? "" : ", ") + name;
-        }
-        return fail(ErrorCode::invalid, "must be one of " + names);
-      });
-}
-
-Parser one_of(Member<std::string> member, const std::vector<std::string>& names) {
-  std::vector<std::pair<std::string, std::string>> choices;
-  choices.reserve(names.size());
-  for (const auto& name : names) choices.emplace_back(name, name);
-  return one_of<std::string>(member, std::move(choices));
-}
-
-// "90" is seconds; FelixConfiguration writes Go durations ("1m30s", "500ms").
-Result<std::chrono::milliseconds> to_duration(std::string_view text) {
-  static const std::vector<std::pair<std::string_view, double>> k_units{
-      {"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}};
-  const auto bad = [] {
-    return fail(ErrorCode::invalid,
-                "must be seconds (\"90\") or a duration (\"1m30s\"), of 30 years at most");
-  };
-  constexpr double k_longest_ms = 30.0 * 365 * 24 * 3'600'000;  // which clocks can be set ahead
-  double total = 0;
-  if (text.empty()) return bad();
-  while (!text.empty()) {
-    double number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc{} || !(number >= 0)) return bad();
-    text.remove_prefix(static_cast<size_t>(end - text.data()));
-    const auto unit = std::ranges::find_if(
-        k_units, [&](const auto& candidate) { return text.starts_with(candidate.first); });
-    const bool is_plain = text.empty() && total == 0;
-    if (!is_plain && unit == k_units.end()) return bad();
-    total += number * (is_plain ? 1'000 : unit->second);
-    if (!(total <= k_longest_ms)) return bad();
-    if (!is_plain) text.remove_prefix(unit->first.size());
-  }
-  return std::chrono::milliseconds(std::llround(total));
-}
-
-Parser duration(Member<std::chrono::milliseconds> member) {
-  return parser(member, [member](std::string_view value, Parameters& into) -> Result<> {
-    MARGAY_TRY(into.*member, to_duration(value));
-    return {};
-  });
-}
-
-Result<> parse_interface_prefixes(std::string_view value, Parameters& into) {
-  std::vector<std::string> prefixes;
-  for (const auto part : base::split(value, ',')) {
-    const auto name = base::trim(part);
-    if (const auto fits = dataplane::linux_host::check_interface_prefix(name); !fits)
-      return fail(fits.error().wrap(fmt::format("\"{}\"", name)));
-    prefixes.emplace_back(name);
-  }
-  into.interface_prefixes = policy::WorkloadInterfaces::named(std::move(prefixes)).prefixes;
-  return {};
-}
-
-// The data planes need two bits of their own.
-Result<> parse_mark_mask(std::string_view value, Parameters& into) {
-  MARGAY_TRY(const int64_t mask, to_integer(value, 0, std::numeric_limits<uint32_t>::max()));
-  if (std::popcount(static_cast<uint32_t>(mask)) < 2)
-    return fail(ErrorCode::invalid, "must have at least 2 bits set");
-  into.iptables_mark_mask = static_cast<uint32_t>(mask);
-  return {};
-}
-
-Result<> parse_route_protocol(std::string_view value, Parameters& into) {
-  MARGAY_TRY(const int64_t number, to_integer(value, 0, 255));
-  into.device_route_protocol = static_cast<uint8_t>(number);
-  return {};
-}
-
-Result<> parse_nat_port_range(std::string_view value, Parameters& into) {
-  const size_t colon = value.find(':');
-  MARGAY_TRY(const int64_t first, to_integer(value.substr(0, colon), 0, 65535));
-  int64_t last = first;
-  if (colon != value.npos) {
-    MARGAY_TRY(last, to_integer(value.substr(colon + 1), 0, 65535));
-  }
-  if (first > last) return fail(ErrorCode::invalid, "the first port must not exceed the last");
-  into.nat_port_range = PortSpan{static_cast<uint16_t>(first), static_cast<uint16_t>(last)};
-  return {};
-}
-
-Result<> parse_nat_address(std::string_view value, Parameters& into) {
-  MARGAY_TRY(const auto address, base::IPAddress::parse(value));
-  if (!address.is_v4()) return fail(ErrorCode::invalid, "must be an IPv4 address");
-  into.nat_outgoing_address = address;
-  return {};
-}
-
+// Of BGPConfiguration's service ranges, which come as a setting.
 Result<> parse_service_networks(std::string_view value, Parameters& into) {
   for (const auto part : base::split(value, ',')) {
     MARGAY_TRY(const auto net, base::Prefix::parse(base::trim(part)));
@@ -222,17 +25,6 @@ Result<> parse_service_networks(std::string_view value, Parameters& into) {
   }
   return {};
 }
-
-// "none" is no failsafe.
-Parser failsafes(std::vector<policy::Failsafe> policy::Failsafes::* side) {
-  return {[side](std::string_view value, Parameters& into) -> Result<> {
-            MARGAY_TRY(into.failsafes.*side, policy::parse_failsafes(value));
-            return {};
-          },
-          [side](Parameters& into) { (into.failsafes.*side).clear(); }};
-}
-
-// ---- the table ------------------------------------------------------------------------------
 
 struct Parameter {
   std::string name;
@@ -246,26 +38,41 @@ constexpr bool k_non_zero = true;
 
 std::vector<Parameter> parameters() {
   using P = Parameters;
+  static const std::vector<std::string> k_severities{"DEBUG", "INFO", "WARNING", "ERROR", "FATAL"};
+  static const std::vector<std::pair<std::string, AllowAction>> k_allow_actions{
+      {"ACCEPT", AllowAction::accept}, {"RETURN", AllowAction::return_to_host}};
   return {
       {"FelixHostname", text(&P::hostname), !k_dangerous, k_non_zero},
-      {"LogSeverityScreen",
-       one_of(&P::log_severity_screen, {"DEBUG", "INFO", "WARNING", "ERROR", "FATAL"})},
+      {"LogSeverityScreen", one_of(&P::log_severity_screen, k_severities)},
+      {"LogFilePath", text(&P::log_file_path), k_dangerous},
+      {"LogSeverityFile", one_of(&P::log_severity_file, k_severities)},
+      {"LogSeveritySys", one_of(&P::log_severity_sys, k_severities)},
+      {"DatastoreType", datastore_type(), k_dangerous, k_non_zero},
       {"HealthEnabled", boolean(&P::health_enabled)},
       {"HealthHost", text(&P::health_host)},
       {"HealthPort", integer(&P::health_port, 0, 65535)},
       {"PrometheusMetricsEnabled", boolean(&P::metrics_enabled)},
       {"PrometheusMetricsHost", text(&P::metrics_host)},
       {"PrometheusMetricsPort", integer(&P::metrics_port, 0, 65535)},
+      {"PrometheusProcessMetricsEnabled", boolean(&P::process_metrics)},
       {"Ipv6Support", boolean(&P::ipv6_support)},
-      {"InterfacePrefix", parser(&P::interface_prefixes, parse_interface_prefixes), k_dangerous,
-       k_non_zero},
+      {"InterfacePrefix", interface_prefixes(), k_dangerous, k_non_zero},
+      {"InterfaceExclude", excluded_interfaces()},
       {"IptablesBackend", one_of(&P::iptables_backend, {"auto", "nft", "legacy"})},
-      {"IptablesMarkMask", parser(&P::iptables_mark_mask, parse_mark_mask), k_dangerous,
-       k_non_zero},
-      {"IptablesFilterAllowAction",
-       one_of<AllowAction>(&P::filter_allow_action, {{"ACCEPT", AllowAction::accept},
-                                                     {"RETURN", AllowAction::return_to_host}}),
+      {"ChainInsertMode",
+       one_of<ChainInsertMode>(&P::chain_insert_mode, {{"insert", ChainInsertMode::insert},
+                                                       {"append", ChainInsertMode::append}}),
        k_dangerous, k_non_zero},
+      {"IptablesLockTimeoutSecs", duration(&P::iptables_lock_timeout)},
+      {"IptablesLockProbeIntervalMillis", duration(&P::iptables_lock_probe_interval, 1ms)},
+      {"IptablesLockFilePath", text(&P::iptables_lock_file)},
+      {"FeatureDetectOverride", feature_overrides()},
+      {"MaxIpsetSize", integer(&P::max_ipset_size, 1, 0xffffffff), !k_dangerous, k_non_zero},
+      {"IptablesMarkMask", mark_mask(), k_dangerous, k_non_zero},
+      {"IptablesFilterAllowAction", one_of(&P::filter_allow_action, k_allow_actions), k_dangerous,
+       k_non_zero},
+      {"IptablesMangleAllowAction", one_of(&P::mangle_allow_action, k_allow_actions), k_dangerous,
+       k_non_zero},
       {"DefaultEndpointToHostAction",
        one_of<EndpointToHostAction>(&P::endpoint_to_host_action,
                                     {{"DROP", EndpointToHostAction::drop},
@@ -291,62 +98,68 @@ std::vector<Parameter> parameters() {
       {"VXLANVNI", integer(&P::vxlan_vni, 0, 0xffffff)},
       {"VXLANMTU", integer(&P::vxlan_mtu, 0, 65535)},
       {"MTUIfacePattern", regular_expression(&P::mtu_interface_pattern)},
-      {"NATPortRange", parser(&P::nat_port_range, parse_nat_port_range)},
-      {"NATOutgoingAddress", parser(&P::nat_outgoing_address, parse_nat_address)},
+      {"IPv4VXLANTunnelAddr", ipv4_address(&P::vxlan_tunnel_address)},
+      {"VXLANTunnelMACAddr", mac_address(&P::vxlan_tunnel_mac)},
+      {"ExternalNodesCIDRList", external_nodes(), k_dangerous},
+      {"NATPortRange", nat_port_range()},
+      {"NATOutgoingAddress", ipv4_address(&P::nat_outgoing_address)},
       {"IptablesNATOutgoingInterfaceFilter",
        text(&P::nat_outgoing_interface_filter, dataplane::linux_host::check_interface_filter)},
-      {"DeviceRouteProtocol", parser(&P::device_route_protocol, parse_route_protocol)},
+      {"DeviceRouteProtocol", route_protocol()},
+      {"DeviceRouteSourceAddress", ipv4_address(&P::device_route_source_address)},
+      {"RemoveExternalRoutes", boolean(&P::remove_external_routes)},
+      {"RouteSource",
+       one_of<RouteSource>(&P::route_source, {{"WorkloadIPs", RouteSource::workload_ips},
+                                              {"CalicoIPAM", RouteSource::calico_ipam}})},
+      {"NetlinkTimeoutSecs", duration(&P::netlink_timeout)},
       {"IptablesRefreshInterval", duration(&P::iptables_refresh_interval)},
       {"RouteRefreshInterval", duration(&P::route_refresh_interval)},
       {"IpsetsRefreshInterval", duration(&P::ipsets_refresh_interval)},
+      {"InterfaceRefreshInterval", duration(&P::interface_refresh_interval)},
+      {"IptablesPostWriteCheckIntervalSecs", duration(&P::iptables_post_write_check_interval)},
       {"EndpointReportingEnabled", boolean(&P::endpoint_reporting_enabled)},
   };
 }
 
-}  // namespace
-
-Settings settings_from_environment(const char* const* environment) {
-  constexpr std::string_view k_prefix = "FELIX_";
-  Settings settings;
-  for (; *environment != nullptr; ++environment) {
-    const std::string_view line = *environment;
-    const size_t equals = line.find('=');
-    if (line.starts_with(k_prefix) && equals != line.npos) {
-      settings.emplace(line.substr(k_prefix.size(), equals - k_prefix.size()),
-                       line.substr(equals + 1));
-    }
-  }
-  return settings;
+// The fields of FelixConfiguration that are not called as their parameter is.
+const std::string& parameter_of(const std::string& name) {
+  static const std::map<std::string, std::string> k_fields{
+      {"iptablespostwritecheckinterval", "IptablesPostWriteCheckIntervalSecs"},
+      {"iptableslocktimeout", "IptablesLockTimeoutSecs"},
+      {"iptableslockprobeinterval", "IptablesLockProbeIntervalMillis"},
+      {"netlinktimeout", "NetlinkTimeoutSecs"},
+      {"ipipenabled", "IpInIpEnabled"},
+      {"ipipmtu", "IpInIpMtu"},
+      {"reportinginterval", "ReportingIntervalSecs"},
+      {"reportingttl", "ReportingTTLSecs"},
+      {"endpointreportingdelay", "EndpointReportingDelaySecs"},
+      {"usagereportinginitialdelay", "UsageReportingInitialDelaySecs"},
+      {"usagereportinginterval", "UsageReportingIntervalSecs"},
+      {"externalnodeslist", "ExternalNodesCIDRList"},
+  };
+  const auto field = k_fields.find(lower_case(name));
+  return field == k_fields.end() ? name : field->second;
 }
-
-base::Result<Settings> settings_from_file(const std::string& path) {
-  std::ifstream file(path);
-  if (!file) return fail(ErrorCode::not_found, "cannot read " + path);
-  Settings settings;
-  std::string line;
-  for (int number = 1; std::getline(file, line); ++number) {
-    const std::string_view content = base::trim(line);
-    if (content.empty() || content[0] == '#' || content[0] == ';' || content[0] == '[') continue;
-    const size_t equals = content.find('=');
-    if (equals == content.npos) {
-      return fail(ErrorCode::invalid,
-                  fmt::format("{}:{}: expected \"Name = value\"", path, number));
-    }
-    settings[std::string(base::trim(content.substr(0, equals)))] =
-        base::trim(content.substr(equals + 1));
-  }
-  return settings;
-}
-
-namespace {
 
 // "none" is the zero value of the parameter's type.
 Result<> set_to(const Parameter& parameter, std::string_view value, Parameters& into) {
-  if (lower(value) != "none") return parameter.parser.parse(value, into);
+  if (lower_case(value) != "none") return parameter.parser.parse(value, into);
   if (parameter.non_zero || !parameter.parser.set_zero)
     return fail(ErrorCode::invalid, "must not be none");
   parameter.parser.set_zero(into);
   return {};
+}
+
+// Of values that are well formed.
+std::vector<std::string> remarks(const Parameters& parameters) {
+  static const std::set<std::string> k_features{"SNATFullyRandom", "MASQFullyRandom",
+                                                "RestoreSupportsLock"};
+  std::vector<std::string> remarks;
+  for (const auto& [name, on] : parameters.feature_overrides)
+    if (!k_features.contains(name))
+      remarks.push_back(
+          fmt::format("FeatureDetectOverride: {} is nothing that this agent detects", name));
+  return remarks;
 }
 
 }  // namespace
@@ -363,25 +176,29 @@ base::Result<Resolved> resolve(const std::vector<Settings>& sources) {
   Resolved resolved;
   std::set<std::string> decided;
   for (const auto& settings : sources) {
-    for (const auto& [name, value] : settings) {
+    for (const auto& [field, value] : settings) {
+      if (value.empty()) continue;
+      const std::string& name = parameter_of(field);
       const auto parameter = std::ranges::find_if(
-          table, [&](const Parameter& p) { return lower(p.name) == lower(name); });
+          table, [&](const Parameter& p) { return lower_case(p.name) == lower_case(name); });
       if (parameter == table.end()) {
-        resolved.warnings.push_back(name + ": this setting has no effect in this version");
+        if (decided.insert(lower_case(name)).second)
+          if (auto warning = warning_of_absent(name, base::trim(value)))
+            resolved.warnings.push_back(*std::move(warning));
         continue;
       }
-      // Nothing at all means the default, as if it were not set anywhere weaker either.
-      if (!decided.insert(parameter->name).second || value.empty()) continue;
+      if (!decided.insert(parameter->name).second) continue;
       const auto set = set_to(*parameter, base::trim(value), resolved.parameters);
       if (set) continue;
       const std::string problem =
           fmt::format("{}: \"{}\": {}", parameter->name, value, set.error().message);
-      const bool none = lower(base::trim(value)) == "none";
+      const bool none = lower_case(base::trim(value)) == "none";
       if (parameter->guess_is_dangerous || (none && parameter->non_zero))
         return fail(ErrorCode::invalid, problem);
       resolved.warnings.push_back(problem + "; using the default");
     }
   }
+  for (auto& remark : remarks(resolved.parameters)) resolved.warnings.push_back(std::move(remark));
   return resolved;
 }
 

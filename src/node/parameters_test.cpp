@@ -1,12 +1,15 @@
 #include "node/parameters.h"
 
 #include <gtest/gtest.h>
-#include <set>
-#include <sstream>
-#include <string>
+#include <re2/re2.h>
 
 #include <filesystem>
 #include <fstream>
+#include <map>
+#include <string>
+
+#include "api/calico/configuration.h"
+#include "node/absent_parameters.h"
 
 namespace margay::node {
 namespace {
@@ -33,18 +36,28 @@ TEST(Parameters, TheStrongestSourceWins) {
 }
 
 TEST(Parameters, ReadsEveryType) {
-  const auto resolved = resolve({{{"HealthEnabled", "yes"},
-                                  {"IptablesMarkMask", "0xff000000"},
-                                  {"InterfacePrefix", "cali, tap"},
-                                  {"DefaultEndpointToHostAction", "accept"},
-                                  {"RouteRefreshInterval", "1m30s"},
-                                  {"IpsetsRefreshInterval", "500ms"},
-                                  {"IptablesRefreshInterval", "45"},
-                                  {"NATPortRange", "32768:65535"},
-                                  {"NATOutgoingAddress", "192.0.2.1"},
-                                  {"FailsafeInboundHostPorts", "none"},
-                                  {"FailsafeOutboundHostPorts", "udp:53"},
-                                  {"FloatingIPs", "Enabled"}}});
+  const auto resolved =
+      resolve({{{"HealthEnabled", "yes"},
+                {"IptablesMarkMask", "0xff000000"},
+                {"InterfacePrefix", "cali, tap"},
+                {"DefaultEndpointToHostAction", "accept"},
+                {"RouteRefreshInterval", "1m30s"},
+                {"IpsetsRefreshInterval", "500ms"},
+                {"IptablesRefreshInterval", "45"},
+                {"NATPortRange", "32768:65535"},
+                {"NATOutgoingAddress", "192.0.2.1"},
+                {"FailsafeInboundHostPorts", "none"},
+                {"FailsafeOutboundHostPorts", "udp:53"},
+                {"FloatingIPs", "Enabled"},
+                {"IptablesLockProbeIntervalMillis", "20"},
+                {"IptablesPostWriteCheckIntervalSecs", "0.5"},
+                {"InterfaceExclude", "kube-ipvs0, /^dummy/"},
+                {"ExternalNodesCIDRList", "192.0.2.7, 198.51.100.0/24"},
+                {"FeatureDetectOverride", "SNATFullyRandom=true, MASQFullyRandom=no"},
+                {"ChainInsertMode", "Append"},
+                {"RouteSource", "workloadips"},
+                {"VXLANTunnelMACAddr", "02:00:00:00:00:01"},
+                {"DatastoreType", "kubernetes"}}});
   ASSERT_TRUE(resolved);
   const Parameters& got = resolved->parameters;
   EXPECT_TRUE(got.health_enabled);
@@ -64,6 +77,18 @@ TEST(Parameters, ReadsEveryType) {
   EXPECT_TRUE(got.floating_ips);
   EXPECT_TRUE(got.failsafes.inbound.empty());
   EXPECT_EQ(got.failsafes.outbound, policy::parse_failsafes("udp:53").value());
+  EXPECT_EQ(got.iptables_lock_probe_interval, 20ms);
+  EXPECT_EQ(got.iptables_post_write_check_interval, 500ms);
+  EXPECT_EQ(got.interface_exclude, (std::vector<std::string>{"^kube-ipvs0$", "^dummy"}));
+  EXPECT_EQ(got.external_nodes,
+            (std::vector<base::Prefix>{*base::Prefix::parse("192.0.2.7/32"),
+                                       *base::Prefix::parse("198.51.100.0/24")}));
+  EXPECT_EQ(got.feature_overrides,
+            (std::map<std::string, bool>{{"SNATFullyRandom", true}, {"MASQFullyRandom", false}}));
+  EXPECT_EQ(got.chain_insert_mode, ChainInsertMode::append);
+  EXPECT_EQ(got.route_source, RouteSource::workload_ips);
+  EXPECT_EQ(got.vxlan_tunnel_mac->to_string(), "02:00:00:00:00:01");
+  EXPECT_TRUE(resolved->warnings.empty());
 }
 
 TEST(Parameters, ABadValueFallsBackWithAWarningThatNamesIt) {
@@ -74,6 +99,13 @@ TEST(Parameters, ABadValueFallsBackWithAWarningThatNamesIt) {
                                             {"MTUIfacePattern", "eth("},
                                             {"LogPrefix", "x\n-A INPUT -j ACCEPT"},
                                             {"IptablesNATOutgoingInterfaceFilter", "eth0 -j X"},
+                                            {"InterfaceExclude", "/eth(/"},
+                                            {"FeatureDetectOverride", "SNATFullyRandom"},
+                                            {"DeviceRouteSourceAddress", "fd00::1"},
+                                            {"VXLANTunnelMACAddr", "01:00:00:00:00:01"},
+                                            {"MaxIpsetSize", "0"},
+                                            {"RouteSource", "BGP"},
+                                            {"LogSeveritySys", "LOUD"},
                                             {"IptablesBackend", "ebpf"}}) {
     const auto resolved = resolve({{{name, value}}});
     ASSERT_TRUE(resolved) << name;
@@ -99,6 +131,10 @@ TEST(Parameters, WhatMustNotBeGuessedIsAnError) {
   for (const auto& [name, value] : Settings{{"InterfacePrefix", "cali,,tap"},
                                             {"IptablesMarkMask", "0x4"},
                                             {"FailsafeInboundHostPorts", "tcp:22,icmp:1"},
+                                            {"ChainInsertMode", "replace"},
+                                            {"IptablesMangleAllowAction", "DROP"},
+                                            {"ExternalNodesCIDRList", "10.0.0.0/8,fd00::/8"},
+                                            {"DatastoreType", "etcdv3"},
                                             {"DefaultEndpointToHostAction", "maybe"}}) {
     EXPECT_FALSE(resolve({{{name, value}}})) << name;
   }
@@ -108,6 +144,41 @@ TEST(Parameters, AnUnknownNameIsSaidAloud) {
   const auto resolved = resolve({{{"NoSuchThing", "1"}}});
   ASSERT_TRUE(resolved);
   EXPECT_EQ(resolved->warnings.size(), 1U);
+}
+
+TEST(Parameters, WhatHasNoEffectIsSaidByNameWithTheReason) {
+  const auto warnings = [](const Settings& settings) { return resolve({settings})->warnings; };
+  using Warnings = std::vector<std::string>;
+  EXPECT_EQ(
+      warnings({{"wireguardEnabled", "true"}}),
+      Warnings{"WireguardEnabled: \"true\" has no effect: there is no WireGuard in this version"});
+  EXPECT_EQ(warnings({{"FeatureDetectOverride", "ChecksumOffloadBroken=true"}}),
+            Warnings{"FeatureDetectOverride: ChecksumOffloadBroken is nothing that this agent "
+                     "detects"});
+  EXPECT_EQ(resolve({{{"BPFEnabled", "false"}}, {{"bpfEnabled", "true"}}})->warnings, Warnings{})
+      << "the weaker says nothing";
+}
+
+TEST(Parameters, EveryFieldOfFelixConfigurationIsOne) {
+  const std::shared_ptr<const api::Schema> spec = api::calico::felix_spec().schema();
+  for (const auto& field : spec->fields)
+    for (const auto& warning : resolve({{{field.name, "none"}}}).value_or(Resolved{}).warnings)
+      EXPECT_EQ(warning.find("no such setting"), warning.npos) << warning;
+  const auto resolved =
+      resolve({{{"iptablesLockTimeout", "7"}, {"externalNodesList", "10.0.0.0/8"}}});
+  ASSERT_TRUE(resolved);
+  EXPECT_EQ(resolved->parameters.iptables_lock_timeout, 7s);
+  EXPECT_EQ(resolved->parameters.external_nodes.size(), 1U);
+}
+
+TEST(Parameters, WhatIsSoAnyhowIsNoReasonForAWarning) {
+  EXPECT_TRUE(resolve({{{"BPFENABLED", "No"},
+                        {"UsageReportingEnabled", "false"},
+                        {"WireguardMTU", "0"},
+                        {"IpInIpEnabled", "none"},
+                        {"Variant", "Calico"},
+                        {"UseInternalDataplaneDriver", "true"}}})
+                  ->warnings.empty());
 }
 
 TEST(Parameters, NoneIsTheZeroValueWhateverWeakerSourcesSay) {
@@ -137,7 +208,8 @@ TEST(Parameters, NoneIsTheZeroValueWhateverWeakerSourcesSay) {
 
 TEST(Parameters, NoneIsRefusedWhereZeroIsNoValue) {
   for (const char* name : {"InterfacePrefix", "IptablesMarkMask", "DefaultEndpointToHostAction",
-                           "IptablesFilterAllowAction", "FelixHostname"}) {
+                           "IptablesFilterAllowAction", "FelixHostname", "MaxIpsetSize",
+                           "ChainInsertMode", "DatastoreType"}) {
     const auto resolved = resolve({{{name, "none"}}});
     ASSERT_FALSE(resolved) << name;
     EXPECT_EQ(resolved.error().message, std::string(name) + ": \"none\": must not be none");
@@ -148,10 +220,11 @@ TEST(Parameters, NoneIsRefusedWhereZeroIsNoValue) {
   EXPECT_EQ(port->warnings.size(), 1U);
 }
 
-TEST(Parameters, AnEmptyValueMeansTheDefault) {
+TEST(Parameters, AnEmptyValueIsAsNoneAtAll) {
   const auto resolved = resolve({{{"LogPrefix", ""}}, {{"LogPrefix", "weaker"}}});
   ASSERT_TRUE(resolved);
-  EXPECT_EQ(resolved->parameters.log_prefix, Parameters{}.log_prefix);
+  EXPECT_EQ(resolved->parameters.log_prefix, "weaker");
+  EXPECT_EQ(resolve({{{"LogPrefix", ""}, {"BPFEnabled", ""}}})->parameters, Parameters{});
 }
 
 TEST(Settings, ComeFromTheEnvironmentAndFromAFile) {
@@ -168,22 +241,25 @@ TEST(Settings, ComeFromTheEnvironmentAndFromAFile) {
   EXPECT_FALSE(settings_from_file(path));
 }
 
-// The guide's sentence "In effect in this version: A, B, ... . Others ...".
-TEST(Parameters, InEffectAreThoseThatTheGuideNames) {
-  std::ifstream file(MARGAY_GUIDE "/node.md");
-  std::stringstream page;
-  page << file.rdbuf();
-  const std::string text = page.str();
-  const std::string begin = "In effect in this version:";
-  const size_t from = text.find(begin), to = text.find('.', from);
-  ASSERT_NE(from, text.npos);
-  std::set<std::string> named;
-  std::stringstream list(text.substr(from + begin.size(), to - from - begin.size()));
-  for (std::string name; list >> name;) {
-    std::erase(name, ',');
-    named.insert(name);
+// What a row of the reference's table says of a parameter: "yes", or why it has no effect.
+std::map<std::string, std::string> documented() {
+  std::ifstream page(MARGAY_DOCS "/reference/felix-parameters.md");
+  std::map<std::string, std::string> rows;
+  for (std::string line; std::getline(page, line);) {
+    static const RE2 k_row(R"(\| (\w+) \| .* \| (yes|warns) \| (.+) \|)");
+    std::string name, state, what;
+    if (RE2::FullMatch(line, k_row, &name, &state, &what))
+      rows.emplace(name, state == "yes" ? state : what);
   }
-  EXPECT_EQ(named, parameters_in_effect());
+  return rows;
+}
+
+TEST(Parameters, AreThoseOfTheReference) {
+  auto known = absent_parameters();
+  for (const auto& name : parameters_in_effect())
+    EXPECT_TRUE(known.emplace(name, "yes").second) << name << " is there and is not";
+  EXPECT_EQ(documented(), known);
+  EXPECT_EQ(known.size(), 123U + 1U) << "Felix v3.19's, and FloatingIPs";
 }
 
 }  // namespace

@@ -84,9 +84,14 @@ struct Held {
 // Those of a node without a Node are collected once it is gone (ipam/collection.h): unless the Node
 // names one, what is held may be about to be.
 Result<Held> hold_address(ipam::Ipam& ipam, const std::string& node, const Family& family,
-                          const VxlanPools& pools, bool is_named) {
+                          const VxlanPools& pools, bool is_named,
+                          const std::optional<IPAddress>& given) {
   const std::string handle = family.handle_prefix + node;
   MARGAY_TRY(std::vector<IPAddress> held, is_named ? ipam.addresses_of(handle) : ipam.keep(handle));
+  if (given && !pools.cidrs.empty()) {
+    std::erase(held, *given);
+    return Held{given, std::move(held)};
+  }
   const auto in_a_pool = [&](const IPAddress& address) {
     return std::ranges::any_of(pools.cidrs,
                                [&](const Prefix& pool) { return pool.contains(address); });
@@ -146,19 +151,22 @@ std::string tunnel_mac(const std::string& node, IPFamily family) {
 }
 
 Result<> ensure_tunnel_addresses(store::Store& store, const std::string& node,
-                                 const IsInUse& is_in_use) {
+                                 const IsInUse& is_in_use, const GivenTunnel& given) {
   ipam::Ipam ipam(store);
   Result<> released;
   for (const Family& family : k_families) {
+    const GivenTunnel of_family = family.family == IPFamily::v4 ? given : GivenTunnel{};
     MARGAY_TRY(const auto pools, vxlan_pools(store, node, family.family));
     MARGAY_TRY(const bool is_named, names_address(store, node, family));
-    MARGAY_TRY(const auto held, hold_address(ipam, node, family, pools, is_named));
+    MARGAY_TRY(const auto held,
+               hold_address(ipam, node, family, pools, is_named, of_family.address));
     const auto& address = held.address;
     MARGAY_CHECK(edit_node(store, node, [&](json::object& object) {
       json::object& spec = child(object, "spec");
       if (address) {
         spec[family.address_field] = address->to_string();
-        spec[family.mac_field] = tunnel_mac(node, family.family);
+        spec[family.mac_field] =
+            of_family.mac ? of_family.mac->to_string() : tunnel_mac(node, family.family);
       } else {
         spec.erase(family.address_field);
         spec.erase(family.mac_field);

@@ -30,9 +30,10 @@ class TunnelAddressTest : public testing::Test {
     put("ippools.projectcalico.org", "IPPool", name, spec);
   }
   base::Result<> try_to_ensure() {
-    return ensure_tunnel_addresses(*store_, "node1", [this](const base::IPAddress& address) {
+    const auto is_on_device = [this](const base::IPAddress& address) {
       return on_device_ == address.to_string();
-    });
+    };
+    return ensure_tunnel_addresses(*store_, "node1", is_on_device, given_);
   }
   std::string ensure() {
     const auto done = try_to_ensure();
@@ -40,10 +41,11 @@ class TunnelAddressTest : public testing::Test {
     return named();
   }
   // Of the IPv4 tunnel, what the Node says; empty when there is none.
-  std::string named() {
+  std::string named() { return named("ipv4VXLANTunnelAddr"); }
+  std::string named(std::string_view field) {
     const auto node = store_->get({"nodes.projectcalico.org", "", "node1"}).value();
     const auto object = api::parse_json(node.value).value();
-    return std::string(api::text_at(object.as_object(), {"spec", "ipv4VXLANTunnelAddr"}));
+    return std::string(api::text_at(object.as_object(), {"spec", field}));
   }
 
   bool is_held(const std::string& address) {
@@ -51,6 +53,7 @@ class TunnelAddressTest : public testing::Test {
     return std::ranges::count(held, *base::IPAddress::parse(address)) > 0;
   }
 
+  GivenTunnel given_;
   std::string on_device_;  // an address
   store::testing::TemporaryFolder folder_;
   std::unique_ptr<store::Store> store_ =
@@ -97,6 +100,21 @@ TEST_F(TunnelAddressTest, StaysWhereNoOtherIsToBeHad) {
   EXPECT_FALSE(try_to_ensure());
   EXPECT_EQ(named(), first);
   EXPECT_TRUE(is_held(first));
+}
+
+TEST_F(TunnelAddressTest, IsWhatTheOperatorSaysWhileAPoolAsksForOne) {
+  put_pool("good", pool("10.65.0.0/16", "Always"));
+  const auto own = ensure();
+  given_ = {*base::IPAddress::parse("10.200.0.1"), *net::MacAddress::parse("02:00:00:00:00:07")};
+  EXPECT_EQ(ensure(), "10.200.0.1");
+  EXPECT_EQ(named("vxlanTunnelMACAddr"), "02:00:00:00:00:07");
+  EXPECT_FALSE(is_held(own)) << "given back";
+  given_ = {};
+  EXPECT_TRUE(ensure().starts_with("10.65."));
+  EXPECT_EQ(named("vxlanTunnelMACAddr"), tunnel_mac("node1", base::IPFamily::v4));
+  given_.address = *base::IPAddress::parse("10.200.0.1");
+  put_pool("good", pool("10.65.0.0/16", "Never"));
+  EXPECT_EQ(ensure(), "");
 }
 
 TEST_F(TunnelAddressTest, IsOfAPoolThatMayBeUsedForTunnels) {

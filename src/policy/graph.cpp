@@ -54,7 +54,8 @@ void append_removals(std::vector<Delta>& deltas, const auto& keys) {
 // needed) to sets, and puts the differences in order.
 class Graph::Impl {
  public:
-  Impl(std::string node, const WorkloadInterfaces& workload_interfaces, const RulesBudget& budget);
+  Impl(std::string node, const WorkloadInterfaces& workload_interfaces, const RulesBudget& budget,
+       RouteSource route_source);
 
   void operator()(const Change<std::string, Tier>& change);
   void operator()(const Change<PolicyKey, Policy>& change);
@@ -82,6 +83,7 @@ class Graph::Impl {
   void resolve_shares();
 
   std::string node_;
+  const RouteSource route_source_;
   bool in_sync_ = false;
   bool told_in_sync_ = false;
   size_t workload_count_ = 0, host_endpoint_count_ = 0;  // in the whole cluster
@@ -101,8 +103,9 @@ class Graph::Impl {
 };
 
 Graph::Impl::Impl(std::string node, const WorkloadInterfaces& workload_interfaces,
-                  const RulesBudget& budget)
+                  const RulesBudget& budget, RouteSource route_source)
     : node_(std::move(node)),
+      route_source_(route_source),
       shares_(budget, sets_),
       workload_owners_(workload_interfaces),
       host_endpoints_(workload_interfaces),
@@ -150,10 +153,16 @@ void Graph::Impl::operator()(const Change<WorkloadKey, WorkloadEndpoint>& change
     workload_count_ +=
         sets_.set_item(item_id(change.key), {as_nets(endpoint.addresses), endpoint.ports},
                        endpoint.labels, endpoint.profiles);
-    if (is_local) workload_owners_.set_workload(endpoint);
+    if (is_local)
+      workload_owners_.set_workload(endpoint);
+    else if (route_source_ == RouteSource::workloads)
+      routes_.set_remote_workload(endpoint);
   } else {
     workload_count_ -= sets_.remove_item(item_id(change.key));
-    if (is_local) workload_owners_.remove_workload(change.key);
+    if (is_local)
+      workload_owners_.remove_workload(change.key);
+    else if (route_source_ == RouteSource::workloads)
+      routes_.remove_workload(change.key);
   }
 }
 
@@ -200,6 +209,7 @@ void Graph::Impl::operator()(const Change<std::string, Host>& change) {
 }
 
 void Graph::Impl::operator()(const Change<Prefix, Block>& change) {
+  if (route_source_ != RouteSource::blocks) return;
   if (change.value)
     routes_.set_block(*change.value);
   else
@@ -316,8 +326,10 @@ Graph::Counts Graph::Impl::counts() const {
           .host_endpoints = host_endpoint_count_};
 }
 
-Graph::Graph(std::string node, WorkloadInterfaces workload_interfaces, const RulesBudget& budget)
-    : impl_(std::make_unique<Impl>(std::move(node), std::move(workload_interfaces), budget)) {}
+Graph::Graph(std::string node, WorkloadInterfaces workload_interfaces, const RulesBudget& budget,
+             RouteSource route_source)
+    : impl_(std::make_unique<Impl>(std::move(node), std::move(workload_interfaces), budget,
+                                   route_source)) {}
 Graph::~Graph() = default;
 void Graph::on_change(const ModelChange& change) { std::visit(*impl_, change); }
 void Graph::on_in_sync() { impl_->on_in_sync(); }

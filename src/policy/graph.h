@@ -17,11 +17,18 @@
 
 namespace margay::policy {
 
+// What tells where the workloads of other nodes are (Felix's routeSource).
+enum class RouteSource : uint8_t {
+  blocks,    // the blocks of addresses that nodes have
+  workloads  // each workload by itself
+};
+
 class Graph {
  public:
   // `node`: whose endpoints are local. `budget`: what the policies of namespaces may cost.
   explicit Graph(std::string node, WorkloadInterfaces workload_interfaces = {},
-                 const RulesBudget& budget = k_rules_budget);
+                 const RulesBudget& budget = k_rules_budget,
+                 RouteSource route_source = RouteSource::blocks);
   ~Graph();
 
   // Host interfaces are those of this node, without workloads' ones.

@@ -231,6 +231,56 @@ TEST(GraphStates, RoutesFollowEveryMove) {
   expect_every_move_works(list.take());
 }
 
+// Routes to blocks and workloads of others, as "destination node".
+std::vector<std::string> remote_routes(Graph& graph) {
+  std::vector<std::string> routes;
+  for (const Delta& delta : graph.flush())
+    if (const auto* update = std::get_if<RouteUpdate>(&delta);
+        update && update->route.kind == ProgramRoute::Kind::remote_workload)
+      routes.push_back(update->route.destination.to_string() + " " + update->route.node);
+  return routes;
+}
+
+TEST(GraphRoutes, LeadToBlocksOrToEachWorkloadAsIsAskedFor) {
+  using Routes = std::vector<std::string>;
+  for (const auto& [source, expected] :
+       {std::pair(RouteSource::blocks, Routes{"10.65.1.0/26 node-b"}),
+        {RouteSource::workloads, Routes{"10.65.1.2/32 node-b", "10.65.9.9/32 node-b"}}}) {
+    Graph graph(k_node, {}, k_rules_budget, source);
+    const auto add = [&](const WorkloadEndpoint& endpoint) {
+      graph.on_change(Change<WorkloadKey, WorkloadEndpoint>{endpoint.key, endpoint});
+    };
+    graph.on_change(Change<std::string, Host>{
+        "node-b", Host{.name = "node-b", .v4 = *IPAddress::parse("192.0.2.2")}});
+    const Block block{.cidr = *Prefix::parse("10.65.1.0/26"), .node = "node-b"};
+    graph.on_change(Change<Prefix, Block>{block.cidr, block});
+    add(pod("one", "node-b", "10.65.1.2", {}));
+    add(pod("two", "node-b", "10.65.9.9", {}));
+    add(pod("ours", k_node, "10.65.2.1", {}));
+    graph.on_in_sync();
+    EXPECT_EQ(remote_routes(graph), expected);
+  }
+}
+
+TEST(GraphRoutes, ToEachWorkloadGoWithIt) {
+  Graph graph(k_node, {}, k_rules_budget, RouteSource::workloads);
+  const auto one = pod("one", "node-b", "10.65.1.2", {});
+  auto moved = pod("one", "node-c", "10.65.1.2", {});
+  for (const char* name : {"node-b", "node-c"})
+    graph.on_change(
+        Change<std::string, Host>{name, Host{.name = name, .v4 = *IPAddress::parse("192.0.2.2")}});
+  graph.on_change(Change<WorkloadKey, WorkloadEndpoint>{one.key, one});
+  graph.on_in_sync();
+  graph.flush();
+  graph.on_change(Change<WorkloadKey, WorkloadEndpoint>{moved.key, moved});
+  graph.on_change(Change<WorkloadKey, WorkloadEndpoint>{one.key, std::nullopt});
+  EXPECT_EQ(remote_routes(graph), std::vector<std::string>{"10.65.1.2/32 node-c"});
+  graph.on_change(Change<WorkloadKey, WorkloadEndpoint>{moved.key, std::nullopt});
+  const auto deltas = graph.flush();
+  EXPECT_TRUE(std::ranges::any_of(
+      deltas, [](const Delta& delta) { return std::holds_alternative<RouteRemove>(delta); }));
+}
+
 // ---- random ways ------------------------------------------------------------------------------
 
 // Each step makes the change its number stands for; every third is followed by a flush. RapidCheck

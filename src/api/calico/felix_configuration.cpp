@@ -204,7 +204,7 @@ Described<json::value> felix_spec() {
        keep("iptablesPostWriteCheckInterval", seconds(),
             "How soon after a write iptables is read back."),
        keep("iptablesLockFilePath", string(), "The lock file of iptables."),
-       keep("iptablesLockTimeout", seconds(), "How long to wait for the lock; 0 does not take it."),
+       keep("iptablesLockTimeout", seconds(), "How long to wait for the lock; 0: 10 seconds."),
        keep("iptablesLockProbeInterval", milliseconds(), "How often to try for the lock."),
        keep("featureDetectOverride", key_values(),
             "Kernel features to assume, as name=true or name=false, by commas."),

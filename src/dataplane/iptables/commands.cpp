@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/process.h"
+#include "dataplane/iptables/xtables_lock.h"
 
 namespace margay::dataplane::iptables {
 namespace {
@@ -22,8 +23,8 @@ std::string program(IPFamily family, std::string_view backend, std::string_view 
 
 class SystemCommands final : public Commands {
  public:
-  SystemCommands(std::string backend, std::chrono::seconds lock_timeout)
-      : backend_(std::move(backend)), lock_timeout_(lock_timeout) {}
+  SystemCommands(std::string backend, IptablesLock lock)
+      : backend_(std::move(backend)), lock_(std::move(lock)) {}
 
   Result<std::string> save(IPFamily family) override {
     return base::run_checked({.argv = {program(family, backend_, "save")}, .timeout = k_timeout});
@@ -31,12 +32,11 @@ class SystemCommands final : public Commands {
 
   Result<> restore(IPFamily family, const std::string& input) override {
     base::Command command{.argv = {program(family, backend_, "restore"), "--noflush"},
+                          .input = input,
+                          .environment = with_lock_file(lock_),
                           .timeout = k_timeout};
-    if (lock_timeout_.count() > 0) {
-      command.argv.push_back("--wait");
-      command.argv.push_back(std::to_string(lock_timeout_.count()));
-    }
-    command.input = input;
+    std::ranges::copy(wait_arguments(lock_), std::back_inserter(command.argv));
+    MARGAY_TRY(const base::UniqueFd held, take_if_ours(lock_));
     MARGAY_CHECK(base::run_checked(command));
     return {};
   }
@@ -53,7 +53,7 @@ class SystemCommands final : public Commands {
 
  private:
   std::string backend_;
-  std::chrono::seconds lock_timeout_;
+  IptablesLock lock_;
 };
 
 struct InUse {
@@ -84,15 +84,15 @@ Result<std::string> detect_backend() {
 
 }  // namespace
 
-Result<SystemPrograms> system_commands(Backend backend, std::chrono::seconds lock_timeout) {
+Result<SystemPrograms> system_commands(Backend backend, const IptablesLock& lock) {
   std::string name = backend == Backend::nft ? "nft" : "legacy";
   if (backend == Backend::automatic) {
     MARGAY_TRY(name, detect_backend());
     spdlog::info("iptables backend: {} (detected)", name);
   }
   const char* other = name == "nft" ? "legacy" : "nft";
-  return SystemPrograms{std::make_unique<SystemCommands>(std::move(name), lock_timeout),
-                        std::make_unique<SystemCommands>(other, lock_timeout)};
+  return SystemPrograms{std::make_unique<SystemCommands>(std::move(name), lock),
+                        std::make_unique<SystemCommands>(other, lock)};
 }
 
 }  // namespace margay::dataplane::iptables

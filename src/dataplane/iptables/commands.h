@@ -3,7 +3,6 @@
 // The programs that reach the kernel's tables and sets. A seam: tests give answers of their own
 // and see what would have been written.
 
-#include <chrono>
 #include <memory>
 #include <string>
 
@@ -32,6 +31,6 @@ struct SystemPrograms {
   std::unique_ptr<Commands> chosen;
   std::unique_ptr<Commands> other;  // of the other backend, where a run before may have left rules
 };
-base::Result<SystemPrograms> system_commands(Backend backend, std::chrono::seconds lock_timeout);
+base::Result<SystemPrograms> system_commands(Backend backend, const IptablesLock& lock);
 
 }  // namespace margay::dataplane::iptables

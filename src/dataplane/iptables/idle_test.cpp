@@ -82,7 +82,7 @@ class IdleTest : public KernelTest, public testing::WithParamInterface<PoolCase>
     ASSERT_TRUE(net::add_address(*socket_, {.link = net::get_link(*socket_, "uplink")->index,
                                             .address = ip("192.0.2.1"),
                                             .prefix_length = 24}));
-    auto commands = system_commands(Backend::nft, std::chrono::seconds(10));
+    auto commands = system_commands(Backend::nft, {});
     ASSERT_TRUE(commands);
     plane_ = std::move(*IptablesDataPlane::create(
         {.node = "node"},
@@ -178,7 +178,7 @@ TEST_P(IdleTest, WritesNothingAfterARestartOverItsOwnState) {
   apply_until_quiet();
   events_->take();
   written_.clear();
-  auto commands = system_commands(Backend::nft, std::chrono::seconds(10));
+  auto commands = system_commands(Backend::nft, {});
   plane_ = std::move(*IptablesDataPlane::create(
       {.node = "node"}, std::make_unique<RecordingCommands>(std::move(commands->chosen), written_),
       true));

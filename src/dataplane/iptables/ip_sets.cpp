@@ -4,7 +4,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <bit>
 #include <charconv>
 
 #include "dataplane/iptables/linux_names.h"
@@ -17,7 +16,6 @@ using policy::IPFamily;
 using policy::SetMember;
 using policy::SetType;
 
-constexpr size_t k_least_capacity = 1'048'576;  // maxIpsetSize
 // Of reading all sets and writing what differs, in one apply_updates(): a second each where there
 // are many.
 constexpr int k_most_rounds = 16;
@@ -32,8 +30,6 @@ std::optional<SetType> type_named(std::string_view text) {
     if (text == type_name(type)) return type;
   return std::nullopt;
 }
-
-size_t capacity_for(size_t members) { return std::max(k_least_capacity, std::bit_ceil(members)); }
 
 std::string_view word(std::string_view text, size_t index) {
   for (; index > 0; --index) {
@@ -54,7 +50,8 @@ size_t number_after(std::string_view text, std::string_view label) {
 
 }  // namespace
 
-IPSets::IPSets(IPFamily family, Commands& commands) : family_(family), commands_(commands) {}
+IPSets::IPSets(IPFamily family, Commands& commands, size_t max_size)
+    : family_(family), commands_(commands), max_size_(max_size) {}
 
 void IPSets::set(std::string_view id, SetType type, const policy::SetMembers& members) {
   Set fresh{.type = type};
@@ -115,8 +112,7 @@ Result<> IPSets::apply_updates() {
     if (refused_.contains(name)) continue;
     const auto& set = desired_.at(name);
     auto& header = (*kernel_)[name];
-    header = {.type = set.type,
-              .capacity = std::max(header.capacity, capacity_for(set.members.size()))};
+    header = {.type = set.type, .capacity = std::max(header.capacity, max_size_)};
   }
   pending_.clear();
   if (refused_.empty()) return {};
@@ -129,6 +125,10 @@ Result<> IPSets::apply_updates() {
 // program may have changed it under us: it is judged by what is there. Where the kernel has no
 // place for more sets, or many fail, the rest of them are refused together.
 Result<> IPSets::write_updates() {
+  for (const auto& [name, set] : desired_)
+    if (set.members.size() > max_size_)
+      refused_[name] =
+          fmt::format("{} members, and maxIpsetSize is {}", set.members.size(), max_size_);
   std::set<std::string> failed_once;
   for (int round = 1;; ++round) {
     if (!kernel_) MARGAY_CHECK(load());
@@ -258,9 +258,8 @@ void IPSets::add_difference(const std::string& name, const Pending& pending,
 }
 
 void IPSets::add_filled(const std::string& name, const Set& set, std::string& input) const {
-  input +=
-      fmt::format("create {} {} family {} maxelem {}\n", name, type_name(set.type),
-                  family_ == IPFamily::v4 ? "inet" : "inet6", capacity_for(set.members.size()));
+  input += fmt::format("create {} {} family {} maxelem {}\n", name, type_name(set.type),
+                       family_ == IPFamily::v4 ? "inet" : "inet6", max_size_);
   for (const auto& member : set.members)
     input += fmt::format("add {} {}\n", name, to_text(set.type, member));
 }

@@ -22,8 +22,8 @@ namespace margay::dataplane::iptables {
 
 class IPSets {
  public:
-  // `commands` outlives this.
-  IPSets(policy::IPFamily family, Commands& commands);
+  // `commands` outlives this. A set of more than `max_size` members is refused.
+  IPSets(policy::IPFamily family, Commands& commands, size_t max_size);
 
   // Members of the other family are left out.
   void set(std::string_view id, policy::SetType type, const policy::SetMembers& members);
@@ -74,6 +74,7 @@ class IPSets {
 
   policy::IPFamily family_;
   Commands& commands_;
+  const size_t max_size_;
   std::map<std::string, Set> desired_;
   std::map<std::string, Pending> pending_;
   std::optional<std::map<std::string, Header>> kernel_;  // the sets that exist, ours only

@@ -21,12 +21,13 @@ SetMember net(const char* text) { return {.net = *policy::Prefix::parse(text)}; 
 
 class IPSetsTest : public testing::Test {
  protected:
-  IPSets make(IPFamily family = IPFamily::v4) { return IPSets(family, commands_); }
+  IPSets make(IPFamily family = IPFamily::v4) { return IPSets(family, commands_, max_size_); }
   const std::set<std::string>& members(const std::string& name) {
     return commands_.sets[name].members;
   }
 
   FakeCommands commands_;
+  size_t max_size_ = 1'048'576;
 };
 
 TEST_F(IPSetsTest, HoldOnlyTheirFamily) {
@@ -195,6 +196,22 @@ TEST_F(IPSetsTest, GrowWhenTheKernelsIsTooSmall) {
   ASSERT_TRUE(sets.apply_updates());
   EXPECT_THAT(commands_.sets["cali40s:a"].type, HasSubstr("maxelem 1048576"));
   EXPECT_THAT(members("cali40s:a"), ElementsAre("10.0.0.1/32", "10.0.0.2/32"));
+}
+
+TEST_F(IPSetsTest, HoldAsManyMembersAsTheOperatorAllows) {
+  max_size_ = 2;
+  auto sets = make();
+  sets.set("s:a", SetType::nets, {net("10.0.0.1"), net("10.0.0.2")});
+  sets.set("s:b", SetType::nets, {net("10.0.0.1"), net("10.0.0.2"), net("10.0.0.3")});
+  const auto applied = sets.apply_updates();
+  ASSERT_FALSE(applied);
+  EXPECT_THAT(applied.error().message, HasSubstr("cali40s:b: 3 members, and maxIpsetSize is 2"));
+  EXPECT_THAT(sets.refused(), ElementsAre(Key("cali40s:b")));
+  EXPECT_THAT(commands_.sets["cali40s:a"].type, HasSubstr("maxelem 2"));
+  EXPECT_THAT(members("cali40s:a"), ElementsAre("10.0.0.1/32", "10.0.0.2/32"));
+  sets.change("s:b", {}, {net("10.0.0.1")});
+  EXPECT_TRUE(sets.apply_updates());
+  EXPECT_THAT(members("cali40s:b"), ElementsAre("10.0.0.2/32", "10.0.0.3/32"));
 }
 
 TEST(ParseMember, RefusesWhatIpsetNeverPrints) {

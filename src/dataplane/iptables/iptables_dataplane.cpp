@@ -10,7 +10,7 @@ using base::Result;
 using policy::IPFamily;
 
 Result<std::unique_ptr<IptablesDataPlane>> IptablesDataPlane::create(Config config) {
-  MARGAY_TRY(auto commands, system_commands(config.backend, config.lock_timeout));
+  MARGAY_TRY(auto commands, system_commands(config.backend, config.lock));
   MARGAY_CHECK(complete(config));
   MARGAY_TRY(auto made, create(std::move(config), std::move(commands.chosen), true));
   made->other_backend_ = std::move(commands.other);
@@ -28,9 +28,8 @@ Result<std::unique_ptr<IptablesDataPlane>> IptablesDataPlane::create(
 
 IptablesDataPlane::IptablesDataPlane(Config config, std::unique_ptr<Commands> commands)
     : KernelDataPlane("iptables", config,
-                      [&](IPFamily family) {
-                        return std::make_unique<IptablesTables>(family, config.interface_prefixes,
-                                                                *commands);
+                      [&](IPFamily family, const Config& kept) {
+                        return std::make_unique<IptablesTables>(family, kept, *commands);
                       }),
       commands_(std::move(commands)) {}
 

@@ -18,25 +18,28 @@ using policy::IPFamily;
 
 constexpr std::array k_filter_hooks{"INPUT", "FORWARD", "OUTPUT"};
 
-// The rule that stands first in the kernel's chain `hook` and jumps to "cali-<hook>".
+// The rule of ours in the kernel's chain `hook` and jumps to "cali-<hook>".
 Chain insertion(const std::string& hook) { return {hook, {{"", "-j cali-" + hook}}}; }
 
 }  // namespace
 
-IptablesTables::IptablesTables(IPFamily family, std::vector<std::string> interface_prefixes,
-                               Commands& commands)
-    : IptablesTables(family, std::move(interface_prefixes), commands, false) {}
+IptablesTables::IptablesTables(IPFamily family, const Config& config, Commands& commands)
+    : IptablesTables(family, config, commands, false) {}
 
-IptablesTables::IptablesTables(IPFamily family, std::vector<std::string> interface_prefixes,
-                               Commands& commands, bool closed_start)
+IptablesTables::IptablesTables(IPFamily family, const Config& config, Commands& commands,
+                               bool closed_start)
     : family_(family),
-      interface_prefixes_(std::move(interface_prefixes)),
+      config_(config),
       commands_(commands),
+      raw_("raw", config.insert_mode),
+      mangle_("mangle", config.insert_mode),
+      filter_("filter", config.insert_mode),
+      nat_("nat", config.insert_mode),
       tables_(family,
               closed_start ? std::vector<Table*>{&raw_, &filter_}
                            : std::vector<Table*>{&raw_, &mangle_, &filter_, &nat_},
-              commands),
-      sets_(family, commands) {}
+              commands, PostWriteCheck(config.post_write_check)),
+      sets_(family, commands, config.max_set_size) {}
 
 Table& IptablesTables::table(Layer layer) {
   switch (layer) {
@@ -87,7 +90,7 @@ void IptablesTables::render_dispatch() {
        {Dispatch{std::string(k_from_workload_dispatch), "-i", from_workload_chain},
         Dispatch{std::string(k_to_workload_dispatch), "-o", to_workload_chain}}) {
     std::set<std::string> fresh;
-    for (const auto& chain : dispatch_chains(dispatch, workloads_, interface_prefixes_)) {
+    for (const auto& chain : dispatch_chains(dispatch, workloads_, config_.interface_prefixes)) {
       filter_.set_chain(chain);
       fresh.insert(chain.name);
     }
@@ -166,7 +169,8 @@ Result<> IptablesTables::wire() {
     input += fmt::format("*{}\n", table.name());
     for (const char* hook : hooks)
       if (!table.leads_to_ours(hook))
-        input += fmt::format("-I {} 1 {}\n", hook, hashed(insertion(hook)).front().text);
+        input += fmt::format("-{} {} {}\n", config_.insert_mode == InsertMode::insert ? 'I' : 'A',
+                             hook, hashed(insertion(hook)).front().text);
     input += "COMMIT\n";
   };
   constexpr std::array k_raw_hooks{"PREROUTING"};
@@ -195,8 +199,7 @@ Result<bool> IptablesTables::resume() {
 }
 
 std::unique_ptr<FamilyTables> IptablesTables::for_closed_start() {
-  return std::unique_ptr<FamilyTables>(
-      new IptablesTables(family_, interface_prefixes_, commands_, true));
+  return std::unique_ptr<FamilyTables>(new IptablesTables(family_, config_, commands_, true));
 }
 
 Result<> IptablesTables::clean_up() {
@@ -205,7 +208,7 @@ Result<> IptablesTables::clean_up() {
   MARGAY_CHECK(TableGroup(family_, {&raw, &mangle, &filter, &nat}, commands_).apply_each());
   // The kernel lets go of a set a moment after the last rule that named it.
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
-  IPSets none(family_, commands_);
+  IPSets none(family_, commands_, config_.max_set_size);
   MARGAY_CHECK(none.apply_updates());
   MARGAY_CHECK(none.apply_removals());
   while (none.has_removals() && std::chrono::steady_clock::now() < deadline) {

@@ -14,15 +14,15 @@
 #include "dataplane/iptables/linux_names.h"
 #include "dataplane/iptables/table.h"
 #include "dataplane/iptables/table_group.h"
+#include "dataplane/linux/config.h"
 #include "dataplane/linux/family_tables.h"
 
 namespace margay::dataplane::iptables {
 
 class IptablesTables final : public FamilyTables {
  public:
-  // `commands` outlives this. `interface_prefixes`: what workloads' interfaces begin with.
-  IptablesTables(policy::IPFamily family, std::vector<std::string> interface_prefixes,
-                 Commands& commands);
+  // Both outlive this.
+  IptablesTables(policy::IPFamily family, const Config& config, Commands& commands);
 
   void set_chain(Layer layer, const PacketChain& chain) override;
   void remove_chain(Layer layer, const std::string& name) override;
@@ -43,14 +43,17 @@ class IptablesTables final : public FamilyTables {
   void forget_rules() override { tables_.forget(); }
   void forget_sets() override { sets_.resync(); }
   base::Result<Differences> differences() override;
+  std::optional<std::chrono::milliseconds> check_due_in() const override {
+    return tables_.check_due_in();
+  }
   base::Result<bool> resume() override;
   bool filter_enforces() const override;
   std::unique_ptr<FamilyTables> for_closed_start() override;
   base::Result<> clean_up() override;
 
  private:
-  IptablesTables(policy::IPFamily family, std::vector<std::string> interface_prefixes,
-                 Commands& commands, bool closed_start);
+  IptablesTables(policy::IPFamily family, const Config& config, Commands& commands,
+                 bool closed_start);
   Table& table(Layer layer);
   bool is_wired() const;
   bool has_filter_chains() const;
@@ -58,9 +61,9 @@ class IptablesTables final : public FamilyTables {
   void render_dispatch();
 
   const policy::IPFamily family_;
-  const std::vector<std::string> interface_prefixes_;
+  const Config& config_;
   Commands& commands_;
-  Table raw_{"raw"}, mangle_{"mangle"}, filter_{"filter"}, nat_{"nat"};
+  Table raw_, mangle_, filter_, nat_;
   TableGroup tables_;
   IPSets sets_;
   std::vector<std::string> chains_without_sets_;  // refused since a set they name could not be made

@@ -28,13 +28,18 @@ std::string first_difference(const std::vector<std::string>& actual,
   return fmt::format("rule {} is not the wanted \"{}\"", i + 1, desired[i].text);
 }
 
-// Ours stand first, unchanged, and nowhere else.
-bool stand_first(const std::vector<SavedRule>& actual, const std::vector<HashedRule>& desired) {
+// Ours stand in their place, unchanged, and nowhere else.
+bool stand_in_place(const std::vector<SavedRule>& actual, const std::vector<HashedRule>& desired,
+                    InsertMode mode) {
   if (actual.size() < desired.size()) return false;
-  const auto rest = actual.begin() + static_cast<ptrdiff_t>(desired.size());
-  return std::equal(desired.begin(), desired.end(), actual.begin(),
+  const auto others = static_cast<ptrdiff_t>(actual.size() - desired.size());
+  const auto first = actual.begin() + (mode == InsertMode::insert ? 0 : others);
+  const auto last = first + static_cast<ptrdiff_t>(desired.size());
+  const auto is_one_of_ours = [](const SavedRule& rule) { return is_ours(rule); };
+  return std::equal(desired.begin(), desired.end(), first,
                     [](const auto& want, const auto& have) { return want.hash == have.hash; }) &&
-         std::none_of(rest, actual.end(), [](const auto& rule) { return is_ours(rule); });
+         std::none_of(actual.begin(), first, is_one_of_ours) &&
+         std::none_of(last, actual.end(), is_one_of_ours);
 }
 
 }  // namespace
@@ -176,11 +181,13 @@ void Table::add_insertions_difference(const std::string& name, std::string& rule
   const auto& want = desired == insertions_.end() ? none_wanted : desired->second;
   const auto there = actual_->kernel_chains.find(name);
   const auto& have = there == actual_->kernel_chains.end() ? none_there : there->second;
-  if (stand_first(have, want)) return;
+  if (stand_in_place(have, want, mode_)) return;
   for (const auto& rule : have)
     if (is_ours(rule)) rules += fmt::format("-D {} {}\n", name, rule.text);
   size_t position = 0;
-  for (const auto& rule : want) rules += fmt::format("-I {} {} {}\n", name, ++position, rule.text);
+  for (const auto& rule : want)
+    rules += mode_ == InsertMode::insert ? fmt::format("-I {} {} {}\n", name, ++position, rule.text)
+                                         : fmt::format("-A {} {}\n", name, rule.text);
 }
 
 Differences Table::differences() const {
@@ -202,7 +209,7 @@ Differences Table::differences() const {
   for (const auto& name : dirty_insertions_) {
     std::string rules;
     add_insertions_difference(name, rules);
-    if (!rules.empty()) add(name, "our rules are not the first, or not those that are wanted");
+    if (!rules.empty()) add(name, "our rules are not in their place, or not those that are wanted");
   }
   return out;
 }
@@ -226,7 +233,7 @@ void Table::assume_written() {
     std::vector<SavedRule> ours;
     for (const auto& rule : wanted_rules->second)
       ours.push_back({.hash = rule.hash, .text = rule.text});
-    have.insert(have.begin(), ours.begin(), ours.end());
+    have.insert(mode_ == InsertMode::insert ? have.begin() : have.end(), ours.begin(), ours.end());
   }
   dirty_chains_.clear();
   dirty_insertions_.clear();

@@ -5,9 +5,10 @@
 // writing.
 //
 // Owns every chain whose name begins with "cali-", and in the kernel's own chains the rules that
-// carry our comment (or jump to a chain of ours): these stand first, in the given order. Nothing
-// else is touched. A chain is written whole or not at all, all touched chains of the table in one
-// atomic iptables-restore, so no packet ever sees half of a change. One thread.
+// carry our comment (or jump to a chain of ours): these stand first, in the given order, or last
+// where the operator wants it so. Nothing else is touched. A chain is written whole or not at all,
+// all touched chains of the table in one atomic iptables-restore, so no packet ever sees half of a
+// change. One thread.
 
 #include <map>
 #include <optional>
@@ -18,6 +19,7 @@
 
 #include "dataplane/difference.h"
 #include "dataplane/iptables/chain.h"
+#include "dataplane/iptables/linux_names.h"
 #include "dataplane/iptables/refused_rules.h"
 #include "dataplane/iptables/saved_table.h"
 
@@ -25,13 +27,14 @@ namespace margay::dataplane::iptables {
 
 class Table {
  public:
-  explicit Table(std::string name) : name_(std::move(name)) {}
+  explicit Table(std::string name, InsertMode mode = InsertMode::insert)
+      : name_(std::move(name)), mode_(mode) {}
 
   const std::string& name() const { return name_; }
 
   void set_chain(const Chain& chain);
   void remove_chain(const std::string& name);
-  // The rules of ours at the top of a chain that the kernel made ("FORWARD"). None: removes them.
+  // The rules of ours in a chain that the kernel made ("FORWARD"). None: removes them.
   void set_insertions(const Chain& kernel_chain);
 
   // What the kernel has; then the table is known until unlearn().
@@ -83,6 +86,7 @@ class Table {
   void add_insertions_difference(const std::string& name, std::string& rules) const;
 
   std::string name_;
+  InsertMode mode_;
   std::map<std::string, Desired> chains_;
   std::map<std::string, RefusedChain> refused_;
   std::map<std::string, std::vector<HashedRule>> closed_;  // what the refused ones have instead

@@ -12,6 +12,7 @@ namespace margay::dataplane::iptables {
 using base::Result;
 
 Result<> TableGroup::apply(const std::set<std::string>& done_without) {
+  if (check_.take_due(PostWriteCheck::Clock::now())) unlearn();
   const bool known = std::ranges::all_of(tables_, &Table::is_known);
   auto result = apply_together();
   if (!result && known) {
@@ -39,7 +40,7 @@ Result<> TableGroup::apply_together() {
   MARGAY_CHECK(load());
   const std::string input = difference();
   if (!input.empty()) {
-    if (auto written = commands_.restore(family_, input); !written) {
+    if (auto written = restore(input); !written) {
       unlearn();
       return written;
     }
@@ -80,7 +81,7 @@ Result<> TableGroup::apply_one_by_one(const std::set<std::string>& done_without)
 Result<> TableGroup::apply_alone(Table& table) {
   const auto write = [&]() -> Result<> {
     const std::string input = table.difference();
-    if (!input.empty()) MARGAY_CHECK(commands_.restore(family_, input));
+    if (!input.empty()) MARGAY_CHECK(restore(input));
     table.assume_written();
     return {};
   };
@@ -99,6 +100,12 @@ Result<> TableGroup::load() {
   auto saved = parse_saved_tables(text);
   for (auto* table : tables_) table->learn(std::move(saved[table->name()]));
   verify_ = true;
+  return {};
+}
+
+Result<> TableGroup::restore(const std::string& input) {
+  MARGAY_CHECK(commands_.restore(family_, input));
+  check_.note_write(PostWriteCheck::Clock::now());
   return {};
 }
 

@@ -260,10 +260,9 @@ void FamilyRules::render_address_sets() {
     all.insert({.net = pool.cidr});
     if (pool.nat_outgoing) masquerade.insert({.net = pool.cidr});
   }
-  const auto addresses = [](const std::map<std::string, policy::IPAddress>& by_node) {
-    std::vector<policy::IPAddress> out;
-    out.reserve(by_node.size());
-    for (const auto& [node, address] : by_node) out.push_back(address);
+  const auto addresses = [this](const std::map<std::string, policy::IPAddress>& by_node) {
+    std::vector<policy::Prefix> out = config_.external_nodes;
+    for (const auto& [node, address] : by_node) out.emplace_back(address);
     return as_members(out);
   };
   tables_->set_members(k_all_pools, SetType::nets, all);

@@ -36,6 +36,7 @@ class FamilyRules {
   base::Result<> apply_closed_start();
   // Read anew at the next apply(), where what was refused is tried again.
   void resync_rules() { tables_->forget_rules(); }
+  std::optional<std::chrono::milliseconds> check_due_in() const { return tables_->check_due_in(); }
   void resync_sets() { tables_->forget_sets(); }
   base::Result<> clean_up() { return tables_->clean_up(); }
   // See DataPlane::differences().

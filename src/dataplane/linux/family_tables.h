@@ -7,8 +7,10 @@
 // nothing else is touched. What was last said of a chain, a set or a workload holds until something
 // else is said. One thread.
 
+#include <chrono>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -62,6 +64,10 @@ class FamilyTables {
   // The layers that the last write_rules() tried and could not write: all, where it came to none. A
   // table that does all at once has none, since it is then wanted still.
   virtual std::set<Layer> unwritten() const { return {}; }
+
+  // How long until write_rules() shall read back what was written, of which another program may
+  // have written over. None: it is certain.
+  virtual std::optional<std::chrono::milliseconds> check_due_in() const { return std::nullopt; }
 
   // The next write reads the kernel's anew, repairs it, and tries again what was refused.
   virtual void forget_rules() = 0;

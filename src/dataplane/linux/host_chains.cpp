@@ -173,15 +173,22 @@ PacketChain raw_chain(const ChainContext& context, std::string name, Direction d
   return chain;
 }
 
+// What is allowed, by itself or since others have allowed it, passes by the rules of others in
+// mangle unless mangle_allow says Return.
 PacketChain mangle_prerouting_chain(const ChainContext& context, const std::set<Layer>& unwritten) {
   PacketChain chain{"cali-PREROUTING", {}};
-  chain.rules.push_back({{FlowMatch::established}, Verdict::return_to_caller});
+  const Verdict allow = context.config.mangle_allow == AllowAction::accept
+                            ? Verdict::accept
+                            : Verdict::return_to_caller;
+  const PacketRule allowed{{has_mark(context.marks.accept)}, allow, "Allowed by policy"};
+  chain.rules.push_back({{FlowMatch::established}, allow});
   if (unwritten.contains(Layer::raw))
     add_clear(context, chain);  // what raw marks is of an older state
   else
-    chain.rules.push_back({{has_mark(context.marks.accept)}, Verdict::return_to_caller});
+    chain.rules.push_back(allowed);
   add_workload_returns(context, k_in, chain);
   chain.rules.push_back({{}, jump(k_from_host_dispatch)});
+  chain.rules.push_back(allowed);
   return chain;
 }
 

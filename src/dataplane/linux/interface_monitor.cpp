@@ -17,6 +17,7 @@ using base::Result;
 
 class InterfaceMonitor::Impl : net::Monitor::Listener {
  public:
+  explicit Impl(std::chrono::milliseconds refresh) : refresh_(refresh) {}
   ~Impl() override {
     {
       const std::scoped_lock lock(mutex_);
@@ -28,7 +29,8 @@ class InterfaceMonitor::Impl : net::Monitor::Listener {
 
   Result<> start(InterfaceSource::Listener& listener) {
     listener_ = &listener;
-    MARGAY_TRY(monitor_, net::Monitor::start(*this, {.routes = false}));
+    MARGAY_TRY(monitor_,
+               net::Monitor::start(*this, {.routes = false, .resync_interval = refresh_}));
     return {};
   }
 
@@ -36,12 +38,18 @@ class InterfaceMonitor::Impl : net::Monitor::Listener {
   // On the monitor's thread, which lives in the watched namespace.
   void on_events(std::span<const net::MonitorEvent> events) override {
     for (const auto& event : events) {
-      if (!std::holds_alternative<net::Resync>(event)) {
+      if (const auto* resync = std::get_if<net::Resync>(&event))
+        list_again(resync->is_periodic);
+      else
         table_.on_event(event, *listener_);
-      } else if (list_until_done()) {
-        listener_->on_interfaces(table_.interfaces());
-      }
     }
+  }
+
+  void list_again(bool is_periodic) {
+    const auto before = table_.interfaces();
+    if (!list_until_done() || (is_periodic && table_.interfaces() == before)) return;
+    if (is_periodic) spdlog::warn("interfaces have changed, and the kernel has not told");
+    listener_->on_interfaces(table_.interfaces());
   }
 
   // Events queue in the kernel meanwhile. False: stopped.
@@ -64,6 +72,7 @@ class InterfaceMonitor::Impl : net::Monitor::Listener {
     return {};
   }
 
+  const std::chrono::milliseconds refresh_;
   InterfaceSource::Listener* listener_ = nullptr;
   InterfaceTable table_;
   std::mutex mutex_;
@@ -72,7 +81,8 @@ class InterfaceMonitor::Impl : net::Monitor::Listener {
   std::unique_ptr<net::Monitor> monitor_;
 };
 
-InterfaceMonitor::InterfaceMonitor() : impl_(std::make_unique<Impl>()) {}
+InterfaceMonitor::InterfaceMonitor(std::chrono::milliseconds refresh)
+    : impl_(std::make_unique<Impl>(refresh)) {}
 InterfaceMonitor::~InterfaceMonitor() = default;
 
 Result<> InterfaceMonitor::start(Listener& listener) { return impl_->start(listener); }

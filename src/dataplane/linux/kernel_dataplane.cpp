@@ -56,7 +56,8 @@ KernelDataPlane::KernelDataPlane(std::string name, Config config, const MakeTabl
   const Marks marks = *Marks::from_mask(config_.mark_mask);
   for (const auto family : {IPFamily::v4, IPFamily::v6})
     if (family == IPFamily::v4 || config_.kernel_has_ipv6)
-      families_.push_back(std::make_unique<FamilyRules>(config_, family, marks, tables(family)));
+      families_.push_back(
+          std::make_unique<FamilyRules>(config_, family, marks, tables(family, config_)));
 }
 
 Result<> KernelDataPlane::make_routes() {
@@ -96,6 +97,9 @@ void KernelDataPlane::on_delta(const policy::Delta& delta) {
 
 ApplyReport KernelDataPlane::apply() {
   ApplyReport report{.outcome = program()};
+  for (const auto& family : families_)
+    if (const auto due = family->check_due_in())
+      report.again_in = std::min(*due, report.again_in.value_or(*due));
   if (!in_sync_) return report;
   for (const auto& key : endpoints_) statuses_.set(key, status_of(key, report.outcome));
   report_hosts(report.outcome);

@@ -32,7 +32,9 @@ base::Result<> complete(Config& config);
 
 class KernelDataPlane : public DataPlane {
  public:
-  using MakeTables = std::function<std::unique_ptr<FamilyTables>(policy::IPFamily)>;
+  // The tables may keep the reference.
+  using MakeTables =
+      std::function<std::unique_ptr<FamilyTables>(policy::IPFamily, const Config& config)>;
 
   KernelDataPlane(std::string name, Config config, const MakeTables& tables);
   ~KernelDataPlane() override;

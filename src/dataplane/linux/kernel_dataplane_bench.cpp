@@ -73,8 +73,7 @@ struct Subject {
 Subject iptables_with(const std::string& backend) {
   const auto make = [backend]() -> Result<std::unique_ptr<DataPlane>> {
     MARGAY_TRY(auto commands,
-               iptables::system_commands(backend == "nft" ? Backend::nft : Backend::legacy,
-                                         std::chrono::seconds(10)));
+               iptables::system_commands(backend == "nft" ? Backend::nft : Backend::legacy, {}));
     return iptables::IptablesDataPlane::create({.node = "node"}, std::move(commands.chosen), false);
   };
   const auto full_restore = [backend]() -> Result<double> {

@@ -10,7 +10,8 @@ using policy::IPFamily;
 std::vector<PacketRule> source_nat(const ChainContext& context, const std::vector<Match>& matches) {
   const Config& config = context.config;
   const bool to_address = config.nat_outgoing_address && context.family == IPFamily::v4;
-  SourceNat target;
+  SourceNat target{.random =
+                       to_address ? config.fully_random_snat : config.fully_random_masquerade};
   if (to_address) target.address = config.nat_outgoing_address;
   std::vector<PacketRule> rules;
   if (config.nat_ports) {
@@ -45,7 +46,7 @@ PacketRule tunnel_source_rule(const ChainContext& context) {
   return {
       {out_by(device), AddressTypeMatch{.side = Side::source, .negated = true, .of_way_out = true},
        address_is(AddressTypeMatch::Type::local, Side::source)},
-      SourceNat{},
+      SourceNat{.random = context.config.fully_random_masquerade},
       "From the node into the tunnel"};
 }
 

@@ -24,7 +24,7 @@ using policy::ProgramRoute;
 
 // Of what the kernel reports only this was asked for; it fills in the rest itself.
 bool carries_as(const Route& kernel, const Route& wanted) {
-  return kernel.type == wanted.type && kernel.via == wanted.via &&
+  return kernel.type == wanted.type && kernel.via == wanted.via && kernel.source == wanted.source &&
          (wanted.link == 0 || kernel.link == wanted.link);
 }
 
@@ -62,6 +62,7 @@ Result<std::unique_ptr<NodeRoutes>> NodeRoutes::create(const Config& config) {
 Result<std::unique_ptr<NodeRoutes>> NodeRoutes::create(const Config& config,
                                                        TrackedFlows::Forget forget_flows) {
   MARGAY_TRY(auto socket, net::NetlinkSocket::open());
+  MARGAY_CHECK(socket.set_answer_timeout(config.netlink_timeout));
   return std::unique_ptr<NodeRoutes>(
       new NodeRoutes(config, std::move(socket), std::move(forget_flows)));
 }
@@ -160,7 +161,10 @@ Result<> NodeRoutes::load() {
   Kernel kernel;
   for (const auto& route : routes) {
     const bool ours = is_ours(route, tunnels);
-    if (ours) kernel.routes.emplace(route.destination, route);
+    if (ours)
+      kernel.routes.emplace(route.destination, route);
+    else if (route.type == net::RouteType::unicast && route.protocol != RTPROT_KERNEL)
+      kernel.others.push_back(route);
     // Another agent's before us may have led there.
     if (!adopted_ && leads_to_workload(route) && (ours || routes_.contains(route.destination)))
       flows_.adopt(route.destination.address(), route.link);
@@ -196,6 +200,7 @@ Result<> NodeRoutes::apply(const std::set<IPFamily>& families) {
   if (!kernel_) MARGAY_CHECK(load());
   Result<> result = apply_interfaces();
   keep_first(result, apply_tunnels());
+  keep_first(result, remove_others());
   std::map<base::Prefix, Target> targets;
   std::set<base::Prefix> unfinished;
   failed_.clear();
@@ -267,6 +272,24 @@ Result<> NodeRoutes::apply_tunnels() {
     for (const auto& [destination, route] : routes_)
       if (route.next_hop && (is_another_link || moved.contains(route.node)))
         pending_.insert(destination);
+  return result;
+}
+
+Result<> NodeRoutes::remove_others() {
+  std::set<int> links;
+  if (config_.remove_external_routes) links = interfaces_.links();
+  for (const auto* device : {&vxlan_v4_, &vxlan_v6_})
+    if (device->link()) links.insert(*device->link());
+  Result<> result;
+  for (const auto& route : std::exchange(kernel_->others, {})) {
+    if (!links.contains(route.link) || routes_.contains(route.destination)) continue;
+    spdlog::info("removing another program's route {} (protocol {})", route.to_string(),
+                 route.protocol);
+    keep_first(result, unless_missing(net::delete_route(socket_, route)));
+    if (!leads_to_workload(route)) continue;
+    flows_.adopt(route.destination.address(), route.link);
+    flows_.give_up(route.destination.address());
+  }
   return result;
 }
 
@@ -376,6 +399,10 @@ NodeRoutes::Target NodeRoutes::target_of(const base::Prefix& destination) const 
   return {};
 }
 
+std::optional<base::IPAddress> NodeRoutes::source_of(const base::Prefix& destination) const {
+  return destination.family() == IPFamily::v4 ? config_.route_source : std::nullopt;
+}
+
 NodeRoutes::Target NodeRoutes::local_target(const ProgramRoute& route) const {
   const auto* state = interfaces_.state_of(route.interface_name);
   if (!state) return {};
@@ -383,6 +410,7 @@ NodeRoutes::Target NodeRoutes::local_target(const ProgramRoute& route) const {
   return {.route =
               Route{.destination = route.destination,
                     .link = state->link,
+                    .source = source_of(route.destination),
                     .scope = route.destination.family() == IPFamily::v4 ? net::RouteScope::link
                                                                         : net::RouteScope::universe,
                     .protocol = config_.route_protocol}};
@@ -395,7 +423,9 @@ NodeRoutes::Target NodeRoutes::remote_target(const ProgramRoute& route) const {
                  route.destination.to_string());
     return {};
   }
-  Route wanted{.destination = route.destination, .protocol = config_.route_protocol};
+  Route wanted{.destination = route.destination,
+               .source = source_of(route.destination),
+               .protocol = config_.route_protocol};
   if (encapsulates(route.vxlan, route.same_subnet)) {
     const auto& device = route.destination.family() == IPFamily::v4 ? vxlan_v4_ : vxlan_v6_;
     wanted.via = device.gateway(route.node);

@@ -4,7 +4,9 @@
 // permanent neighbours and the VXLAN devices of this node.
 //
 // Owns the devices "vxlan.calico" and "vxlan-v6.calico", and in the main table the routes of the
-// configured protocol. Where that is one that others use too (the kernel's, `ip route`'s, a routing
+// configured protocol. Besides, no route of another's leads through a tunnel device or, unless the
+// operator wants them to stay, to a workload's interface, but for the kernel's own. Where the
+// protocol is one that others use too (the kernel's, `ip route`'s, a routing
 // daemon's), of those only the ones to destinations that it has routes to, and through its devices.
 // What needs an interface that is not there or not up waits for on_interface_change(). One thread;
 // the namespace in which create() was called.
@@ -63,6 +65,7 @@ class NodeRoutes {
   struct Kernel {
     std::map<base::Prefix, net::Route> routes;
     std::set<net::Neighbour> neighbours;
+    std::vector<net::Route> others;  // not ours; until they have been looked at
   };
 
   NodeRoutes(const Config& config, net::NetlinkSocket socket, TrackedFlows::Forget forget_flows);
@@ -85,6 +88,8 @@ class NodeRoutes {
   bool is_ours(const net::Route& route, const std::set<int>& tunnels) const;
   base::Result<> apply_interfaces();
   base::Result<> apply_tunnels();
+  // Takes away what others lead through what is ours.
+  base::Result<> remove_others();
   // Takes away what stands where something else or nothing belongs.
   base::Result<> clear(const base::Prefix& destination, const Target& target);
   base::Result<> stand_beside(const net::Route& wanted);
@@ -92,6 +97,7 @@ class NodeRoutes {
   base::Result<> remove_route(const base::Prefix& destination);
   base::Result<> set_neighbour(const net::Route& route, const std::string& interface_name);
   Target target_of(const base::Prefix& destination) const;
+  std::optional<base::IPAddress> source_of(const base::Prefix& destination) const;
   Target local_target(const policy::ProgramRoute& route) const;
   Target remote_target(const policy::ProgramRoute& route) const;
   void touch_routes_by(const std::string& interface_name);

@@ -60,6 +60,14 @@ const WorkloadInterfaces::State* WorkloadInterfaces::state_of(const std::string&
   return entry->second.admin_up ? &entry->second.state : nullptr;
 }
 
+std::set<int> WorkloadInterfaces::links() const {
+  std::set<int> links;
+  for (const auto& [name, entry] : entries_)
+    if (const auto* state = state_of(name); state != nullptr && state->link != 0)
+      links.insert(state->link);
+  return links;
+}
+
 std::optional<WorkloadInterfaces::Obstacle> WorkloadInterfaces::obstacle_of(
     const policy::WorkloadKey& key) const {
   const auto named = interface_of_.find(key);

@@ -53,6 +53,8 @@ class WorkloadInterfaces {
   // Of an interface that may carry packets, as soon as it can: an endpoint has it that is up. Null
   // when there is none such.
   const State* state_of(const std::string& name) const;
+  // Those of the interfaces that carry packets.
+  std::set<int> links() const;
   // Of an endpoint that has one.
   const std::string& name_of(const policy::WorkloadKey& key) const { return interface_of_.at(key); }
   // What keeps the endpoint's interface from carrying packets, and whether that is the kernel's or

@@ -16,7 +16,7 @@ Result<std::unique_ptr<NftablesDataPlane>> NftablesDataPlane::create(Config conf
 
 NftablesDataPlane::NftablesDataPlane(Config config, std::shared_ptr<Sockets> sockets)
     : KernelDataPlane("nftables", std::move(config),
-                      [&](policy::IPFamily family) {
+                      [&](policy::IPFamily family, const Config&) {
                         return std::make_unique<NftablesTables>(family, sockets);
                       }),
       sockets_(std::move(sockets)) {}

@@ -116,6 +116,25 @@ TEST_F(NftablesDataPlaneTest, ProgramsThePolicyOfAnEndpoint) {
   EXPECT_THAT(state(), HasSubstr("ip daddr != @cali40all-ipam-pools masquerade fully-random"));
 }
 
+TEST_F(NftablesDataPlaneTest, FollowsTheSettingsThatAreNotOfIptablesAlone) {
+  policy::ProgramHostEndpoint host;
+  host.endpoint = {.key = {"node", "uplink"}, .interface_name = "eth0"};
+  host.interfaces = {"eth0"};
+  auto deltas = program();
+  deltas.emplace_back(policy::HostEndpointUpdate{host});
+  give(*make({.mangle_allow = AllowAction::pass_on,
+              .fully_random_masquerade = false,
+              .external_nodes = {net("198.51.100.0/24")}}),
+       deltas);
+  const auto mangle = [] { return nft("list chain ip calico mangle-cali-PREROUTING"); };
+  EXPECT_THAT(mangle(), Not(HasSubstr("accept")));
+  EXPECT_THAT(state(), HasSubstr("masquerade"));
+  EXPECT_THAT(state(), Not(HasSubstr("fully-random")));
+  EXPECT_THAT(set("cali40all-vxlan-net"), HasSubstr("198.51.100.0/24"));
+  give(*make(), deltas);
+  EXPECT_THAT(mangle(), HasSubstr("related accept"));
+}
+
 TEST_F(NftablesDataPlaneTest, StartsClosedWhereNothingWasBefore) {
   give(*make(), {}, false);
   EXPECT_THAT(chain("cali-from-wl-dispatch"), HasSubstr("drop comment"));

@@ -46,13 +46,13 @@ ApplyReport RecordingDataPlane::apply() {
   recorded_.changed.notify_all();
   if (recorded_.failures_to_come > 0) {
     --recorded_.failures_to_come;
-    return {base::fail(base::ErrorCode::unavailable, "the kernel is busy"), {}};
+    return {base::fail(base::ErrorCode::unavailable, "the kernel is busy"), {}, {}};
   }
   recorded_.closed_start = true;
-  if (!desired_.in_sync) return {};
+  if (!desired_.in_sync) return {{}, {}, recorded_.again_in};
   recorded_.programmed = desired_;
   report_endpoints();
-  return {{}, statuses_.take_changes()};
+  return {{}, statuses_.take_changes(), recorded_.again_in};
 }
 
 EndpointStatus RecordingDataPlane::status_of(const policy::WorkloadEndpoint& endpoint) const {

@@ -26,6 +26,7 @@ struct Recorded {
   Capabilities capabilities{.name = "recording", .host_endpoints = true, .services = true};
   int failures_to_come = 0;                    // of apply() as a whole
   std::map<EndpointKey, std::string> refused;  // endpoint -> why it cannot be programmed
+  std::optional<std::chrono::milliseconds> again_in;
 
   // What it was asked, and has programmed.
   std::vector<policy::Delta> deltas;

@@ -103,6 +103,7 @@ proto::Report to_message(const ApplyReport& report) {
     message.mutable_error()->set_message(report.outcome.error().message);
   }
   for (const auto& endpoint : report.endpoints) write(endpoint, *message.add_endpoints());
+  if (report.again_in) message.set_again_in_ms(static_cast<uint32_t>(report.again_in->count()));
   return message;
 }
 
@@ -115,6 +116,7 @@ Result<ApplyReport> from_message(const proto::Report& message) {
         message.error().message());
   for (const auto& endpoint : message.endpoints())
     report.endpoints.push_back(read(reader, endpoint));
+  if (message.has_again_in_ms()) report.again_in = std::chrono::milliseconds(message.again_in_ms());
   return std::move(reader).finish(std::move(report), "report");
 }
 

@@ -311,12 +311,15 @@ TEST(Messages, HoldWhatElseCrossesTheSeam) {
   const ApplyReport report{
       base::fail(base::ErrorCode::unavailable, "busy"),
       {{WorkloadKey{"n", "k8s", "ns/web", "eth0"}, {{EndpointState::error, "refused"}}},
-       {HostEndpointKey{"n", "uplink"}, std::nullopt}}};
+       {HostEndpointKey{"n", "uplink"}, std::nullopt}},
+      std::chrono::milliseconds(250)};
   const auto back = from_message(to_message(report));
   ASSERT_TRUE(back);
   EXPECT_EQ(back->outcome.error().code, base::ErrorCode::unavailable);
   EXPECT_EQ(back->outcome.error().message, "busy");
   EXPECT_EQ(back->endpoints, report.endpoints);
+  EXPECT_EQ(back->again_in, report.again_in);
+  EXPECT_EQ(from_message(to_message(ApplyReport{}))->again_in, std::nullopt);
   EXPECT_TRUE(from_message(to_message(ApplyReport{}))->outcome);
 
   const FlowRecord flow{.endpoint = WorkloadKey{"n", "k8s", "ns/web", "eth0"},

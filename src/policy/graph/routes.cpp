@@ -30,6 +30,14 @@ void Routes::set_workload(const WorkloadEndpoint& endpoint) {
   replace("workload/" + endpoint.key.id(), std::move(claims));
 }
 
+void Routes::set_remote_workload(const WorkloadEndpoint& endpoint) {
+  Claims claims;
+  for (const IPAddress& address : endpoint.addresses)
+    claims.emplace_back(Prefix(address),
+                        Claim{.source = Claim::Source::elsewhere, .node = endpoint.key.node});
+  replace("workload/" + endpoint.key.id(), std::move(claims));
+}
+
 void Routes::remove_workload(const WorkloadKey& key) { replace("workload/" + key.id(), {}); }
 
 void Routes::set_block(const Block& block) {
@@ -40,7 +48,7 @@ void Routes::set_block(const Block& block) {
   for (const auto& [address, borrower] : block.borrowed)
     if (borrower != block.node && borrower != node_)
       claims.emplace_back(Prefix(address),
-                          Claim{.source = Claim::Source::borrowed, .node = borrower});
+                          Claim{.source = Claim::Source::elsewhere, .node = borrower});
   replace("block/" + block.cidr.to_string(), std::move(claims));
 }
 
@@ -158,7 +166,7 @@ std::optional<ProgramRoute> Routes::route_by(const Prefix& destination, const Cl
         return route;
       }
       [[fallthrough]];
-    case Claim::Source::borrowed:
+    case Claim::Source::elsewhere:
       route.kind = Kind::remote_workload;
       return set_next_hop(route) ? std::optional(route) : std::nullopt;
     case Claim::Source::host:
