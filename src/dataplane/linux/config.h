@@ -18,7 +18,7 @@ enum class Backend : uint8_t { automatic, nft, legacy };              // iptable
 enum class EndpointToHostAction : uint8_t { drop, pass_on, accept };  // Drop, Return, Accept
 enum class AllowAction : uint8_t { accept, pass_on };                 // Accept, Return
 enum class ServiceLoopPrevention : uint8_t { drop, reject, disabled };
-enum class InsertMode : uint8_t { insert, append };                   // chainInsertMode
+enum class InsertMode : uint8_t { insert, append };  // chainInsertMode
 
 // The lock that iptables' legacy programs share, so that none writes over what another has just
 // read.
