@@ -40,7 +40,9 @@ margay::base::Result<std::unique_ptr<margay::store::Store>> open_embedded_store(
 margay::base::Result<std::unique_ptr<margay::store::Store>> open_local_store(
     const std::string& folder, margay::ctl::Access access) {
   const auto path = std::filesystem::path(folder) / k_store_file;
-  if (access == margay::ctl::Access::read && !std::filesystem::exists(path))
+  std::error_code unreadable;  // which opening it tells better
+  if (access == margay::ctl::Access::read && !std::filesystem::exists(path, unreadable) &&
+      !unreadable)
     return margay::base::fail(margay::base::ErrorCode::not_found, "there is no store in " + folder);
   auto opened = margay::store::sqlite::SqliteStore::open({.path = path.string()});
   if (!opened) return margay::base::fail(opened.error());

@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <functional>
+#include <map>
 #include <span>
 
 #include "api/codec.h"
@@ -14,6 +15,7 @@
 #include "ctl/ipam_blocks.h"
 #include "ctl/objects.h"
 #include "ctl/text_table.h"
+#include "ipam/collection.h"
 #include "ipam/ipam.h"
 #include "ipam/pools.h"
 
@@ -194,8 +196,11 @@ Result<std::string> check_report(store::Store& store, const json::object& report
   return warnings;
 }
 
-Result<std::vector<IPAddress>> leaked_in(const json::object& report) {
-  std::vector<IPAddress> leaked;
+// By address: the handle that had it.
+using Leaked = std::map<IPAddress, std::string>;
+
+Result<Leaked> leaked_in(const json::object& report) {
+  Leaked leaked;
   for (const auto& [address, allocations] : api::object_at(report, {"allocations"})) {
     const auto* list = allocations.if_array();
     if (list == nullptr) return fail(ErrorCode::invalid, "the report is not one of ipam check's");
@@ -203,10 +208,27 @@ Result<std::vector<IPAddress>> leaked_in(const json::object& report) {
       if (!allocation.is_object() || api::flag_at(allocation.get_object(), {"inUse"})) continue;
       MARGAY_TRY(const auto parsed,
                  parse_address(std::string(api::text_at(allocation.get_object(), {"ip"}))));
-      leaked.push_back(parsed);
+      leaked.emplace(parsed, api::text_at(allocation.get_object(), {"handle"}));
     }
   }
   return leaked;
+}
+
+// What is still held as the report has it, all of a handle's. Whether it is nobody's now is
+// collect()'s to decide, address by address: nothing keeps a cluster as it was when it was looked
+// at.
+Result<ipam::CollectionPlan> still_leaked(store::Store& store, const Leaked& leaked) {
+  MARGAY_TRY(auto holdings, ipam::load_holdings(store));
+  ipam::CollectionPlan plan;
+  for (auto& holding : holdings.held) {
+    const auto addresses = ipam::addresses_of(holding);
+    const bool is_reported = std::ranges::all_of(addresses, [&](const IPAddress& address) {
+      const auto found = leaked.find(address);
+      return found != leaked.end() && found->second == holding.handle_id;
+    });
+    if (is_reported) plan.orphans.push_back(std::move(holding));
+  }
+  return plan;
 }
 
 Result<std::string> release_reported(store::Store& store, const json::object& report, bool force) {
@@ -216,9 +238,14 @@ Result<std::string> release_reported(store::Store& store, const json::object& re
     text += "No addresses need to be released.\n";
   } else {
     text += fmt::format("Releasing {} old IPs\n", leaked.size());
-    MARGAY_TRY(const size_t released, ipam::Ipam(store).release(leaked));
-    text += released < leaked.size()
-                ? "Warning: report contained addresses which are no longer allocated\n"
+    MARGAY_TRY(const auto plan, still_leaked(store, leaked));
+    const auto collected = ipam::collect(store, plan);
+    MARGAY_CHECK(collected.error);
+    text += collected.addresses < leaked.size()
+                ? fmt::format(
+                      "Released {} IPs. Warning: report contained addresses which are no "
+                      "longer allocated, or may be in use\n",
+                      collected.addresses)
                 : fmt::format("Released {} IPs successfully\n", leaked.size());
   }
   return text + "You may now unlock the data store.\n";

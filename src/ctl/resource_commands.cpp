@@ -13,6 +13,7 @@
 #include "ctl/objects.h"
 #include "ctl/printed_form.h"
 #include "ctl/printer.h"
+#include "ctl/validation.h"
 
 namespace margay::ctl {
 namespace {
@@ -44,6 +45,9 @@ Result<Subject> subject_of_file(const ResourceArguments& arguments) {
   MARGAY_TRY(auto found, read_manifests({.path = arguments.file,
                                          .recursive = arguments.recursive,
                                          .skip_empty = arguments.skip_empty}));
+  for (const auto& each : found.objects)
+    if (const auto valid = validate_metadata(*each.type, each.object); !valid)
+      return fail(told(valid.error(), *each.type, each.ns(), each.name()));
   Subject subject{.targets = std::move(found.objects), .nothing = {}};
   if (!found.empty_file.empty())
     subject.nothing = "No resources specified in file " + found.empty_file;

@@ -2,8 +2,15 @@
 
 #include <algorithm>
 
+#include "base/printable.h"
+
 namespace margay::ctl {
 namespace {
+
+void make_printable(std::vector<Row>& rows) {
+  for (auto& row : rows)
+    for (auto& cell : row) cell = base::printable(cell);
+}
 
 // As many places as the text takes: its characters, not its bytes.
 size_t width_of(const std::string& text) {
@@ -49,9 +56,10 @@ std::string framed_row(const Row& row, const std::vector<size_t>& widths, bool i
 
 }  // namespace
 
-std::string aligned_table(const std::vector<Row>& rows) {
+std::string aligned_table(std::vector<Row> rows) {
   constexpr size_t k_gap = 3;
   constexpr size_t k_least = 5;
+  make_printable(rows);
   const auto widths = widths_of(rows);
   std::string text;
   for (const auto& row : rows) {
@@ -64,7 +72,8 @@ std::string aligned_table(const std::vector<Row>& rows) {
   return text;
 }
 
-std::string framed_table(const Row& heading, const std::vector<Row>& rows) {
+std::string framed_table(const Row& heading, std::vector<Row> rows) {
+  make_printable(rows);
   auto all = rows;
   all.push_back(heading);
   const auto widths = widths_of(all);

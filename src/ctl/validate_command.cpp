@@ -87,7 +87,8 @@ class Judge {
     auto& metadata = object["metadata"];
     if (kind->namespaced && (metadata.is_null() || metadata.is_object())) {
       auto& fields = metadata.is_object() ? metadata.get_object() : metadata.emplace_object();
-      if (text_at(fields, {"namespace"}).empty()) fields["namespace"] = "default";
+      const auto* ns = fields.if_contains("namespace");
+      if (ns == nullptr || ns->is_null() || *ns == "") fields["namespace"] = "default";
     }
     verdicts.push_back({file, name_of(*kind, object), judge(*kind, object)});
   }

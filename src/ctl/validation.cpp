@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "api/codec.h"
+#include "api/schema.h"
 #include "ctl/go_text.h"
 
 namespace margay::ctl {
@@ -21,6 +22,19 @@ std::string field_text(const base::FieldError& field) {
 base::Result<> validate(const ResourceType& type, json::object object) {
   auto prepared = api::prepare(*type.kind, std::move(object), api::UnknownFields::refuse);
   if (!prepared) return base::fail(std::move(prepared).error());
+  return {};
+}
+
+base::Result<> validate_metadata(const ResourceType& type, const json::object& object) {
+  const auto* given = object.if_contains("metadata");
+  if (given == nullptr || given->is_null()) return {};
+  json::value metadata = *given;
+  api::Findings findings;
+  api::prepare_value(*type.kind->schema->find("metadata")->schema, metadata, "metadata", findings);
+  for (const auto& path : findings.unknown_fields)
+    findings.errors.push_back(
+        {.type = base::FieldError::Type::unknown, .path = path, .value = {}, .detail = {}});
+  if (!findings.errors.empty()) return base::fail(std::move(findings.errors));
   return {};
 }
 

@@ -198,6 +198,12 @@ Check complete; found 1 problems.
     assert report["allocations"]["10.7.0.1"][0]["owners"] == ["Workload(default/node--a-k8s-web-eth0)"]
     (addresses.home / "other.json").write_text(json.dumps(report | {"clusterGUID": "x"}))
     assert "mismatched cluster GUID" in addresses.refused("ipam", "release", "--from-report=other.json")
+    # Whose handle is another's by now, and who is there, keeps what it has, whatever the report says.
+    other = json.loads(json.dumps(report))
+    other["allocations"]["10.7.0.2"][0]["handle"] = "k8s.other"
+    other["allocations"]["10.7.0.1"][0]["inUse"] = False
+    (addresses.home / "other.json").write_text(json.dumps(other))
+    assert "Releasing 2 old IPs\nReleased 0 IPs. Warning: " in addresses("ipam", "release", "--from-report=other.json")
     assert addresses("ipam", "release", "--from-report=report.json") == \
         "Releasing 1 old IPs\nReleased 1 IPs successfully\nYou may now unlock the data store.\n"
     assert addresses("ipam", "release", "--ip", "10.7.0.1") == "Successfully released IP address 10.7.0.1\n"

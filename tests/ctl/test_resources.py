@@ -239,6 +239,18 @@ def test_what_is_wrong_is_told_and_not_stored(calicoctl):
     assert calicoctl("get", "pool", "-o", "custom-columns=NAME") == table(["NAME     ", "pool-a   "])
 
 
+def test_metadata_is_judged_as_it_was_written(calicoctl):
+    """Not after what is not known of it has been left out, or filled in."""
+    calicoctl("create", "-f", "-", stdin=json.dumps(POOL))
+    policy = "apiVersion: projectcalico.org/v3\nkind: NetworkPolicy\nspec: {}\nmetadata: "
+    for metadata, wrong in (("{name: p, lables: {role: bad}}", "metadata.lables"), ("{name: p, namespace: 123}", "metadata.namespace"),
+                            ("{name: p, resourceVersion: 1}", "metadata.resourceVersion"), ("{name: 12}", "metadata.name")):
+        for command in ("create", "apply", "replace", "delete", "get"):
+            assert wrong in calicoctl.refused(command, "-f", "-", stdin=policy + metadata), (command, metadata)
+        assert wrong in calicoctl.run("validate", "-f", "-", stdin=policy + metadata).stdout
+    assert calicoctl("get", "networkpolicy", "-A") == "NAMESPACE   NAME   \n\n"
+
+
 def test_an_old_resource_version_is_refused(calicoctl):
     calicoctl("create", "-f", "-", stdin=json.dumps(POOL))
     old = calicoctl("get", "pool", "pool-a", "-o", "json")
