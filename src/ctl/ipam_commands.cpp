@@ -214,13 +214,14 @@ Result<Leaked> leaked_in(const json::object& report) {
   return leaked;
 }
 
-// What is still held as the report has it, all of a handle's. Whether it is nobody's now is
+// What pods still hold as the report has it, all of a handle's. Whether it is nobody's now is
 // collect()'s to decide, address by address: nothing keeps a cluster as it was when it was looked
 // at.
 Result<ipam::CollectionPlan> still_leaked(store::Store& store, const Leaked& leaked) {
   MARGAY_TRY(auto holdings, ipam::load_holdings(store));
   ipam::CollectionPlan plan;
   for (auto& holding : holdings.held) {
+    if (holding.holder.kind != ipam::Holder::Kind::pod) continue;
     const auto addresses = ipam::addresses_of(holding);
     const bool is_reported = std::ranges::all_of(addresses, [&](const IPAddress& address) {
       const auto found = leaked.find(address);

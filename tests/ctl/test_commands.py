@@ -88,12 +88,16 @@ AFFINITY = {"apiVersion": "crd.projectcalico.org/v1", "kind": "BlockAffinity", "
             "spec": {"state": "confirmed", "node": "node-a", "cidr": "10.7.0.0/30", "deleted": "false"}}
 
 
+def create(programs, server, item):
+    subprocess.run([programs / "kubectl-current", "--kubeconfig", server.kubeconfig, "create", "-f", "-"],
+                   input=json.dumps(item), text=True, check=True, capture_output=True)
+
+
 @pytest.fixture
 def addresses(server, tmp_path, kubectl_programs):
     """A pool with a block of four, two of which are assigned: one to a pod's endpoint, one to nobody that is left."""
     for item in [BLOCK, *HANDLES, AFFINITY]:
-        subprocess.run([kubectl_programs / "kubectl-current", "--kubeconfig", server.kubeconfig, "create", "-f", "-"],
-                       input=json.dumps(item), text=True, check=True, capture_output=True)
+        create(kubectl_programs, server, item)
     home = tmp_path / "home"
     home.mkdir()
     calicoctl = Calicoctl(home, KUBECONFIG=str(server.kubeconfig))
@@ -155,8 +159,7 @@ def test_ipam_check_and_release(addresses, server, kubectl_programs):
     assert "ClusterInformation(default)" in addresses.run("ipam", "check").stderr
     information = {"apiVersion": "projectcalico.org/v3", "kind": "ClusterInformation", "metadata": {"name": "default"},
                    "spec": {"clusterGUID": "g", "clusterType": "k8s", "calicoVersion": "v3.19.0", "datastoreReady": False}}
-    subprocess.run([kubectl_programs / "kubectl-current", "--kubeconfig", server.kubeconfig, "create", "-f", "-"],
-                   input=json.dumps(information), text=True, check=True, capture_output=True)
+    create(kubectl_programs, server, information)
     assert addresses("version").splitlines()[2:] == ["Cluster Version:   v3.19.0", "Cluster Type:      k8s"]
     assert addresses("ipam", "check", "--show-problem-ips", "-o", "report.json") == """\
 Checking IPAM for inconsistencies...
@@ -208,6 +211,22 @@ Check complete; found 1 problems.
         "Releasing 1 old IPs\nReleased 1 IPs successfully\nYou may now unlock the data store.\n"
     assert addresses("ipam", "release", "--ip", "10.7.0.1") == "Successfully released IP address 10.7.0.1\n"
     assert addresses.refused("ipam", "release", "--ip", "10.7.0.1") == "IP address 10.7.0.1 is not assigned\n"
+
+
+def test_a_report_releases_nothing_of_others(addresses, server, kubectl_programs):
+    """Whose it is nobody can say: an address of another orchestrator's workload is released by itself or not at all."""
+    create(kubectl_programs, server, {
+        "apiVersion": "projectcalico.org/v3", "kind": "ClusterInformation", "metadata": {"name": "default"},
+        "spec": {"clusterGUID": "g", "datastoreReady": False}})
+    spec = BLOCK["spec"] | {"cidr": "10.7.0.4/30", "allocations": [0, None, None, None], "unallocated": [1, 2, 3],
+                            "attributes": [{"handle_id": "vm.1", "secondary": {}}]}
+    create(kubectl_programs, server, BLOCK | {"metadata": {"name": "10-7-0-4-30"}, "spec": spec})
+    create(kubectl_programs, server, HANDLES[0] | {
+        "metadata": {"name": "vm.1"}, "spec": {"handleID": "vm.1", "block": {"10.7.0.4/30": 1}, "deleted": False}})
+    addresses("ipam", "check", "-o", "report.json")
+    assert json.loads((addresses.home / "report.json").read_text())["allocations"]["10.7.0.4"][0]["inUse"] is False
+    assert "Released 1 IPs. Warning: " in addresses("ipam", "release", "--from-report=report.json")  # shop/db
+    assert "10.7.0.4 is in use" in addresses("ipam", "show", "--ip=10.7.0.4")
 
 
 def among_processes(calicoctl, script):
