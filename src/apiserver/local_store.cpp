@@ -76,7 +76,6 @@ Result<store::Entry> LocalStore::update(const store::Key& key, std::string value
 
 Result<store::Entry> LocalStore::remove(const store::Key& key,
                                         std::optional<store::Revision> expected) {
-  MARGAY_CHECK(prepare());
   MARGAY_TRY(const auto ref, ref_of(key));
   auto removed = writes_.remove(ref, {.revision = expected}, true);
   if (!removed) return fail(to_error(removed.error()));

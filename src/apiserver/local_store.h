@@ -3,7 +3,8 @@
 // The store of a data directory as its API server shows it, for a program that works on it while no
 // server runs: writes go through what judges and completes every write (writes.h), reads have both
 // forms of each object (stored_form.h). What a server makes at its start, the namespaces and tiers
-// that always exist, is made before the first write. Safe from any thread.
+// that always exist, is made before the first write that is no removal: one works on a full disk.
+// Safe from any thread.
 //
 // Nobody finishes what a server does by itself later: a namespace that is deleted here is emptied
 // when a server next runs.
