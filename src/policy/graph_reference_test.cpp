@@ -245,7 +245,7 @@ void add_cost(Used& used, const Model& model, const CompiledRules& compiled) {
   used.cost += cost_of(compiled);
   for (const auto& [id, spec] : compiled.sets) {
     if (!used.sets.insert(id).second) continue;
-    ++used.cost.sets;
+    used.cost += {.sets = 1, .selectors = spec.selector.text().size()};
     each_member(model, spec, [&used](const SetMember&) { ++used.members; });
   }
 }
@@ -296,7 +296,9 @@ std::set<PolicyKey> closed_policies(const Model& model, const ProgramState& stat
     if (used[key.ns].cost.fits(budget.of_a_namespace)) add(key);
   const RulesCost share{.rules = share_of_each(used, &RulesCost::rules, budget),
                         .sets = share_of_each(used, &RulesCost::sets, budget),
-                        .members = budget.of_a_namespace.members};
+                        .members = budget.of_a_namespace.members,
+                        .selectors = budget.of_a_namespace.selectors,
+                        .tests = budget.of_a_namespace.tests};
   used.clear();
   std::set<PolicyKey> closed;
   for (const auto& [key, count] : places) {

@@ -255,6 +255,48 @@ TEST(Graph, PoliciesThatApplyInTooManyPlacesDenyAndThoseBehindAreNotNamed) {
   EXPECT_EQ(named(), 6U);
 }
 
+// Nothing is looked for, and no selector kept, for what would take too much of either.
+TEST(Graph, SelectorsThatTakeTooMuchToLookForDenyBeforeTheyAreLookedFor) {
+  const auto closed_after = [](size_t RulesCost::* what, size_t most, int pods) {
+    auto budget = k_rules_budget;
+    budget.of_a_namespace.*what = most;
+    Observed observed(budget);
+    const auto web = pod("web", k_node, "10.65.0.2", {{"app", "web"}});
+    observed.change(Change<WorkloadKey, WorkloadEndpoint>{web.key, web});
+    for (const char* name : {"a", "b", "c", "d"}) {
+      Policy policy = allow_from(name, "app == 'web'", "");
+      policy.key.ns = "shop";
+      // Which no endpoint satisfies, though any could.
+      policy.ingress.at(0).source.selector =
+          selector((std::string("!has(") + name + ") && !has(common)").c_str());
+      observed.change(Change<PolicyKey, Policy>{policy.key, policy});
+    }
+    observed.in_sync();
+    // What tests take depends on how the index looks for matches, which the reference knows not.
+    const std::string equal =
+        what == &RulesCost::tests ? "the program is not that of the model" : "";
+    observed.flush();
+    for (int i = 0; i < pods; ++i) {
+      const auto other = pod(fmt::format("p{}", i).c_str(), "node-b",
+                             fmt::format("10.65.1.{}", i).c_str(), {{"common", "x"}});
+      observed.change(Change<WorkloadKey, WorkloadEndpoint>{other.key, other});
+    }
+    const std::string difference = observed.flush();
+    const size_t closed = observed.program().unprogrammed.size();
+    EXPECT_EQ(difference, closed > 0 ? equal : "");
+    EXPECT_EQ(observed.program().sets.size(), 4 - closed);
+    return closed;
+  };
+  EXPECT_EQ(closed_after(&RulesCost::selectors, 1'000, 10), 0U);
+  EXPECT_EQ(closed_after(&RulesCost::selectors, 80, 10), 1U) << "three times 23 bytes";
+  EXPECT_EQ(closed_after(&RulesCost::selectors, 10, 10), 4U);
+  // A set: two tests, and as much as four for each endpoint.
+  EXPECT_EQ(closed_after(&RulesCost::tests, 4 * 60, 9), 0U) << "10 endpoints take 60";
+  EXPECT_EQ(closed_after(&RulesCost::tests, 3 * 60, 9), 1U);
+  EXPECT_EQ(closed_after(&RulesCost::tests, 59, 9), 4U);
+  EXPECT_EQ(closed_after(&RulesCost::tests, 3 * 60, 6), 0U) << "7 endpoints: 42 each";
+}
+
 TEST(RulesCost, CountsWhatPortsOfBothSidesMultiplyTo) {
   Rule rule{.protocol = k_tcp};
   for (int i = 0; i < 64; ++i) rule.source.named_ports.push_back(fmt::format("s{}", i));

@@ -36,11 +36,14 @@ RulesCost& RulesCost::operator+=(const RulesCost& other) {
   rules += other.rules;
   sets += other.sets;
   members += other.members;
+  selectors += other.selectors;
+  tests += other.tests;
   return *this;
 }
 
 bool RulesCost::fits(const RulesCost& share) const {
-  return rules <= share.rules && sets <= share.sets && members <= share.members;
+  return rules <= share.rules && sets <= share.sets && members <= share.members &&
+         selectors <= share.selectors && tests <= share.tests;
 }
 
 RulesCost cost_of(const CompiledRules& compiled) {
@@ -75,10 +78,10 @@ std::string reason_for_closed() {
   const auto& [of_a_namespace, of_a_node] = k_rules_budget;
   return fmt::format(
       "denies everything: the policies of its namespace need more than their share of a node, {} "
-      "rules, {} sets or {} members of sets (less where all namespaces have more than {} rules or "
-      "{} sets)",
-      of_a_namespace.rules, of_a_namespace.sets, of_a_namespace.members, of_a_node.rules,
-      of_a_node.sets);
+      "rules, {} sets, {} members of sets, {} bytes of their selectors or {} tests of labels (less "
+      "where all namespaces have more than {} rules or {} sets)",
+      of_a_namespace.rules, of_a_namespace.sets, of_a_namespace.members, of_a_namespace.selectors,
+      of_a_namespace.tests, of_a_node.rules, of_a_node.sets);
 }
 
 }  // namespace margay::policy

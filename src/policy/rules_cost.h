@@ -2,8 +2,8 @@
 
 // What a policy's rules cost each node that asks them, and how much of that the policies of one
 // namespace may have: who may write policies in a namespace, in a cluster of many, uses up neither
-// the kernel's sets (65,534 for all), nor the memory that their members take, nor the time in which
-// a node is brought up to date.
+// the kernel's sets (65,534 for all), nor the memory that their selectors and members take, nor the
+// time in which a node is brought up to date.
 //
 // The policies of a namespace have their share in the order of their keys. One that does not fit,
 // and those behind it, deny everything that they are asked of: their own namespace's. Where all
@@ -22,20 +22,27 @@ namespace margay::policy {
 struct RulesCost {
   size_t rules = 0;  // that a data plane makes of them, one for each range of ports at worst
   size_t sets = 0;
-  size_t members = 0;  // of the sets; what two endpoints bring into one counts twice
+  size_t members = 0;    // of the sets; what two endpoints bring into one counts twice
+  size_t selectors = 0;  // bytes of the text of the sets' selectors
+  size_t tests = 0;      // of endpoints' labels, to find the members
   RulesCost& operator+=(const RulesCost& other);
   bool fits(const RulesCost& share) const;
   bool operator==(const RulesCost&) const = default;
 };
 
 struct RulesBudget {
-  RulesCost of_a_namespace, of_a_node;  // of a node's members nothing is said: sets are shared
+  RulesCost of_a_namespace, of_a_node;  // a node's are rules and sets: the rest is shared
 };
 
-// A policy of 65,000 plain rules fits. `iptables-nft-save` reads what a node may have in 20 s.
-inline constexpr RulesBudget k_rules_budget{
-    .of_a_namespace = {.rules = 131'072, .sets = 4'096, .members = 1'048'576},
-    .of_a_node = {.rules = 262'144, .sets = 49'152}};
+// A policy of 65,000 plain rules fits. `iptables-nft-save` reads what a node may have in 20 s; each
+// set is one of the kernel's in each family. A namespace's selectors take some 25 MB, and so many
+// tests half a second.
+inline constexpr RulesBudget k_rules_budget{.of_a_namespace = {.rules = 131'072,
+                                                               .sets = 4'096,
+                                                               .members = 1'048'576,
+                                                               .selectors = 524'288,
+                                                               .tests = 33'554'432},
+                                            .of_a_node = {.rules = 262'144, .sets = 24'576}};
 
 // The most that each may have of what all have together, if none has more than `most`: a user of
 // less keeps all of it, and what is left is divided among the others.

@@ -33,6 +33,7 @@ class LabelIndex::Impl {
 
   void set_selector(SelectorId id, const Selector& selector, Matches matches);
   void remove_selector(SelectorId id);
+  Effort effort(const Selector& selector);
   void set_item(ItemId id, const Labels& labels, const std::vector<std::string>& parents);
   void remove_item(ItemId id);
   void set_parent(const std::string& id, const Labels& labels);
@@ -64,6 +65,8 @@ class LabelIndex::Impl {
   size_t count_items(const Requirement& requirement) const;
   template <typename Visit>
   void for_each_item_with(LabelPattern pattern, const Visit& visit) const;
+  // The fewest items that must be tried; unset: all.
+  std::optional<Requirement> rarest_requirement(const Expression& expression) const;
   template <typename Visit>
   void for_each_candidate_item(const ActiveSelector& selector, const Visit& visit) const;
   template <typename Visit>
@@ -152,21 +155,39 @@ size_t LabelIndex::Impl::count_items(const Requirement& requirement) const {
   return count;
 }
 
+std::optional<Requirement> LabelIndex::Impl::rarest_requirement(
+    const Expression& expression) const {
+  std::vector<Requirement> required = requirements(expression);
+  if (required.empty()) return {};
+  return std::move(*std::ranges::min_element(
+      required, {}, [this](const Requirement& each) { return count_items(each); }));
+}
+
 template <typename Visit>
 void LabelIndex::Impl::for_each_candidate_item(const ActiveSelector& selector,
                                                const Visit& visit) const {
-  const std::vector<Requirement> required = requirements(selector.expression);
-  if (required.empty()) {
+  const auto rarest = rarest_requirement(selector.expression);
+  if (!rarest) {
     for (ItemId item = 0; item < items_.size(); ++item)
       if (items_[item].is_set) visit(item);
     return;
   }
-  const auto rarest = std::ranges::min_element(
-      required, {}, [this](const Requirement& each) { return count_items(each); });
   for (const LabelPattern& pattern : *rarest)
     for_each_item_with(pattern, [&visit](const SymbolSet& items) {
       for (const Symbol item : items) visit(item);
     });
+}
+
+LabelIndex::Effort LabelIndex::Impl::effort(const Selector& selector) {
+  const Expression expression = compile(selector.root(), symbols_);
+  Effort effort;
+  for_each_test(expression, [&effort](const Expression& test) {
+    effort.tests += std::max<size_t>(1, test.values.size());
+  });
+  const auto rarest = rarest_requirement(expression);
+  effort.items = rarest ? count_items(*rarest) : items_.size();
+  release(expression, symbols_);
+  return effort;
 }
 
 // Everything that matches the item, or did before the transitions, is in one of the sets.
@@ -461,6 +482,7 @@ void LabelIndex::set_selector(SelectorId id, const Selector& selector, Matches m
   impl_->set_selector(id, selector, matches);
 }
 void LabelIndex::remove_selector(SelectorId id) { impl_->remove_selector(id); }
+LabelIndex::Effort LabelIndex::effort(const Selector& selector) { return impl_->effort(selector); }
 void LabelIndex::set_item(ItemId id, const Labels& labels,
                           const std::vector<std::string>& parents) {
   impl_->set_item(id, labels, parents);

@@ -46,6 +46,13 @@ class LabelIndex {
   void set_parent(const std::string& id, const Labels& labels);
   void remove_parent(const std::string& id);
 
+  // What it takes to find what a selector matches among the items as they are.
+  struct Effort {
+    size_t tests = 0;  // of labels, in the selector
+    size_t items = 0;  // that all of them may be tried on
+  };
+  Effort effort(const Selector& selector);
+
   // The items `id` matches now, in no order.
   std::vector<ItemId> matches(SelectorId id) const;
   // The selectors that match the item now, of those whose matches are only passed on.

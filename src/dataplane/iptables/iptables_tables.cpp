@@ -109,12 +109,14 @@ Result<> IptablesTables::write_sets() {
   for (const auto& chain : chains_without_sets_)
     for (auto* table : tables) table->allow(chain);
   chains_without_sets_.clear();
-  for (const auto& [name, reason] : sets_.refused())
-    for (auto* table : tables)
-      for (auto& chain : table->chains_with(" " + name + " ")) {
-        table->refuse({chain, "", fmt::format("set {}: {}", name, reason)});
-        chains_without_sets_.push_back(std::move(chain));
-      }
+  Table::Words refused;
+  for (const auto& [name, reason] : sets_.refused()) refused.insert(name);
+  for (auto* table : tables)
+    for (auto& [chain, set] : table->chains_with_any(refused)) {
+      const auto& reason = sets_.refused().at(std::string(set));
+      table->refuse({chain, "", fmt::format("set {}: {}", set, reason)});
+      chains_without_sets_.push_back(std::move(chain));
+    }
   return result;
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ranges>
 
 #include "dataplane/iptables/linux_names.h"
 
@@ -134,14 +135,20 @@ void Table::allow(const std::string& chain) {
   if (refused_.erase(chain) > 0) dirty_chains_.insert(chain);
 }
 
-std::vector<std::string> Table::chains_with(std::string_view text) const {
-  std::vector<std::string> names;
+std::vector<std::pair<std::string, std::string_view>> Table::chains_with_any(
+    const Words& words) const {
+  std::vector<std::pair<std::string, std::string_view>> found;
+  if (words.empty()) return found;
+  const auto first_in = [&words](const std::vector<HashedRule>& rules) -> std::string_view {
+    for (const auto& rule : rules)
+      for (const auto part : std::views::split(std::string_view(rule.text), ' '))
+        if (const auto word = words.find(std::string_view(part)); word != words.end()) return *word;
+    return {};
+  };
   for (const auto& [name, desired] : chains_)
-    if (desired.stands_alone && std::ranges::any_of(desired.rules, [&](const auto& rule) {
-          return rule.text.contains(text);
-        }))
-      names.push_back(name);
-  return names;
+    if (desired.stands_alone)
+      if (const auto word = first_in(desired.rules); !word.empty()) found.emplace_back(name, word);
+  return found;
 }
 
 const std::vector<HashedRule>* Table::wanted(const std::string& name) const {

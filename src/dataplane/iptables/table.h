@@ -15,6 +15,8 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "dataplane/difference.h"
@@ -65,8 +67,9 @@ class Table {
   void allow(const std::string& chain);
   // By chain.
   const std::map<std::string, RefusedChain>& refused() const { return refused_; }
-  // The chains that stand alone with a rule that has this text in it.
-  std::vector<std::string> chains_with(std::string_view text) const;
+  // The chains that stand alone with a rule that has one of these words in it, each with the first.
+  using Words = std::unordered_set<std::string_view>;
+  std::vector<std::pair<std::string, std::string_view>> chains_with_any(const Words& words) const;
 
  private:
   using Hashes = std::vector<std::string>;

@@ -93,6 +93,15 @@ void IPSets::follow(const SetSpec& spec) {
   if (++set.followers == 1) resize(set, set.size);
 }
 
+RulesCost IPSets::cost_of_following(const SetSpec& spec) {
+  // To visit an item and to count what it brings takes the time of some tests.
+  constexpr size_t k_tests_of_an_item = 4;
+  const auto [tests, items] = index_.effort(spec.selector);
+  return {.sets = 1,
+          .selectors = spec.selector.text().size(),
+          .tests = items * (tests + k_tests_of_an_item)};
+}
+
 void IPSets::unfollow(const std::string& id) {
   --sets_.at(id).followers;
   changed_.insert(id);

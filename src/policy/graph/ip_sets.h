@@ -20,6 +20,7 @@
 #include "base/symbol_table.h"
 #include "policy/compile_rules.h"
 #include "policy/program.h"
+#include "policy/rules_cost.h"
 #include "selector/label_index.h"
 
 namespace margay::policy {
@@ -55,6 +56,10 @@ class IPSets {
   // often than not. What two items bring counts twice.
   void follow(const SetSpec& spec);
   void unfollow(const std::string& id);
+  // What it takes to follow a set of this kind, among the items as they are; its members are known
+  // when it is followed.
+  RulesCost cost_of_following(const SetSpec& spec);
+  size_t item_count() const { return item_ids_.size(); }
   // Ids of followed sets whose sizes may have changed since the last call, new ones among them.
   std::vector<std::string> take_resized();
   // As of the last take_resized().

@@ -49,7 +49,8 @@ void NamespaceShares::measure(Namespace& ns, const Compile& compile) {
     }
     used += cost.own;
     used.rules += k_rules_of_a_place * cost.places;
-    for (const std::string& id : cost.sets) used.sets += counted.insert(id).second;
+    for (const auto& [id, of_set] : cost.sets)
+      if (counted.insert(id).second) used += of_set;
     if (!used.fits(most)) {
       unfollow(key, cost);
     } else if (!cost.is_followed) {
@@ -63,7 +64,8 @@ void NamespaceShares::measure(Namespace& ns, const Compile& compile) {
 void NamespaceShares::learn(Cost& cost, const CompiledRules& compiled) {
   cost.own = cost_of(compiled);
   cost.sets.clear();
-  for (const auto& [id, spec] : compiled.sets) cost.sets.push_back(id);
+  for (const auto& [id, spec] : compiled.sets)
+    cost.sets.emplace_back(id, sets_.cost_of_following(spec));
   cost.is_known = true;
   cost.is_followed = false;
 }
@@ -76,7 +78,7 @@ void NamespaceShares::follow(const PolicyKey& key, Cost& cost,
     ++namers_[id][key.ns];
   }
   unfollow(key, cost);
-  cost.followed = cost.sets;
+  for (const auto& [id, of_set] : cost.sets) cost.followed.push_back(id);
   cost.is_followed = true;
 }
 
@@ -104,10 +106,23 @@ RulesCost NamespaceShares::share() const {
   const auto& [of_a_namespace, of_a_node] = budget_;
   return {.rules = fair_share(std::move(rules), of_a_namespace.rules, of_a_node.rules),
           .sets = fair_share(std::move(sets), of_a_namespace.sets, of_a_node.sets),
-          .members = of_a_namespace.members};
+          .members = of_a_namespace.members,
+          .selectors = of_a_namespace.selectors,
+          .tests = of_a_namespace.tests};
+}
+
+void NamespaceShares::measure_anew_if_items_grew() {
+  const size_t count = sets_.item_count();
+  if (count <= 2 * item_count_ && 2 * count >= item_count_) return;
+  item_count_ = count;
+  for (auto& [name, ns] : namespaces_) {
+    for (auto& [key, cost] : ns.costs) cost.is_known = false;
+    changed_.insert(name);
+  }
 }
 
 std::vector<PolicyKey> NamespaceShares::resolve(const Compile& compile) {
+  measure_anew_if_items_grew();
   auto names = std::exchange(changed_, {});
   for (const auto& name : names) {
     const auto ns = namespaces_.find(name);

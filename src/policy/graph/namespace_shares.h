@@ -10,6 +10,7 @@
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "base/secret_hash.h"
@@ -33,7 +34,8 @@ class NamespaceShares {
   void touch(const PolicyKey& key);
 
   // Those that have got a share, or lost it, since the last call. Looks at the namespaces in which
-  // something has changed, sets' sizes included.
+  // something has changed, sets' sizes included, and at all when there are twice as many endpoints
+  // to look at as when they were looked at, or half as many.
   std::vector<PolicyKey> resolve(const Compile& compile);
   // As of the last resolve().
   bool has_share(const PolicyKey& key) const { return !closed_.contains(key); }
@@ -47,8 +49,8 @@ class NamespaceShares {
     size_t places = 0;
     bool is_known = false;  // `own` and `sets` are of its rules as they are
     RulesCost own;
-    std::vector<std::string> sets;  // ids; one that several policies name costs once
-    bool is_followed = false;       // `sets` are
+    std::vector<std::pair<std::string, RulesCost>> sets;  // one that several name costs once
+    bool is_followed = false;                             // `sets` are
     std::vector<std::string> followed;
   };
   struct Namespace {
@@ -60,7 +62,9 @@ class NamespaceShares {
   // Learns what policies cost, up to the first that does not fit whatever the sets' members are,
   // and has the sets of those before it followed. Nothing is compiled for those behind it.
   void measure(Namespace& ns, const Compile& compile);
-  static void learn(Cost& cost, const CompiledRules& compiled);
+  void learn(Cost& cost, const CompiledRules& compiled);
+  // What following sets takes grows with what there is to look at.
+  void measure_anew_if_items_grew();
   void follow(const PolicyKey& key, Cost& cost, const std::map<std::string, SetSpec>& sets);
   void unfollow(const PolicyKey& key, Cost& cost);
   void forget(const PolicyKey& key, Cost& cost);
@@ -74,7 +78,8 @@ class NamespaceShares {
   const RulesBudget budget_;
   const base::SecretHash hash_;
   IPSets& sets_;
-  RulesCost share_;  // of each namespace, now
+  RulesCost share_;        // of each namespace, now
+  size_t item_count_ = 0;  // that costs were learnt with
   std::map<std::string, Namespace> namespaces_;
   // By set: the namespaces whose policies name it, and how many of them do.
   std::unordered_map<std::string, std::map<std::string, size_t>, base::SecretHash> namers_;
