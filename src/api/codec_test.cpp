@@ -239,10 +239,32 @@ TEST(Yaml, TextThatLooksLikeTheEndOfADocumentIsQuoted) {
   }
 }
 
+TEST(Yaml, CharactersThatReadersTakeForOtherThingsAreEscaped) {
+  const auto written = [](const char* text) { return to_yaml(json::object{{"a", text}}); };
+  EXPECT_EQ(written("x\u2028- b:\u2029c"), "a: \"x\\u2028- b:\\u2029c\"\n");
+  EXPECT_EQ(written("x: \u0085z"), "a: \"x: \\u0085z\"\n");
+  EXPECT_EQ(written("line\n\u2028line\n"), "a: \"line\\n\\u2028line\\n\"\n");
+  EXPECT_EQ(written("\u009b31m\x7f\ufeff\uffff"), "a: \"\\u009b31m\\u007f\\ufeff\\uffff\"\n");
+  EXPECT_EQ(written("\u00a0\u00e9\u2027\u202a\ufffd\U0001F600"),
+            "a: \u00a0\u00e9\u2027\u202a\ufffd\U0001F600\n");
+  EXPECT_EQ(to_yaml(json::object{{"k\u2028", 1}}), "\"k\\u2028\": 1\n");
+}
+
+TEST(Yaml, WhatEndsALineForSomeReadersOnlyIsRefused) {
+  EXPECT_EQ(yaml_error("a: 1\nb: \"x\u2028y\""),
+            "YAML: line 2, column 6: U+2028 ends the line for some readers of YAML and not for "
+            "others: write it as an escape, in double quotes");
+  EXPECT_THAT(yaml_error("a: x\u0085b: y"), testing::HasSubstr("column 5: U+0085"));
+  EXPECT_EQ(parsed("{\"a\": \"\u2028\"}").at("a"), json::value("\u2028")) << "JSON has no such";
+  EXPECT_EQ(parsed("a: \"\\u2028\"").at("a"), json::value("\u2028"));
+}
+
 std::string any_text() {
   static const std::vector<std::string> k_pieces{
-      "yes", "null", "1", "0x1", ":",   " ",  "#", "- ", "\n", "\"", "'", "a",  "é",   "\t", "{",
-      "}",   "[",    "*", "&",   "...", "--", "!", "|",  ">",  "%",  "@", "<<", "1.5", "\\", "~"};
+      "yes",    "null",   "1",      "0x1",  ":",      " ",      "#",         "- ",  "\n", "\"",
+      "'",      "a",      "é",      "\t",   "{",      "}",      "[",         "*",   "&",  "...",
+      "--",     "!",      "|",      ">",    "%",      "@",      "<<",        "1.5", "\\", "~",
+      "\u0085", "\u2028", "\u009b", "\x7f", "\ufeff", "\u00a0", "\U0001F600"};
   std::string text;
   for (const int count = *rc::gen::inRange(0, 5); static_cast<int>(text.size()) < count;)
     text += *rc::gen::elementOf(k_pieces);

@@ -42,6 +42,12 @@ std::string with_whole_escapes(const YAML::Mark& mark, std::string_view text) {
   return whole.append(text);
 }
 
+size_t find_disputed_break(std::string_view text) {
+  for (size_t at = 0; at < text.size(); ++at)
+    if (const auto c = special_character(text.substr(at)); c && is_disputed_break(*c)) return at;
+  return std::string_view::npos;
+}
+
 // Makes JSON from yaml-cpp's events. Errors leave as YAML::Exception, for the parser to pass on.
 class Builder : public YAML::EventHandler {
  public:
@@ -213,6 +219,13 @@ base::Result<std::vector<json::value>> parse_yaml(std::string_view text) {
   if (const size_t bad = text.find('\0'); bad != std::string_view::npos)
     return base::fail(base::ErrorCode::invalid,
                       fmt::format("YAML: {}: a NUL character", text_position(text, bad)));
+  if (const size_t bad = find_disputed_break(text); bad != std::string_view::npos)
+    return base::fail(
+        base::ErrorCode::invalid,
+        fmt::format("YAML: {}: U+{:04X} ends the line for some readers of YAML and not for others: "
+                    "write it as an escape, in double quotes",
+                    text_position(text, bad),
+                    static_cast<uint32_t>(special_character(text.substr(bad)).value())));
   std::vector<json::value> documents;
   try {
     TextBuffer buffer(text);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <optional>
 #include <string>
 
 namespace margay::api {
@@ -104,6 +103,16 @@ base::Result<json::value> resolve_plain_scalar(std::string_view text) {
   if (auto value = integer(digits)) return *value;
   if (auto value = floating(digits)) return *value;
   return json::value(text);
+}
+
+std::optional<char32_t> special_character(std::string_view text) {
+  const auto at = [text](size_t i) -> unsigned { return static_cast<unsigned char>(text[i]); };
+  if (text.starts_with('\x7f')) return 0x7f;
+  if (text.size() >= 2 && at(0) == 0xc2 && at(1) <= 0x9f) return at(1);  // the C1 controls
+  if (text.size() < 3 || (at(0) != 0xe2 && at(0) != 0xef)) return {};
+  const char32_t c = (at(0) & 0x0fU) << 12U | (at(1) & 0x3fU) << 6U | (at(2) & 0x3fU);
+  const bool is_special = is_disputed_break(c) || c == 0xfeff || c == 0xfffe || c == 0xffff;
+  return is_special ? std::optional(c) : std::nullopt;
 }
 
 }  // namespace margay::api

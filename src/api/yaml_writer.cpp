@@ -46,8 +46,15 @@ bool reads_otherwise(const std::string& text) {
   return !resolved || !resolved->is_string();
 }
 
+bool has_special_character(std::string_view text) {
+  for (; !text.empty(); text.remove_prefix(1))
+    if (special_character(text)) return true;
+  return false;
+}
+
 bool is_printable(std::string_view text) {
-  return std::ranges::all_of(text, [](unsigned char c) { return c >= 0x20 && c != 0x7f; });
+  return std::ranges::all_of(text, [](unsigned char c) { return c >= 0x20; }) &&
+         !has_special_character(text);
 }
 
 bool is_plain(const std::string& text) {
@@ -64,9 +71,12 @@ bool is_plain(const std::string& text) {
 bool is_literal(std::string_view text) {
   if (text.find('\n') == std::string_view::npos || text.front() == ' ' || text.front() == '\n')
     return false;
-  return std::ranges::all_of(
-      text, [](unsigned char c) { return c == '\n' || c == '\t' || (c >= 0x20 && c != 0x7f); });
+  return std::ranges::all_of(text,
+                             [](unsigned char c) { return c == '\n' || c == '\t' || c >= 0x20; }) &&
+         !has_special_character(text);
 }
+
+size_t utf8_length(char32_t c) { return c < 0x80 ? 1 : c < 0x800 ? 2 : 3; }  // to U+FFFF
 
 class Writer {
  public:
@@ -151,7 +161,21 @@ class Writer {
     } else if (is_printable(text) && !reads_otherwise(text)) {
       write_in_single_quotes(text);
     } else {
-      out_ += to_json(json::value(text));  // a JSON string is a YAML double-quoted one
+      write_in_double_quotes(text);
+    }
+  }
+
+  // A JSON string is such a one, but for what YAML does not let stand in it.
+  void write_in_double_quotes(const std::string& text) {
+    const std::string quoted = to_json(json::value(text));
+    for (size_t at = 0; at < quoted.size(); ++at) {
+      const auto special = special_character(std::string_view(quoted).substr(at));
+      if (!special) {
+        out_ += quoted[at];
+        continue;
+      }
+      out_ += fmt::format("\\u{:04x}", static_cast<uint32_t>(*special));
+      at += utf8_length(*special) - 1;
     }
   }
 
