@@ -28,7 +28,7 @@ struct ApplyReport {
   // The endpoints whose status has changed since the last report; the first one has them all.
   std::vector<EndpointReport> endpoints;
   // How long until apply() is to be called again, though nothing has changed: it then looks at what
-  // it has written.
+  // it has written. With an error it means nothing: it is tried again anyway, ever later.
   std::optional<std::chrono::milliseconds> again_in = std::nullopt;
 };
 

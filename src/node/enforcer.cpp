@@ -184,7 +184,7 @@ class Enforcer::Impl {
     if (in_sync_ && !std::exchange(all_reported_, true) && options_.on_all_reported)
       options_.on_all_reported();
     report.outcome ? note_success() : note_failure(report.outcome.error());
-    if (report.again_in)
+    if (report.again_in && report.outcome)
       apply_in(*report.again_in, again_);
     else
       again_.cancel();

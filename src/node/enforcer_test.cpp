@@ -113,6 +113,16 @@ TEST_F(EnforcerTest, LooksAgainWhenTheDataPlaneAsksForIt) {
   ASSERT_TRUE(recorded.eventually([&] { return recorded.programmed.in_sync; }));
 }
 
+TEST_F(EnforcerTest, WhatFailsIsTriedEverLaterWhateverTheDataPlaneAsksFor) {
+  recorded.again_in = 1ms;
+  recorded.failures_to_come = 1'000'000;
+  const auto enforcer = start();
+  ASSERT_TRUE(recorded.eventually([&] { return recorded.applies >= 5; }));
+  const auto fifth = std::chrono::steady_clock::now();
+  ASSERT_TRUE(recorded.eventually([&] { return recorded.applies >= 6; }));
+  EXPECT_GE(std::chrono::steady_clock::now() - fifth, 200ms);
+}
+
 TEST_F(EnforcerTest, ReadsBackEachKindAtItsOwnInterval) {
   const auto enforcer = start(
       {.refresh = {{StateKind::rules, 20ms}, {StateKind::routes, 0ms}, {StateKind::sets, 1h}}});

@@ -252,10 +252,13 @@ TEST(GraphRoutes, LeadToBlocksOrToEachWorkloadAsIsAskedFor) {
     };
     graph.on_change(Change<std::string, Host>{
         "node-b", Host{.name = "node-b", .v4 = *IPAddress::parse("192.0.2.2")}});
+    const IPPool pool{.name = "pool", .cidr = *Prefix::parse("10.65.0.0/16")};
+    graph.on_change(Change<std::string, IPPool>{pool.name, pool});
     const Block block{.cidr = *Prefix::parse("10.65.1.0/26"), .node = "node-b"};
     graph.on_change(Change<Prefix, Block>{block.cidr, block});
     add(pod("one", "node-b", "10.65.1.2", {}));
     add(pod("two", "node-b", "10.65.9.9", {}));
+    add(pod("of-no-pool", "node-b", "10.66.0.1", {}));
     add(pod("ours", k_node, "10.65.2.1", {}));
     graph.on_in_sync();
     EXPECT_EQ(remote_routes(graph), expected);
@@ -266,6 +269,8 @@ TEST(GraphRoutes, ToEachWorkloadGoWithIt) {
   Graph graph(k_node, {}, k_rules_budget, RouteSource::workloads);
   const auto one = pod("one", "node-b", "10.65.1.2", {});
   auto moved = pod("one", "node-c", "10.65.1.2", {});
+  const IPPool pool{.name = "pool", .cidr = *Prefix::parse("10.65.0.0/16")};
+  graph.on_change(Change<std::string, IPPool>{pool.name, pool});
   for (const char* name : {"node-b", "node-c"})
     graph.on_change(
         Change<std::string, Host>{name, Host{.name = name, .v4 = *IPAddress::parse("192.0.2.2")}});
@@ -274,6 +279,12 @@ TEST(GraphRoutes, ToEachWorkloadGoWithIt) {
   graph.flush();
   graph.on_change(Change<WorkloadKey, WorkloadEndpoint>{moved.key, moved});
   graph.on_change(Change<WorkloadKey, WorkloadEndpoint>{one.key, std::nullopt});
+  EXPECT_EQ(remote_routes(graph), std::vector<std::string>{"10.65.1.2/32 node-c"});
+  graph.on_change(Change<std::string, IPPool>{pool.name, std::nullopt});
+  EXPECT_TRUE(std::ranges::any_of(graph.flush(), [](const Delta& delta) {
+    return std::holds_alternative<RouteRemove>(delta);
+  })) << "what no pool contains is led by whoever gave it";
+  graph.on_change(Change<std::string, IPPool>{pool.name, pool});
   EXPECT_EQ(remote_routes(graph), std::vector<std::string>{"10.65.1.2/32 node-c"});
   graph.on_change(Change<WorkloadKey, WorkloadEndpoint>{moved.key, std::nullopt});
   const auto deltas = graph.flush();

@@ -34,7 +34,7 @@ void Routes::set_remote_workload(const WorkloadEndpoint& endpoint) {
   Claims claims;
   for (const IPAddress& address : endpoint.addresses)
     claims.emplace_back(Prefix(address),
-                        Claim{.source = Claim::Source::elsewhere, .node = endpoint.key.node});
+                        Claim{.source = Claim::Source::remote_workload, .node = endpoint.key.node});
   replace("workload/" + endpoint.key.id(), std::move(claims));
 }
 
@@ -150,7 +150,8 @@ std::optional<ProgramRoute> Routes::route(const Prefix& destination) const {
 std::optional<ProgramRoute> Routes::route_by(const Prefix& destination, const Claim& claim) const {
   using Kind = ProgramRoute::Kind;
   ProgramRoute route{.destination = destination, .node = claim.node};
-  if (const IPPool* pool = pool_of(destination)) {
+  const IPPool* pool = pool_of(destination);
+  if (pool) {
     route.vxlan = pool->vxlan;
     route.ipip = pool->ipip;
     route.nat_outgoing = pool->nat_outgoing;
@@ -167,6 +168,8 @@ std::optional<ProgramRoute> Routes::route_by(const Prefix& destination, const Cl
       }
       [[fallthrough]];
     case Claim::Source::elsewhere:
+    case Claim::Source::remote_workload:
+      if (claim.source == Claim::Source::remote_workload && !pool) return std::nullopt;
       route.kind = Kind::remote_workload;
       return set_next_hop(route) ? std::optional(route) : std::nullopt;
     case Claim::Source::host:

@@ -22,7 +22,8 @@ class Routes {
 
   // Local workloads with the addresses that are theirs.
   void set_workload(const WorkloadEndpoint& endpoint);
-  // One of another node, where blocks do not tell where its addresses are.
+  // One of another node, where blocks do not tell where its addresses are. Those that no pool
+  // contains are led by whoever gave them.
   void set_remote_workload(const WorkloadEndpoint& endpoint);
   void remove_workload(const WorkloadKey& key);
   void set_block(const Block& block);
@@ -38,7 +39,7 @@ class Routes {
 
  private:
   struct Claim {
-    enum class Source : uint8_t { workload, elsewhere, block, host, pool };
+    enum class Source : uint8_t { workload, elsewhere, remote_workload, block, host, pool };
     Source source = Source::pool;
     std::string node;  // where the destination is; empty for pools
     std::string interface_name;
