@@ -27,6 +27,7 @@ struct GenerateOptions {
   size_t network_sets = 4;
   bool ipv6 = true;
   bool host_endpoints = true;
+  unsigned global_policies = 25;  // percent of all
   // Percent of global policies that are for more than the traffic of an endpoint's own: doNotTrack,
   // preDNAT, applyOnForward.
   unsigned early_policies = 15;

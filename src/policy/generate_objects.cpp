@@ -199,7 +199,7 @@ WorkloadKey workload_key(const std::string& node, size_t index) {
 PolicyKey random_policy_key(Random& random, const GenerateOptions& options, size_t index) {
   const bool elsewhere = options.extra_tiers && random.chance(70);
   return {.tier = elsewhere ? random.pick(vocabulary_tiers()) : "default",
-          .ns = random.pick({"", "red", "green", "blue"}),
+          .ns = random.chance(options.global_policies) ? "" : random.pick({"red", "green", "blue"}),
           .name = fmt::format("{}-{}", random.pick({"policy", "zz", "knp.default.policy"}), index)};
 }
 
@@ -255,8 +255,8 @@ Policy random_policy(Random& random, const GenerateOptions& options, PolicyKey k
   policy.egress = random_rules(random, options, 5);
   if (policy.key.ns.empty() && options.host_endpoints && random.chance(options.early_policies)) {
     policy.apply_on_forward = true;
-    policy.do_not_track = random.chance(40);
-    policy.pre_dnat = !policy.do_not_track && random.chance(40);
+    policy.do_not_track = random.chance(35);
+    policy.pre_dnat = !policy.do_not_track && random.chance(50);
     if (policy.pre_dnat) policy.applies_ingress = !(policy.applies_egress = false);
   }
   return policy;

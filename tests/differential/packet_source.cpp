@@ -1,6 +1,7 @@
 #include "differential/packet_source.h"
 
 #include <algorithm>
+#include <array>
 
 #include "policy/protocol.h"
 
@@ -98,15 +99,54 @@ Packet PacketSource::host_packet() {
     return net.address().plus(1 + below(200));
   };
   Packet packet = packets_.packet(address(), address());
-  const auto direction = below(2) == 0 ? Direction::ingress : Direction::egress;
-  std::vector<const policy::Policy*> policies;
-  for (const auto& [key, policy] : model_.policies)
-    if (key.ns.empty()) policies.push_back(&policy);
-  const auto* rule = any_rule(policies, direction);
-  if (rule && below(3) > 0) aim(*rule, direction, packet);
+  const auto* policy = any_policy_of_hosts();
+  const bool comes_in = (policy && policy->pre_dnat) || below(2) == 0;
+  const auto direction = comes_in ? Direction::ingress : Direction::egress;
+  if (const auto* rule = policy ? any_rule(*policy, direction) : nullptr; rule && below(3) > 0) {
+    aim(*rule, direction, packet);
+    if (below(2) == 0)
+      comes_in ? aim_address(rule->destination, packet.destination)
+               : aim_address(rule->source, packet.source);
+  }
+  if (below(6) == 0) aim_named_port(packet);
   if (below(6) == 0) aim_failsafe(packet);
   if (below(6) == 0) aim_frontend(packet);
   return packet;
+}
+
+const policy::Policy* PacketSource::any_policy_of_hosts() {
+  if (model_.host_endpoints.empty()) return nullptr;
+  const auto& endpoint = std::next(model_.host_endpoints.begin(),
+                                   static_cast<std::ptrdiff_t>(below(model_.host_endpoints.size())))
+                             ->second;
+  const auto labels = policy::effective_labels(model_, endpoint.labels, endpoint.profiles);
+  std::map<int, std::vector<const policy::Policy*>> by_stage;
+  for (const auto& [key, policy] : model_.policies)
+    if (key.ns.empty() && policy.selector.matches(labels))
+      by_stage[policy.pre_dnat           ? 0
+               : policy.do_not_track     ? 1
+               : policy.apply_on_forward ? 2
+                                         : 3]
+          .push_back(&policy);
+  if (by_stage.empty()) return nullptr;
+  const auto& policies =
+      std::next(by_stage.begin(), static_cast<std::ptrdiff_t>(below(by_stage.size())))->second;
+  return policies[below(policies.size())];
+}
+
+// For the node itself, at a port that a host endpoint has a name for.
+void PacketSource::aim_named_port(Packet& packet) {
+  std::vector<policy::NamedPort> ports;
+  for (const auto& [key, endpoint] : model_.host_endpoints)
+    ports.insert(ports.end(), endpoint.ports.begin(), endpoint.ports.end());
+  if (ports.empty()) return;
+  const auto& port = ports[below(ports.size())];
+  if (!has_ports(packet.protocol)) packet.source_port = 40000;
+  packet.protocol = port.protocol;
+  packet.icmp_type = packet.icmp_code = 0;
+  packet.destination_port = port.port;
+  for (const auto& [address, interface] : host_addresses())
+    if (address.family() == packet.source.family() && below(2) == 0) packet.destination = address;
 }
 
 void PacketSource::aim_frontend(Packet& packet) {
@@ -134,8 +174,10 @@ const policy::WorkloadEndpoint& PacketSource::any_endpoint() {
 
 const policy::Rule* PacketSource::any_rule(const std::vector<const policy::Policy*>& policies,
                                            Direction direction) {
-  if (policies.empty()) return nullptr;
-  const auto& policy = *policies[below(policies.size())];
+  return policies.empty() ? nullptr : any_rule(*policies[below(policies.size())], direction);
+}
+
+const policy::Rule* PacketSource::any_rule(const policy::Policy& policy, Direction direction) {
   const auto& rules = direction == Direction::ingress ? policy.ingress : policy.egress;
   return rules.empty() ? nullptr : &rules[below(rules.size())];
 }

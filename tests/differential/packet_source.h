@@ -47,6 +47,10 @@ class PacketSource {
   // From, to or through the node's own interfaces, and to services.
   policy::Packet host_packet();
   void aim_failsafe(policy::Packet& packet);
+  void aim_named_port(policy::Packet& packet);
+  // A policy of some host endpoint's, each stage as likely as the others; none: null.
+  const policy::Policy* any_policy_of_hosts();
+  const policy::Rule* any_rule(const policy::Policy& policy, policy::Direction direction);
   void aim_frontend(policy::Packet& packet);
   std::optional<Expectation> least_familiar();
   size_t familiarity(const std::vector<std::string>& features) const;

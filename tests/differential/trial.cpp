@@ -86,6 +86,7 @@ class Trial {
         options_(options),
         generator_(seed, {.node = k_node,
                           .workloads = options.workloads,
+                          .global_policies = subject.has_host() ? 60U : 25U,
                           .early_policies = subject.has_host() ? 40U : 15U,
                           .floating_ips = false}),
         random_(seed ^ 0x9e3779b97f4a7c15U) {}

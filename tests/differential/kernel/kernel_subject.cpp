@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <random>
 #include <sstream>
 
 #include "base/process.h"
@@ -86,11 +87,28 @@ dataplane::linux_host::EndpointToHostAction to_host(
   return what == FromWorkload::drop ? Action::drop : Action::pass_on;
 }
 
+// What an operator may decide about the rules' form, which decides about no packet where no other
+// program has rules: anything of it, the same for the same settings.
+void vary_form(const policy::HostTrafficSettings& settings, dataplane::linux_host::Config& config) {
+  using namespace dataplane::linux_host;
+  std::minstd_rand random(static_cast<uint32_t>(settings.from_workload) + 1);
+  for (const auto* failsafes : {&settings.failsafes.inbound, &settings.failsafes.outbound})
+    for (const auto& failsafe : *failsafes) random.seed(random() ^ failsafe.port);
+  const auto by_chance = [&random] { return (random() >> 8U) % 2 == 0; };
+  if (by_chance()) config.insert_mode = InsertMode::append;
+  if (by_chance()) config.filter_allow = AllowAction::pass_on;
+  if (by_chance()) config.mangle_allow = AllowAction::pass_on;
+  if (by_chance()) config.drop_invalid = false;
+  if (by_chance()) config.mark_mask = 0x00300000;  // the fewest bits
+  if (by_chance()) config.interface_prefixes.emplace_back("tap");
+}
+
 Result<std::unique_ptr<dataplane::DataPlane>> make_dataplane(
     const std::string& name, const policy::HostTrafficSettings& settings) {
   dataplane::linux_host::Config config{.node = k_node,
                                        .endpoint_to_host = to_host(settings.from_workload),
                                        .failsafes = settings.failsafes};
+  vary_form(settings, config);
   if (name == "nftables") return dataplane::nftables::NftablesDataPlane::create(std::move(config));
   if (name == "iptables-nft") config.backend = dataplane::iptables::Backend::nft;
   if (name == "iptables-legacy") config.backend = dataplane::iptables::Backend::legacy;
