@@ -53,8 +53,10 @@ sockaddr_in at(const char* address, uint16_t port) {
 
 // A workload's namespace, wired as the CNI plugin does it.
 struct Pod {
-  Pod(std::string name, std::string interface, const char* address)
-      : name(std::move(name)), interface(std::move(interface)), address(address) {}
+  std::string name, interface;
+  const char* address;
+  std::optional<NetworkNamespace> space = {};
+  base::UniqueFd socket = {};
 
   Result<> set_up(net::NetlinkSocket& node) {
     MARGAY_TRY(auto made, NetworkNamespace::create(name));
@@ -105,18 +107,12 @@ struct Pod {
       return base::fail(base::ErrorCode::not_found, "no eth0 in /proc/net/dev");
     });
   }
-
-  std::string name, interface;
-  const char* address;
-  std::optional<NetworkNamespace> space;
-  base::UniqueFd socket;
 };
 
 struct Node {
   Result<> set_up() {
     if (geteuid() != 0 || unshare(CLONE_NEWNET) != 0)
-      return base::fail(base::ErrorCode::unsupported,
-                        "needs root to make a network namespace");
+      return base::fail(base::ErrorCode::unsupported, "needs root to make a network namespace");
     MARGAY_TRY(auto opened, net::NetlinkSocket::open());
     netlink.emplace(std::move(opened));
     MARGAY_CHECK(net::change_link(*netlink, "lo", {.up = true}));
