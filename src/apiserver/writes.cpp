@@ -318,61 +318,61 @@ Answer<> Writes::ensure_default_service_account(const std::string& ns) {
 
 Answer<Written> Writes::update(const ObjectRef& ref, const json::object& object,
                                const WriteOptions& options) {
-  return change(
-      ref,
-      [&](const json::object& current) -> Answer<json::object> {
-        auto made = object;
-        if (is_stored_form(*ref.kind)) api::keep_later_fields(*ref.kind, current, made);
-        return made;
-      },
-      options);
+  const auto make = [&](const json::object& current) -> Answer<json::object> {
+    auto made = object;
+    if (is_stored_form(*ref.kind)) api::keep_later_fields(*ref.kind, current, made);
+    return made;
+  };
+  return change(ref, {.make = make}, options);
 }
 
 Answer<Written> Writes::patch(const ObjectRef& ref, PatchType type, const json::value& patch,
                               const WriteOptions& options) {
-  return change(
-      ref,
-      [&](const json::object& current) -> Answer<json::object> {
-        auto patched = apply_patch(*ref.kind, type, current, patch);
-        if (!patched) return refuse(from_error(*ref.kind, ref.name, patched.error()));
-        if (!patched->is_object())
-          return refuse(bad_request("the patched object would not be an object"));
-        return std::move(patched->as_object());
-      },
-      options);
+  const auto make = [&](const json::object& current) -> Answer<json::object> {
+    auto patched = apply_patch(*ref.kind, type, current, patch);
+    if (!patched) return refuse(from_error(*ref.kind, ref.name, patched.error()));
+    if (!patched->is_object())
+      return refuse(bad_request("the patched object would not be an object"));
+    return std::move(patched->as_object());
+  };
+  const auto copies = type == PatchType::json ? api::copies_in(patch) : 0;
+  const auto sent = copies == 0 ? 0 : parsed_bytes(json::serialize(patch));
+  return change(ref, {.make = make, .copies = copies, .sent_bytes = sent}, options);
 }
 
-Answer<Written> Writes::change(const ObjectRef& ref, const Change& make,
+Answer<Written> Writes::change(const ObjectRef& ref, const Change& wanted,
                                const WriteOptions& options) {
   if (is_stored_form(*ref.kind)) {
     MARGAY_CHECK(check_stored_name(ref));
     MARGAY_TRY(const auto shown, behind(ref));
     const auto make_shown = [&](const json::object& current) -> Answer<json::object> {
-      MARGAY_TRY(auto object, make(api::to_stored_form(*ref.kind, current)));
+      MARGAY_TRY(auto object, wanted.make(api::to_stored_form(*ref.kind, current)));
       MARGAY_CHECK(complete_identity(ref, object));
       return from_stored_form(ref, std::move(object));
     };
-    MARGAY_TRY(auto written, change(shown, make_shown, options));
+    MARGAY_TRY(auto written,
+               change(shown, {make_shown, wanted.copies, wanted.sent_bytes}, options));
     return told_as(ref, std::move(written));
   }
   const auto give_up = clock_.now() + k_patience;
   while (clock_.now() < give_up) {
-    MARGAY_TRY(auto written, try_change(ref, make, options));
+    MARGAY_TRY(auto written, try_change(ref, wanted, options));
     if (written) return std::move(*written);
   }
   return refuse(out_of_patience(ref));
 }
 
 // Nothing when another writer was faster.
-Answer<std::optional<Written>> Writes::try_change(const ObjectRef& ref, const Change& make,
+Answer<std::optional<Written>> Writes::try_change(const ObjectRef& ref, const Change& wanted,
                                                   const WriteOptions& options) {
   const auto& kind = *ref.kind;
   const auto key = key_of(ref);
   auto entry = store_.get(key);
   if (!entry) return refuse(from_error(kind, ref.name, entry.error()));
-  MARGAY_TRY(auto place, room_.enter(entry->value));
+  MARGAY_TRY(auto place, room_.enter(copied_bytes(parsed_bytes(entry->value) + wanted.sent_bytes,
+                                                  wanted.copies)));
   MARGAY_TRY(const auto current, parse_stored(*entry));
-  MARGAY_TRY(auto object, make(current));
+  MARGAY_TRY(auto object, wanted.make(current));
   MARGAY_CHECK(complete_identity(ref, object));
   MARGAY_CHECK(check_conditions(ref, *entry, current, object));
   if (ref.status)
@@ -394,7 +394,7 @@ Answer<std::optional<Written>> Writes::try_change(const ObjectRef& ref, const Ch
   MARGAY_TRY(auto text, to_stored(kind, prepared->object));
   place.leave();  // whoever hears of a removal may want one
   const bool is_last = is_finished(kind, prepared->object);
-  Tiers::Turn turn;
+  Tiers::TurnToRemove turn;
   if (is_last && is_tier(kind)) {
     turn = tiers_.turn_to_remove();
     MARGAY_CHECK(tiers_.check_unused(ref.name));

@@ -70,10 +70,16 @@ class Writes {
   void on_removed(std::function<void(const store::Key&)> call) { on_removed_ = std::move(call); }
 
  private:
-  using Change = std::function<Answer<json::object>(const json::object& current)>;
+  struct Change {
+    std::function<Answer<json::object>(const json::object& current)> make;
+    // What it makes of an object takes no more memory than that and what the client sent, but for
+    // so many copies of parts of them.
+    size_t copies = 0;
+    size_t sent_bytes = 0;  // parsed; of what is copied with it
+  };
 
-  Answer<Written> change(const ObjectRef& ref, const Change& make, const WriteOptions& options);
-  Answer<std::optional<Written>> try_change(const ObjectRef& ref, const Change& make,
+  Answer<Written> change(const ObjectRef& ref, const Change& wanted, const WriteOptions& options);
+  Answer<std::optional<Written>> try_change(const ObjectRef& ref, const Change& wanted,
                                             const WriteOptions& options);
   Answer<std::optional<Removed>> try_remove(const ObjectRef& ref, const DeleteOptions& options,
                                             bool waits);
