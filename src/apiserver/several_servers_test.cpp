@@ -175,6 +175,24 @@ TEST_F(SeveralServersTest, OnOneServerNoPolicyOutlivesItsTier) {
   EXPECT_TRUE(store_->get({"tiers.projectcalico.org", {}, "ops"}));
 }
 
+TEST_F(SeveralServersTest, AStartWritesWhatIsMissingAndNothingElse) {
+  for (const auto* name : {"a", "b"})
+    ASSERT_EQ(post("/api/v1/namespaces", json::serialize(named(name))).code(), 201);
+  const auto start = [&] {
+    EXPECT_TRUE(restore_namespaces(late_store_, late_));
+    EXPECT_TRUE(restore_tiers(late_store_, late_));
+  };
+  late_store_.before_creation([] { ADD_FAILURE() << "nothing is missing"; });
+  start();
+  late_store_.before_creation({});
+  const store::Key account{"serviceaccounts", "b", "default"};
+  const store::Key tier{"tiers.projectcalico.org", {}, "kube-admin"};
+  for (const auto& key : {account, tier}) ASSERT_TRUE(store_->remove(key, {}));
+  start();
+  EXPECT_TRUE(store_->get(account));
+  EXPECT_TRUE(store_->get(tier));
+}
+
 TEST_F(SeveralServersTest, StartingTogetherIsNoError) {
   NamespaceSweeper sweeper(late_store_, late_, room_);
   store_->remove({"namespaces", {}, "kube-public"}, {});

@@ -25,9 +25,9 @@ class Writes;
 bool is_tier(const api::Kind& kind);
 bool is_in_tier(const api::Kind& kind);  // its objects are policies, each in a tier
 
-// Makes the tiers that always exist, where they are missing. They hold all the same: without one
-// nobody but who lists them misses anything.
-Answer<> restore_tiers(Writes& writes);
+// Makes the tiers that always exist, where they are missing; where none is, it writes nothing. They
+// hold all the same: without one nobody but who lists them misses anything.
+Answer<> restore_tiers(store::Store& store, Writes& writes);
 
 // Safe from any thread. Calls block on the store.
 class Tiers {

@@ -309,6 +309,8 @@ Answer<Written> Writes::create_named(const ObjectRef& ref, json::object object,
 
 Answer<> Writes::ensure_default_service_account(const std::string& ns) {
   const ObjectRef account{.kind = api::find_resource("serviceaccounts"), .ns = ns};
+  // Whoever removes one that is there makes it anew.
+  if (store_.get({account.kind->resource(), ns, "default"})) return {};
   const auto made = create(account, {{"metadata", {{"name", "default"}}}}, {});
   if (made || made.error().reason == "AlreadyExists") return {};
   return refuse(made.error());

@@ -62,7 +62,8 @@ class Writes {
   // begun is finished.
   Answer<Removed> remove(const ObjectRef& ref, const DeleteOptions& options, bool waits = false);
 
-  // The service account that pods of the namespace have when they name none.
+  // The service account that pods of the namespace have when they name none. Where it is there,
+  // nothing is written.
   Answer<> ensure_default_service_account(const std::string& ns);
 
   // Called after this server removed an object, on the thread that did. To be set before the first
