@@ -54,8 +54,15 @@ Answer<> restore_tiers(store::Store& store, Writes& writes) {
   return {};
 }
 
-Tiers::Turn Tiers::turn_to_create(const boost::json::object& policy) {
-  return tier_that_can_go(policy).empty() ? Turn() : Turn(turn_);
+Tiers::TurnToRemove Tiers::turn_to_remove() {
+  const std::lock_guard gate(gate_);
+  return TurnToRemove(turn_);
+}
+
+Tiers::TurnToCreate Tiers::turn_to_create(const boost::json::object& policy) {
+  if (tier_that_can_go(policy).empty()) return {};
+  const std::lock_guard gate(gate_);
+  return TurnToCreate(turn_);
 }
 
 Answer<> Tiers::check_exists(const boost::json::object& policy) {

@@ -241,12 +241,6 @@ Answer<> Writes::confirm(const ObjectRef& ref, const store::Entry& created,
   return allowed;
 }
 
-std::unique_lock<std::mutex> Writes::turn_to_create(const api::Kind& kind,
-                                                    const json::object& object) {
-  if (is_pool(kind)) return std::unique_lock(pool_creation_);
-  return is_in_tier(kind) ? tiers_.turn_to_create(object) : std::unique_lock<std::mutex>();
-}
-
 Answer<> Writes::check_others(const ObjectRef& ref, const std::string& name,
                               const json::object& object) {
   if (is_in_tier(*ref.kind)) return tiers_.check_exists(object);
@@ -292,7 +286,10 @@ Answer<Written> Writes::create_named(const ObjectRef& ref, json::object object,
   if (!prepared) return refuse(from_error(kind, name, prepared.error()));
   MARGAY_CHECK(check_forms(ref, name, prepared->object));
   const store::Key key{kind.resource(), ref.ns, name};
-  const auto turn = turn_to_create(kind, prepared->object);
+  const auto turn_of_pools =
+      is_pool(kind) ? std::unique_lock(pool_creation_) : std::unique_lock<std::mutex>();
+  const auto turn_of_tiers =
+      is_in_tier(kind) ? tiers_.turn_to_create(prepared->object) : Tiers::TurnToCreate();
   const bool is_taken = is_pool(kind) && store_.get(key);
   if (!is_taken) MARGAY_CHECK(check_others(ref, name, prepared->object));
   MARGAY_TRY(auto text, to_stored(kind, prepared->object));
@@ -449,7 +446,7 @@ Answer<std::optional<Writes::Removed>> Writes::try_remove(const ObjectRef& ref,
                            : Answer<Deletion>(Deletion{.action = Deletion::Action::remove});
   if (!plan) return refuse(plan.error());
   if (plan->action == Deletion::Action::nothing) return Removed{std::move(*entry), false};
-  Tiers::Turn turn;
+  Tiers::TurnToRemove turn;
   if (is_tier(kind)) {
     place.leave();
     turn = tiers_.turn_to_remove();

@@ -90,8 +90,6 @@ class Writes {
   Written told_as(const ObjectRef& form, Written written);
   // The namespace, if objects may be created in it.
   Answer<Namespace> enter(const ObjectRef& ref, const std::string& name);
-  // Where what may be created depends on what else there is: one at a time.
-  std::unique_lock<std::mutex> turn_to_create(const api::Kind& kind, const json::object& object);
   // Whether what else there is lets it be created.
   Answer<> check_others(const ObjectRef& ref, const std::string& name, const json::object& object);
   // What had to hold before a creation must hold after it too, or it is taken back: of two that
