@@ -234,10 +234,11 @@ std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text) {
   double total = 0;
   bool any = false;
   while (!text.empty()) {
+    if (!is_digit(text.front()) && text.front() != '.') return {};  // a second sign, "nan", "inf"
     double number = 0;
     const auto [end, error] =
         std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
-    if (error != std::errc() || !(number >= 0)) return {};  // nor "nan"
+    if (error != std::errc()) return {};
     text.remove_prefix(static_cast<size_t>(end - text.data()));
     const std::string_view name = text.substr(0, text.find_first_of("0123456789."));
     const auto* unit = std::ranges::find(k_units, name, &Unit::name);

@@ -55,7 +55,11 @@ base::Result<const json::value*> value_of(const json::object& operation) {
 class Patching {
  public:
   Patching(json::value document, const PatchLimits& limits)
-      : document_(std::move(document)), bytes_(extent_of(document_).bytes), budget_(limits) {}
+      : document_(std::move(document)), budget_(limits) {
+    const auto extent = extent_of(document_);
+    bytes_ = extent.bytes;
+    values_ = extent.values;
+  }
 
   base::Result<> apply(const json::object& operation);
   json::value take() { return std::move(document_); }
@@ -68,12 +72,14 @@ class Patching {
   base::Result<> move(const JsonPointer& from, const JsonPointer& path);
   base::Result<> test(const JsonPointer& path, const json::value& expected);
 
+  base::Result<> make_way(const JsonPointer& path, const json::value& value);
   base::Result<> enter(const JsonPointer& path, const json::value& value);
   base::Result<> leave(const json::value& value);
   base::Result<> shift(const JsonPointer& path);
 
   json::value document_;
-  size_t bytes_;  // of document_, about
+  size_t bytes_ = 0;   // of document_, about
+  size_t values_ = 0;  // and keys, of document_
   PatchBudget budget_;
 };
 
@@ -86,6 +92,11 @@ base::Result<> Patching::enter(const JsonPointer& path, const json::value& value
     return base::fail(
         base::ErrorCode::invalid,
         fmt::format("the patched object would be larger than {} bytes", k_max_object_bytes));
+  values_ += extent.values;
+  if (values_ > k_max_object_values)
+    return base::fail(base::ErrorCode::invalid,
+                      fmt::format("the patched object would have more than {} values and keys",
+                                  k_max_object_values));
   if (path.depth() + extent.depth > k_max_object_depth)
     return base::fail(
         base::ErrorCode::invalid,
@@ -94,9 +105,10 @@ base::Result<> Patching::enter(const JsonPointer& path, const json::value& value
 }
 
 base::Result<> Patching::leave(const json::value& value) {
-  const auto bytes = extent_of(value).bytes;
-  bytes_ -= std::min(bytes, bytes_);
-  return budget_.spend(bytes);
+  const auto extent = extent_of(value);
+  bytes_ -= std::min(extent.bytes, bytes_);
+  values_ -= std::min(extent.values, values_);
+  return budget_.spend(extent.bytes);
 }
 
 // Elements of a list make room or close up.
@@ -106,13 +118,18 @@ base::Result<> Patching::shift(const JsonPointer& path) {
   return budget_.spend(array == nullptr ? 0 : array->size());
 }
 
-base::Result<> Patching::add(const JsonPointer& path, json::value value) {
+// Whether `value` may be added at `path`.
+base::Result<> Patching::make_way(const JsonPointer& path, const json::value& value) {
   MARGAY_TRY(const json::value* const holder, path.holder(document_));
   if (holder == nullptr || holder->is_object()) {
     if (const auto replaced = path.find(document_)) MARGAY_CHECK(leave(**replaced));
   }
   MARGAY_CHECK(shift(path));
-  MARGAY_CHECK(enter(path, value));
+  return enter(path, value);
+}
+
+base::Result<> Patching::add(const JsonPointer& path, json::value value) {
+  MARGAY_CHECK(make_way(path, value));
   return path.add(document_, std::move(value));
 }
 
@@ -132,9 +149,8 @@ base::Result<> Patching::replace(const JsonPointer& path, json::value value) {
 
 base::Result<> Patching::copy(const JsonPointer& from, const JsonPointer& path) {
   MARGAY_TRY(const json::value* const found, from.find(document_));
-  // A value of the document is at most as large as an object, so this copy is; what it makes of the
-  // document is judged before it goes there.
-  return add(path, *found);
+  MARGAY_CHECK(make_way(path, *found));
+  return path.add(document_, json::value(*found));
 }
 
 base::Result<> Patching::move(const JsonPointer& from, const JsonPointer& path) {
@@ -192,6 +208,16 @@ base::Result<json::value> apply_json_patch(json::value document, const json::val
       return std::unexpected(std::move(applied).error().wrap(fmt::format("operation {}", i)));
   }
   return patching.take();
+}
+
+size_t copies_in(const json::value& json_patch) {
+  const auto* operations = json_patch.if_array();
+  if (operations == nullptr) return 0;
+  return static_cast<size_t>(std::ranges::count_if(*operations, [](const json::value& operation) {
+    const auto* object = operation.if_object();
+    const auto* op = object == nullptr ? nullptr : object->if_contains("op");
+    return op != nullptr && *op == "copy";
+  }));
 }
 
 json::value apply_merge_patch(json::value document, const json::value& patch) {

@@ -2,8 +2,8 @@
 
 // The patch types of the Kubernetes API, as pure functions: document and patch in, document out.
 // Errors are `invalid` and say which operation or field; nothing is applied in part. What a patch
-// may take is limited (patch_budget.h); at no step is the document larger or deeper than an object
-// may be (codec.h) but for what the patch itself brings.
+// may take is limited (patch_budget.h); at no step is the document larger or deeper, or has it more
+// values, than an object may (codec.h), but for what the patch itself brings.
 
 #include <boost/json/value.hpp>
 
@@ -18,6 +18,10 @@ struct Schema;
 // RFC 6902, with pointers of RFC 6901.
 base::Result<json::value> apply_json_patch(json::value document, const json::value& patch,
                                            const PatchLimits& limits = {});
+
+// How many of its operations copy a part of the document: each may double what that takes. Whatever
+// else a patch of any type makes of a document is no more than the two of them.
+size_t copies_in(const json::value& json_patch);
 
 // RFC 7396.
 json::value apply_merge_patch(json::value document, const json::value& patch);

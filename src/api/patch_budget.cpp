@@ -13,19 +13,20 @@ constexpr size_t k_scalar = 5;       // "true,"
 constexpr size_t k_punctuation = 3;  // quotes or brackets, and a comma
 
 Extent extent_below(const json::value& value, size_t depth_left) {
-  if (const auto* text = value.if_string()) return {text->size() + k_punctuation, 0};
-  if (!value.is_structured()) return {k_scalar, 0};
-  Extent sum{k_punctuation, 1};
+  if (const auto* text = value.if_string()) return {text->size() + k_punctuation, 1, 0};
+  if (!value.is_structured()) return {k_scalar, 1, 0};
+  Extent sum{k_punctuation, 1, 1};
   if (depth_left == 0) return sum;
-  const auto add = [&](size_t key, const json::value& member) {
+  const auto add = [&](size_t keys, size_t key, const json::value& member) {
     const auto below = extent_below(member, depth_left - 1);
     sum.bytes += key + below.bytes;
+    sum.values += keys + below.values;
     sum.depth = std::max(sum.depth, below.depth + 1);
   };
   if (const auto* array = value.if_array())
-    for (const auto& item : *array) add(0, item);
+    for (const auto& item : *array) add(0, 0, item);
   else
-    for (const auto& [key, member] : value.get_object()) add(key.size() + k_punctuation, member);
+    for (const auto& [key, member] : value.get_object()) add(1, key.size() + k_punctuation, member);
   return sum;
 }
 

@@ -16,10 +16,11 @@ struct PatchLimits {
   size_t steps = 64 << 20;  // about bytes read or moved; well under a second
 };
 
-// About the bytes of a value's JSON text, and how deep it nests (a scalar: 0). Stops descending
-// where the depth passes what an object may have.
+// About the bytes of a value's JSON text, how many values and keys it has, itself among them, and
+// how deep it nests (a scalar: 0). Stops descending where the depth passes what an object may have.
 struct Extent {
   size_t bytes = 0;
+  size_t values = 0;
   size_t depth = 0;
 };
 Extent extent_of(const boost::json::value& value);

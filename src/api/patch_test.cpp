@@ -246,18 +246,29 @@ struct Bomb {
 };
 
 TEST(JsonPatch, PatchesThatAskForTooMuchAreRefused) {
-  const std::string long_list = "[" + repeated("0", 500'000) + "]";
+  const std::string long_list = "[" + repeated("0", 200'000) + "]";
+  const std::string long_text(100, 'x');
   const std::vector<Bomb> bombs{
-      {"copies of copies", R"({"a":{"x":"0123456789"}})",
+      {"copies of copies", R"({"a":{"x":")" + long_text + R"("}})",
        "[" +
            repeated(
                R"({"op":"copy","from":"","path":"/a/b"},{"op":"copy","from":"/a","path":"/c"})",
                30) +
            "]",
        "would be larger than 3145728 bytes"},
-      {"a list that doubles", R"({"a":["0123456789"]})",
+      {"a list that doubles", R"({"a":[")" + long_text + R"("]})",
        "[" + repeated(R"({"op":"copy","from":"/a","path":"/a/-"})", 30) + "]",
        "would be larger than 3145728 bytes"},
+      {"a list of lists that doubles", R"({"a":[[],[],[],[]]})",
+       "[" + repeated(R"({"op":"copy","from":"/a","path":"/a/-"})", 30) + "]",
+       "would have more than 262144 values and keys"},
+      {"keys that double", R"({"a":{"x":{}}})",
+       "[" +
+           repeated(
+               R"({"op":"copy","from":"","path":"/a/b"},{"op":"copy","from":"/a","path":"/c"})",
+               30) +
+           "]",
+       "would have more than 262144 values and keys"},
       {"more operations than anybody needs", "{}",
        "[" + repeated(R"({"op":"add","path":"/a","value":1})", 10'001) + "]",
        "may have 10000 operations, not 10001"},
@@ -289,6 +300,26 @@ TEST(JsonPatch, LongPatchesOfAnOrdinaryKindApply) {
       json::parse("[" + repeated(R"({"op":"add","path":"/a/-","value":"x"})", 5'000) + "]"));
   ASSERT_TRUE(patched) << patched.error().message;
   EXPECT_EQ(patched->at("a").as_array().size(), 5'000u);
+}
+
+// What leaves is counted off.
+TEST(JsonPatch, ManyValuesMayComeAndGo) {
+  const auto patched = apply_json_patch(
+      json::parse(R"({"a":[)" + repeated("0", 100'000) + "]}"),
+      json::parse(
+          "[" +
+          repeated(R"({"op":"copy","from":"/a","path":"/b"},{"op":"remove","path":"/b"})", 10) +
+          R"(,{"op":"move","from":"/a","path":"/c"},{"op":"replace","path":"/c","value":[1]})" +
+          "]"));
+  ASSERT_TRUE(patched) << patched.error().message;
+  EXPECT_EQ(json::serialize(*patched), R"({"c":[1]})");
+}
+
+TEST(JsonPatch, CopiesAreCounted) {
+  const auto copies = [](const char* patch) { return copies_in(json::parse(patch)); };
+  EXPECT_EQ(copies(R"([{"op":"copy"},{"op":"add"},{"op":"copy","from":"","path":"/a"}])"), 2U);
+  EXPECT_EQ(copies(R"([{"op":["copy"]},"copy",{"from":"copy"}])"), 0U);
+  EXPECT_EQ(copies(R"({"op":"copy"})"), 0U);
 }
 
 std::string names(const char* prefix, size_t count) {

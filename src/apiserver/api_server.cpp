@@ -141,7 +141,7 @@ base::Result<std::unique_ptr<ApiServer>> ApiServer::start(Options options) {
   MARGAY_CHECK(parts->open_front_proxy(options.front_proxy));
   parts->connect();
   MARGAY_CHECK(restored(restore_namespaces(*parts->store, *parts->writes)));
-  MARGAY_CHECK(restored(restore_tiers(*parts->writes)));
+  MARGAY_CHECK(restored(restore_tiers(*parts->store, *parts->writes)));
   MARGAY_TRY(
       parts->server,
       Server::listen({.address = options.address,

@@ -409,9 +409,9 @@ TEST_F(EventStreamTest, WhatCouldNotBeReadAtItsEndIsStillDeletedForThoseWhoHadIt
 }
 
 TEST_F(EventStreamTest, BadQueriesAreRefused) {
-  for (const auto* query :
-       {"sendInitialEvents=true", "resourceVersion=x", "labelSelector=a%20like",
-        "sendInitialEvents=true&resourceVersionMatch=NotOlderThan", "timeoutSeconds=soon"})
+  for (const auto* query : {"sendInitialEvents=true", "resourceVersion=x", "labelSelector=a%20like",
+                            "sendInitialEvents=true&resourceVersionMatch=NotOlderThan",
+                            "timeoutSeconds=soon", "namePrefix=a"})
     EXPECT_EQ(get(std::string(k_url) + "?watch=true&" + query).code(), 400) << query;
 }
 

@@ -116,6 +116,8 @@ Answer<ListOptions> parse_list_options(const api::Kind& kind, const ResourcePath
   out.resume = text_in(query, "continue");
   MARGAY_CHECK(read_watch(query, out));
   if (out.watch) MARGAY_CHECK(bound_selectors(query, out));
+  if (out.watch && !out.name_prefix.empty())
+    return refuse(bad_request("namePrefix is forbidden for watch"));
   MARGAY_CHECK(read_revision(query, out));
   return out;
 }

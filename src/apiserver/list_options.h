@@ -35,7 +35,7 @@ enum class RevisionMatch {
 struct ListOptions {
   store::Scope scope;
   Filter filter;            // what the scope does not already say
-  std::string name_prefix;  // store::ListOptions; what Margay's own clients ask for
+  std::string name_prefix;  // store::ListOptions; of lists; what Margay's own clients ask for
   size_t limit = 0;
   std::string resume;
   RevisionMatch match = RevisionMatch::any;

@@ -9,8 +9,14 @@
 namespace margay::apiserver {
 namespace {
 
+using base::ErrorCode;
 using base::fail;
 using base::Result;
+
+// What a namespace says that takes no service account, and needs none.
+bool goes_or_has_gone(const base::Error& error) {
+  return error.code == ErrorCode::forbidden || error.code == ErrorCode::not_found;
+}
 
 base::Error to_error(const Status& status) {
   return store::kubernetes::to_error(status.to_object(), static_cast<unsigned>(status.code));
@@ -19,13 +25,13 @@ base::Error to_error(const Status& status) {
 Result<ObjectRef> ref_of(const store::Key& key) {
   const auto* kind = api::find_resource(key.resource);
   if (kind == nullptr)
-    return fail(base::ErrorCode::unsupported, "unknown resource \"" + key.resource + "\"");
+    return fail(ErrorCode::unsupported, "unknown resource \"" + key.resource + "\"");
   return ObjectRef{.kind = kind, .ns = key.ns, .name = key.name};
 }
 
 Result<json::object> parse_object(std::string_view text) {
   MARGAY_TRY(auto value, api::parse_json(text));
-  if (!value.is_object()) return fail(base::ErrorCode::invalid, "not a JSON object");
+  if (!value.is_object()) return fail(ErrorCode::invalid, "not a JSON object");
   return std::move(value.get_object());
 }
 
@@ -36,12 +42,19 @@ LocalStore::LocalStore(std::unique_ptr<store::Store> store)
       reads_(*store_, room_, StoredFormStore::Busy::wait),
       writes_(*store_, clock_, room_) {}
 
-Result<> LocalStore::prepare() {
+Result<> LocalStore::prepare(const std::string& ns) {
   const std::lock_guard lock(preparing_);
-  if (is_prepared_) return {};
-  for (const auto& restored : {restore_namespaces(*store_, writes_), restore_tiers(writes_)})
-    if (!restored) return fail(to_error(restored.error()));
-  is_prepared_ = true;
+  if (!has_initial_) {
+    for (const auto& restored :
+         {restore_initial_namespaces(*store_, writes_), restore_tiers(*store_, writes_)})
+      if (!restored) return fail(to_error(restored.error()));
+    has_initial_ = true;
+  }
+  if (ns.empty() || has_account_.contains(ns)) return {};
+  if (const auto made = writes_.ensure_default_service_account(ns); made)
+    has_account_.insert(ns);
+  else if (auto error = to_error(made.error()); !goes_or_has_gone(error))
+    return fail(std::move(error));
   return {};
 }
 
@@ -52,8 +65,8 @@ Result<store::List> LocalStore::list(const store::Scope& scope, const store::Lis
 }
 
 Result<store::Entry> LocalStore::create(const store::Key& key, std::string value) {
-  MARGAY_CHECK(prepare());
   MARGAY_TRY(const auto ref, ref_of(key));
+  MARGAY_CHECK(prepare(key.ns));
   MARGAY_TRY(auto object, parse_object(value));
   metadata_of(object).erase("resourceVersion");
   auto written = writes_.create(ref, std::move(object), {});
@@ -63,8 +76,11 @@ Result<store::Entry> LocalStore::create(const store::Key& key, std::string value
 
 Result<store::Entry> LocalStore::update(const store::Key& key, std::string value,
                                         std::optional<store::Revision> expected) {
-  MARGAY_CHECK(prepare());
   MARGAY_TRY(const auto ref, ref_of(key));
+  // A full disk takes no new object, but this one is there: what is missing is made by a later
+  // write.
+  if (auto prepared = prepare(key.ns); !prepared && prepared.error().code != ErrorCode::unavailable)
+    return fail(std::move(prepared).error());
   MARGAY_TRY(auto object, parse_object(value));
   auto& metadata = metadata_of(object);
   metadata.erase("resourceVersion");

@@ -2,15 +2,18 @@
 
 // The store of a data directory as its API server shows it, for a program that works on it while no
 // server runs: writes go through what judges and completes every write (writes.h), reads have both
-// forms of each object (stored_form.h). What a server makes at its start, the namespaces and tiers
-// that always exist, is made before the first write that is no removal: one works on a full disk.
-// Safe from any thread.
+// forms of each object (stored_form.h). The namespaces and tiers that always exist are made before
+// the first write that is no removal, where they are missing, and the default service account of a
+// namespace before the first in that: what a write costs goes not by how many namespaces there are.
+// On a full disk updates and removals work all the same. Safe from any thread.
 //
-// Nobody finishes what a server does by itself later: a namespace that is deleted here is emptied
-// when a server next runs.
+// Nobody finishes what a server does by itself later, or at its start: a namespace that is deleted
+// here is emptied when a server next runs.
 
 #include <memory>
 #include <mutex>
+#include <set>
+#include <string>
 
 #include "apiserver/parsing_room.h"
 #include "apiserver/stored_form.h"
@@ -37,7 +40,8 @@ class LocalStore final : public store::Store {
                                                     store::Watcher& watcher) override;
 
  private:
-  base::Result<> prepare();
+  // For a write in the namespace, or in none.
+  base::Result<> prepare(const std::string& ns);
 
   const std::unique_ptr<store::Store> store_;
   base::SystemClock clock_;
@@ -45,7 +49,8 @@ class LocalStore final : public store::Store {
   StoredFormStore reads_;
   Writes writes_;
   std::mutex preparing_;
-  bool is_prepared_ = false;
+  bool has_initial_ = false;
+  std::set<std::string> has_account_;  // namespaces
 };
 
 }  // namespace margay::apiserver

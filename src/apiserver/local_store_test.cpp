@@ -12,20 +12,72 @@ namespace {
 
 using base::ErrorCode;
 
+// A store that counts what it is asked, and whose disk may be full.
+class CountingStore final : public store::Store {
+ public:
+  explicit CountingStore(std::unique_ptr<store::Store> store) : store_(std::move(store)) {}
+
+  base::Result<store::Entry> get(const store::Key& key) override { return store_->get(key); }
+  base::Result<store::List> list(const store::Scope& scope,
+                                 const store::ListOptions& options) override {
+    ++lists;
+    return store_->list(scope, options);
+  }
+  base::Result<store::Entry> create(const store::Key& key, std::string value) override {
+    if (is_full) return base::fail(ErrorCode::unavailable, "the disk is full");
+    ++creations;
+    return store_->create(key, std::move(value));
+  }
+  base::Result<store::Entry> update(const store::Key& key, std::string value,
+                                    std::optional<store::Revision> expected) override {
+    return store_->update(key, std::move(value), expected);
+  }
+  base::Result<store::Entry> remove(const store::Key& key,
+                                    std::optional<store::Revision> expected) override {
+    return store_->remove(key, expected);
+  }
+  base::Result<std::unique_ptr<store::Watch>> watch(const store::Scope& scope, store::Revision from,
+                                                    store::Watcher& watcher) override {
+    return store_->watch(scope, from, watcher);
+  }
+
+  bool is_full = false;
+  int lists = 0;
+  int creations = 0;
+
+ private:
+  const std::unique_ptr<store::Store> store_;
+};
+
 class Local : public testing::Test {
  protected:
-  Local() {
+  Local() { open(); }
+  // As the next command does.
+  void open() {
+    store_.reset();
     auto opened =
         store::sqlite::SqliteStore::open({.path = (folder_.path() / "store.db").string(),
                                           .durability = store::sqlite::Durability::process_crash});
     if (!opened) throw std::runtime_error(opened.error().message);
-    store_ = std::make_unique<LocalStore>(*std::move(opened));
+    auto inner = std::make_unique<CountingStore>(*std::move(opened));
+    inner_ = inner.get();
+    store_ = std::make_unique<LocalStore>(std::move(inner));
+  }
+  static store::Key network_set(const std::string& ns) {
+    return {"networksets.projectcalico.org", ns, "a"};
+  }
+  static store::Key account(const std::string& ns) { return {"serviceaccounts", ns, "default"}; }
+  // Namespaces, as a server leaves them.
+  void make_namespaces(std::initializer_list<const char*> names) {
+    for (const auto* name : names)
+      ASSERT_TRUE(store_->create({"namespaces", "", name}, "{}")) << name;
   }
   static store::Key pool(const std::string& name) {
     return {"ippools.projectcalico.org", "", name};
   }
 
   TemporaryFolder folder_;
+  CountingStore* inner_ = nullptr;
   std::unique_ptr<LocalStore> store_;
 };
 
@@ -34,6 +86,44 @@ TEST_F(Local, WhatAServerMakesAtItsStartIsThereAfterTheFirstWrite) {
   ASSERT_TRUE(store_->create({"networksets.projectcalico.org", "default", "a"}, R"({"spec":{}})"));
   EXPECT_TRUE(store_->get({"namespaces", "", "default"}));
   EXPECT_TRUE(store_->get({"tiers.projectcalico.org", "", "default"}));
+}
+
+TEST_F(Local, AWriteReadsAndWritesNothingOfOtherNamespaces) {
+  make_namespaces({"a", "b", "c", "d"});
+  open();
+  ASSERT_TRUE(store_->create(network_set("c"), R"({"spec":{}})"));
+  EXPECT_EQ(inner_->creations, 1) << "what was asked for";
+  EXPECT_EQ(inner_->lists, 0);
+}
+
+TEST_F(Local, ANamespaceThatIsWrittenInHasItsServiceAccount) {
+  make_namespaces({"a", "b"});
+  for (const auto* ns : {"a", "b"}) ASSERT_TRUE(inner_->remove(account(ns), {}));
+  open();
+  ASSERT_TRUE(store_->create(network_set("a"), R"({"spec":{}})"));
+  EXPECT_TRUE(store_->get(account("a")));
+  EXPECT_FALSE(store_->get(account("b"))) << "a server's start makes it";
+}
+
+TEST_F(Local, UpdatesAndRemovalsWorkOnAFullDiskWhateverIsMissing) {
+  const store::Key tier{"tiers.projectcalico.org", "", "kube-admin"};
+  make_namespaces({"a"});
+  ASSERT_TRUE(store_->create(network_set("a"), R"({"spec":{}})"));
+  for (const auto& key : {tier, account("a")}) ASSERT_TRUE(inner_->remove(key, {}));
+  open();
+  inner_->is_full = true;
+  const auto updated =
+      store_->update(network_set("a"), R"({"spec":{"nets":["192.0.2.0/24"]}})", {});
+  EXPECT_TRUE(updated) << updated.error().message;
+  const auto refused = store_->create(network_set("default"), R"({"spec":{}})");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::unavailable);
+  inner_->is_full = false;
+  EXPECT_TRUE(store_->update(network_set("a"), R"({"spec":{}})", {}));
+  EXPECT_TRUE(store_->get(tier)) << "as soon as there is room";
+  EXPECT_TRUE(store_->get(account("a")));
+  inner_->is_full = true;
+  EXPECT_TRUE(store_->remove(network_set("a"), {}));
 }
 
 TEST_F(Local, WritesAreDefaultedAndMadeCanonical) {

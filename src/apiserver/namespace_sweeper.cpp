@@ -153,13 +153,20 @@ bool NamespaceSweeper::finish(const std::string& ns) {
   return store_.remove(key, entry->revision).has_value();
 }
 
-Answer<> restore_namespaces(store::Store& store, Writes& writes) {
+Answer<> restore_initial_namespaces(store::Store& store, Writes& writes) {
   const auto& kind = namespace_kind();
   for (const auto name : k_initial) {
+    if (store.get({kind.resource(), {}, std::string(name)})) continue;
     const auto made = writes.create({.kind = &kind, .name = std::string(name)}, {}, {});
     // Another server may be as quick.
     if (!made && made.error().reason != "AlreadyExists") return refuse(made.error());
   }
+  return {};
+}
+
+Answer<> restore_namespaces(store::Store& store, Writes& writes) {
+  MARGAY_CHECK(restore_initial_namespaces(store, writes));
+  const auto& kind = namespace_kind();
   const auto looked = each_entry(
       store, {.resource = kind.resource()}, [&](const store::Entry& entry) -> base::Result<> {
         if (to_namespace(entry).state != Namespace::State::active) return {};

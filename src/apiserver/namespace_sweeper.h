@@ -57,8 +57,11 @@ class NamespaceSweeper {
   std::unique_ptr<store::Syncer> syncer_;  // last: stops before what it calls goes
 };
 
-// Makes the four namespaces that always exist, and the default service accounts that a killed
-// server left unmade.
+// Makes the four namespaces that always exist, where they are missing.
+Answer<> restore_initial_namespaces(store::Store& store, Writes& writes);
+
+// The same, and the default service accounts that a killed server left unmade: reads every
+// namespace, and writes nothing where nothing is missing.
 Answer<> restore_namespaces(store::Store& store, Writes& writes);
 
 }  // namespace margay::apiserver

@@ -20,6 +20,9 @@ namespace margay::apiserver {
 
 // About what the value of a text takes in memory, and no less.
 size_t parsed_bytes(std::string_view json);
+// What it takes after so many copies of parts of it within itself: each may double it, up to what
+// an object may be.
+size_t copied_bytes(size_t parsed_bytes, size_t copies);
 
 class ParsingRoom {
  public:
@@ -53,7 +56,8 @@ class ParsingRoom {
   };
 
   // For an object of that text. A refusal (429) when as many as may do so are waiting already.
-  Answer<Place> enter(std::string_view json);
+  Answer<Place> enter(std::string_view json) { return enter(parsed_bytes(json)); }
+  Answer<Place> enter(size_t parsed_bytes);
   // Waits for its turn, however long: for what has begun and must be finished.
   Place wait(std::string_view json) { return wait(parsed_bytes(json)); }
   Place wait(size_t parsed_bytes);

@@ -29,6 +29,16 @@ class Waiter {
   std::thread thread_;
 };
 
+TEST(ParsingRoom, CopiesDoubleUpToWhatAnObjectMayBe) {
+  EXPECT_EQ(copied_bytes(100, 0), 100U);
+  EXPECT_EQ(copied_bytes(100, 3), 800U);
+  const auto most = copied_bytes(100, 10'000);
+  EXPECT_EQ(most, copied_bytes(1 << 20, 1'000));
+  EXPECT_EQ(most, (3U << 20) + (60U << 18));
+  EXPECT_LT(most, ParsingRoom::Limits{}.bytes);
+  EXPECT_EQ(copied_bytes(2 * most, 1), 2 * most) << "stored before there was a limit";
+}
+
 TEST(ParsingRoom, WhatIsSmallIsNotCounted) {
   ParsingRoom room({.bytes = 1, .small_bytes = 1'060, .waiting = 1});
   const auto first = room.enter(k_large);

@@ -83,7 +83,7 @@ class RouterFixture : public testing::Test {
     sweeper_ = std::make_unique<NamespaceSweeper>(*store_, *writes_, room_);
     const auto restored = restore_namespaces(*store_, *writes_);
     if (!restored) throw std::runtime_error(restored.error().message);
-    const auto tiers = restore_tiers(*writes_);
+    const auto tiers = restore_tiers(*store_, *writes_);
     if (!tiers) throw std::runtime_error(tiers.error().message);
     router_ = std::make_unique<Router>(Router::Services{.store = *store_,
                                                         .writes = *writes_,

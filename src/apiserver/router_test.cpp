@@ -291,6 +291,24 @@ TEST_F(UpdateTest, PatchesWithoutAConditionAllWin) {
       << "no patch undid another";
 }
 
+// A few bytes ask for much: what comes of them is made where there is room for it.
+TEST_F(UpdateTest, PatchWithManyCopiesTakesRoom) {
+  const auto copy = [&](size_t times, const char* also) {
+    std::string operations = R"([{"op":"add","path":"/x","value":[[]]})";
+    for (size_t i = 0; i < times; ++i)
+      operations += R"(,{"op":"copy","from":"/x/0","path":"/x/-"})";
+    return patch(object_, "json-patch+json", operations + also + "]");
+  };
+  const char* and_is_gone = R"(,{"op":"remove","path":"/x"})";
+  const auto few = while_busy([&] { return copy(3, and_is_gone); });
+  ASSERT_TRUE(few) << "it waits for nobody";
+  EXPECT_EQ(few->code(), 200) << few->response.body;
+  const auto many = while_busy([&] { return copy(30, and_is_gone); });
+  ASSERT_TRUE(many);
+  EXPECT_EQ(many->code(), 429);
+  EXPECT_EQ(copy(30, and_is_gone).code(), 200);
+}
+
 TEST_F(UpdateTest, PatchThatBreaksTheObjectIs422) {
   const auto reply = patch(object_, "merge-patch+json", R"({"spec":{"selector":"((("}})");
   EXPECT_EQ(reply.code(), 422);

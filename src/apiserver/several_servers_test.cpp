@@ -175,6 +175,41 @@ TEST_F(SeveralServersTest, OnOneServerNoPolicyOutlivesItsTier) {
   EXPECT_TRUE(store_->get({"tiers.projectcalico.org", {}, "ops"}));
 }
 
+TEST_F(SeveralServersTest, CreationsInOneTierDoNotWaitForEachOther) {
+  const auto make = [&](const char* name) {
+    auto policy = named(name);
+    policy["spec"] = json::object{{"tier", "ops"}};
+    return late_.create(ref("networkpolicies.projectcalico.org", "default"), policy, {})
+        .has_value();
+  };
+  ASSERT_TRUE(late_.create(ref("tiers.projectcalico.org", ""), named("ops"), {}));
+  std::future<bool> other;
+  late_store_.before_creation([&] {
+    other = std::async(std::launch::async, make, "ops.b");
+    EXPECT_EQ(other.wait_for(std::chrono::seconds(20)), std::future_status::ready);
+  });
+  EXPECT_TRUE(make("ops.a"));
+  EXPECT_TRUE(other.get());
+}
+
+TEST_F(SeveralServersTest, AStartWritesWhatIsMissingAndNothingElse) {
+  for (const auto* name : {"a", "b"})
+    ASSERT_EQ(post("/api/v1/namespaces", json::serialize(named(name))).code(), 201);
+  const auto start = [&] {
+    EXPECT_TRUE(restore_namespaces(late_store_, late_));
+    EXPECT_TRUE(restore_tiers(late_store_, late_));
+  };
+  late_store_.before_creation([] { ADD_FAILURE() << "nothing is missing"; });
+  start();
+  late_store_.before_creation({});
+  const store::Key account{"serviceaccounts", "b", "default"};
+  const store::Key tier{"tiers.projectcalico.org", {}, "kube-admin"};
+  for (const auto& key : {account, tier}) ASSERT_TRUE(store_->remove(key, {}));
+  start();
+  EXPECT_TRUE(store_->get(account));
+  EXPECT_TRUE(store_->get(tier));
+}
+
 TEST_F(SeveralServersTest, StartingTogetherIsNoError) {
   NamespaceSweeper sweeper(late_store_, late_, room_);
   store_->remove({"namespaces", {}, "kube-public"}, {});

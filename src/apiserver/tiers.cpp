@@ -42,8 +42,9 @@ bool is_in_tier(const api::Kind& kind) {
   return std::ranges::find(k_in_tiers, kind.resource()) != k_in_tiers.end();
 }
 
-Answer<> restore_tiers(Writes& writes) {
+Answer<> restore_tiers(store::Store& store, Writes& writes) {
   for (const auto& [name, order, default_action] : api::calico::built_in_tiers()) {
+    if (store.get({std::string(k_tiers), {}, std::string(name)})) continue;
     const auto made =
         writes.create({.kind = &tier_kind(), .name = std::string(name)},
                       {{"spec", {{"order", order}, {"defaultAction", default_action}}}}, {});
@@ -53,8 +54,15 @@ Answer<> restore_tiers(Writes& writes) {
   return {};
 }
 
-Tiers::Turn Tiers::turn_to_create(const boost::json::object& policy) {
-  return tier_that_can_go(policy).empty() ? Turn() : Turn(turn_);
+Tiers::TurnToRemove Tiers::turn_to_remove() {
+  const std::lock_guard gate(gate_);
+  return TurnToRemove(turn_);
+}
+
+Tiers::TurnToCreate Tiers::turn_to_create(const boost::json::object& policy) {
+  if (tier_that_can_go(policy).empty()) return {};
+  const std::lock_guard gate(gate_);
+  return TurnToCreate(turn_);
 }
 
 Answer<> Tiers::check_exists(const boost::json::object& policy) {

@@ -5,12 +5,13 @@
 //
 // What a policy is in is told by its name (api::calico::tier_of_name()), so that a tier's removal
 // reads no policies. Of a policy's creation and its tier's removal through one server each sees the
-// other, since one of them has the turn. Of those through two servers the creation looks again
+// other, since they take turns. Of those through two servers the creation looks again
 // after its write, and gives way; a tier that goes just behind that look leaves the policy in a
 // tier that is not there. Such a tier comes last and denies (docs/policy.md, "Order").
 
 #include <boost/json/object.hpp>
 #include <mutex>
+#include <shared_mutex>
 #include <string_view>
 
 #include "apiserver/parsing_room.h"
@@ -25,9 +26,9 @@ class Writes;
 bool is_tier(const api::Kind& kind);
 bool is_in_tier(const api::Kind& kind);  // its objects are policies, each in a tier
 
-// Makes the tiers that always exist, where they are missing. They hold all the same: without one
-// nobody but who lists them misses anything.
-Answer<> restore_tiers(Writes& writes);
+// Makes the tiers that always exist, where they are missing; where none is, it writes nothing. They
+// hold all the same: without one nobody but who lists them misses anything.
+Answer<> restore_tiers(store::Store& store, Writes& writes);
 
 // Safe from any thread. Calls block on the store.
 class Tiers {
@@ -35,12 +36,14 @@ class Tiers {
   // Both outlive it.
   Tiers(store::Store& store, ParsingRoom& room) : store_(store), room_(room) {}
 
-  // While one has it, no other policy is created in a tier that can go, and no tier goes. Whoever
-  // asks for it holds no place in the room: who has it may wait for one.
-  using Turn = std::unique_lock<std::mutex>;
-  Turn turn_to_remove() { return Turn(turn_); }
+  // While one creates a policy in a tier that can go, no tier goes; while a tier goes, no such
+  // policy is created. Those who create need no turn among themselves. Whoever asks for one holds
+  // no place in the room: who has it may wait for one.
+  using TurnToRemove = std::unique_lock<std::shared_mutex>;
+  using TurnToCreate = std::shared_lock<std::shared_mutex>;
+  TurnToRemove turn_to_remove();
   // To create the policy; nobody's where its tier always exists.
-  Turn turn_to_create(const boost::json::object& policy);
+  TurnToCreate turn_to_create(const boost::json::object& policy);
 
   // The tier that a policy says it is in: 404, naming it, when there is none. Objects that are in
   // no tier, or in one that always exists, may be made.
@@ -53,7 +56,9 @@ class Tiers {
   store::Store& store_;
   ParsingRoom& room_;
   ReadOnce<bool> known_to_go_;  // whether a tier is being deleted
-  std::mutex turn_;
+  std::shared_mutex turn_;
+  // Whoever waits for a turn to remove holds it: who comes later to create waits behind him.
+  std::mutex gate_;
 };
 
 }  // namespace margay::apiserver

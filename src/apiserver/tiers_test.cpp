@@ -39,7 +39,7 @@ TEST_F(TiersTest, ThreeAlwaysExist) {
   EXPECT_EQ(action("kube-admin"), "Pass");
   EXPECT_EQ(action("default"), "Deny");
   EXPECT_EQ(action("kube-baseline"), "Pass");
-  EXPECT_TRUE(restore_tiers(*writes_)) << "again";
+  EXPECT_TRUE(restore_tiers(*store_, *writes_)) << "again";
   for (const char* name : {"kube-admin", "default", "kube-baseline"}) {
     const auto removed = remove(at(k_tiers, name));
     EXPECT_EQ(removed.code(), 403);
@@ -55,7 +55,7 @@ TEST_F(TiersTest, OneThatIsMissingIsMadeAnew) {
   ASSERT_TRUE(store_->remove({"tiers.projectcalico.org", {}, "kube-admin"}, {}));
   EXPECT_EQ(post(k_global, in_tier("kube-admin", "kube-admin.a")).code(), 201)
       << "it exists whatever the store says";
-  ASSERT_TRUE(restore_tiers(*writes_));
+  ASSERT_TRUE(restore_tiers(*store_, *writes_));
   EXPECT_EQ(get(at(k_tiers, "kube-admin")).code(), 200);
 }
 

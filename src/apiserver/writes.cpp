@@ -241,12 +241,6 @@ Answer<> Writes::confirm(const ObjectRef& ref, const store::Entry& created,
   return allowed;
 }
 
-std::unique_lock<std::mutex> Writes::turn_to_create(const api::Kind& kind,
-                                                    const json::object& object) {
-  if (is_pool(kind)) return std::unique_lock(pool_creation_);
-  return is_in_tier(kind) ? tiers_.turn_to_create(object) : std::unique_lock<std::mutex>();
-}
-
 Answer<> Writes::check_others(const ObjectRef& ref, const std::string& name,
                               const json::object& object) {
   if (is_in_tier(*ref.kind)) return tiers_.check_exists(object);
@@ -292,7 +286,10 @@ Answer<Written> Writes::create_named(const ObjectRef& ref, json::object object,
   if (!prepared) return refuse(from_error(kind, name, prepared.error()));
   MARGAY_CHECK(check_forms(ref, name, prepared->object));
   const store::Key key{kind.resource(), ref.ns, name};
-  const auto turn = turn_to_create(kind, prepared->object);
+  const auto turn_of_pools =
+      is_pool(kind) ? std::unique_lock(pool_creation_) : std::unique_lock<std::mutex>();
+  const auto turn_of_tiers =
+      is_in_tier(kind) ? tiers_.turn_to_create(prepared->object) : Tiers::TurnToCreate();
   const bool is_taken = is_pool(kind) && store_.get(key);
   if (!is_taken) MARGAY_CHECK(check_others(ref, name, prepared->object));
   MARGAY_TRY(auto text, to_stored(kind, prepared->object));
@@ -309,6 +306,8 @@ Answer<Written> Writes::create_named(const ObjectRef& ref, json::object object,
 
 Answer<> Writes::ensure_default_service_account(const std::string& ns) {
   const ObjectRef account{.kind = api::find_resource("serviceaccounts"), .ns = ns};
+  // Whoever removes one that is there makes it anew.
+  if (store_.get({account.kind->resource(), ns, "default"})) return {};
   const auto made = create(account, {{"metadata", {{"name", "default"}}}}, {});
   if (made || made.error().reason == "AlreadyExists") return {};
   return refuse(made.error());
@@ -318,61 +317,61 @@ Answer<> Writes::ensure_default_service_account(const std::string& ns) {
 
 Answer<Written> Writes::update(const ObjectRef& ref, const json::object& object,
                                const WriteOptions& options) {
-  return change(
-      ref,
-      [&](const json::object& current) -> Answer<json::object> {
-        auto made = object;
-        if (is_stored_form(*ref.kind)) api::keep_later_fields(*ref.kind, current, made);
-        return made;
-      },
-      options);
+  const auto make = [&](const json::object& current) -> Answer<json::object> {
+    auto made = object;
+    if (is_stored_form(*ref.kind)) api::keep_later_fields(*ref.kind, current, made);
+    return made;
+  };
+  return change(ref, {.make = make}, options);
 }
 
 Answer<Written> Writes::patch(const ObjectRef& ref, PatchType type, const json::value& patch,
                               const WriteOptions& options) {
-  return change(
-      ref,
-      [&](const json::object& current) -> Answer<json::object> {
-        auto patched = apply_patch(*ref.kind, type, current, patch);
-        if (!patched) return refuse(from_error(*ref.kind, ref.name, patched.error()));
-        if (!patched->is_object())
-          return refuse(bad_request("the patched object would not be an object"));
-        return std::move(patched->as_object());
-      },
-      options);
+  const auto make = [&](const json::object& current) -> Answer<json::object> {
+    auto patched = apply_patch(*ref.kind, type, current, patch);
+    if (!patched) return refuse(from_error(*ref.kind, ref.name, patched.error()));
+    if (!patched->is_object())
+      return refuse(bad_request("the patched object would not be an object"));
+    return std::move(patched->as_object());
+  };
+  const auto copies = type == PatchType::json ? api::copies_in(patch) : 0;
+  const auto sent = copies == 0 ? 0 : parsed_bytes(json::serialize(patch));
+  return change(ref, {.make = make, .copies = copies, .sent_bytes = sent}, options);
 }
 
-Answer<Written> Writes::change(const ObjectRef& ref, const Change& make,
+Answer<Written> Writes::change(const ObjectRef& ref, const Change& wanted,
                                const WriteOptions& options) {
   if (is_stored_form(*ref.kind)) {
     MARGAY_CHECK(check_stored_name(ref));
     MARGAY_TRY(const auto shown, behind(ref));
     const auto make_shown = [&](const json::object& current) -> Answer<json::object> {
-      MARGAY_TRY(auto object, make(api::to_stored_form(*ref.kind, current)));
+      MARGAY_TRY(auto object, wanted.make(api::to_stored_form(*ref.kind, current)));
       MARGAY_CHECK(complete_identity(ref, object));
       return from_stored_form(ref, std::move(object));
     };
-    MARGAY_TRY(auto written, change(shown, make_shown, options));
+    MARGAY_TRY(auto written,
+               change(shown, {make_shown, wanted.copies, wanted.sent_bytes}, options));
     return told_as(ref, std::move(written));
   }
   const auto give_up = clock_.now() + k_patience;
   while (clock_.now() < give_up) {
-    MARGAY_TRY(auto written, try_change(ref, make, options));
+    MARGAY_TRY(auto written, try_change(ref, wanted, options));
     if (written) return std::move(*written);
   }
   return refuse(out_of_patience(ref));
 }
 
 // Nothing when another writer was faster.
-Answer<std::optional<Written>> Writes::try_change(const ObjectRef& ref, const Change& make,
+Answer<std::optional<Written>> Writes::try_change(const ObjectRef& ref, const Change& wanted,
                                                   const WriteOptions& options) {
   const auto& kind = *ref.kind;
   const auto key = key_of(ref);
   auto entry = store_.get(key);
   if (!entry) return refuse(from_error(kind, ref.name, entry.error()));
-  MARGAY_TRY(auto place, room_.enter(entry->value));
+  MARGAY_TRY(auto place, room_.enter(copied_bytes(parsed_bytes(entry->value) + wanted.sent_bytes,
+                                                  wanted.copies)));
   MARGAY_TRY(const auto current, parse_stored(*entry));
-  MARGAY_TRY(auto object, make(current));
+  MARGAY_TRY(auto object, wanted.make(current));
   MARGAY_CHECK(complete_identity(ref, object));
   MARGAY_CHECK(check_conditions(ref, *entry, current, object));
   if (ref.status)
@@ -394,7 +393,7 @@ Answer<std::optional<Written>> Writes::try_change(const ObjectRef& ref, const Ch
   MARGAY_TRY(auto text, to_stored(kind, prepared->object));
   place.leave();  // whoever hears of a removal may want one
   const bool is_last = is_finished(kind, prepared->object);
-  Tiers::Turn turn;
+  Tiers::TurnToRemove turn;
   if (is_last && is_tier(kind)) {
     turn = tiers_.turn_to_remove();
     MARGAY_CHECK(tiers_.check_unused(ref.name));
@@ -447,7 +446,7 @@ Answer<std::optional<Writes::Removed>> Writes::try_remove(const ObjectRef& ref,
                            : Answer<Deletion>(Deletion{.action = Deletion::Action::remove});
   if (!plan) return refuse(plan.error());
   if (plan->action == Deletion::Action::nothing) return Removed{std::move(*entry), false};
-  Tiers::Turn turn;
+  Tiers::TurnToRemove turn;
   if (is_tier(kind)) {
     place.leave();
     turn = tiers_.turn_to_remove();

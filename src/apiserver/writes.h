@@ -62,7 +62,8 @@ class Writes {
   // begun is finished.
   Answer<Removed> remove(const ObjectRef& ref, const DeleteOptions& options, bool waits = false);
 
-  // The service account that pods of the namespace have when they name none.
+  // The service account that pods of the namespace have when they name none. Where it is there,
+  // nothing is written.
   Answer<> ensure_default_service_account(const std::string& ns);
 
   // Called after this server removed an object, on the thread that did. To be set before the first
@@ -70,10 +71,16 @@ class Writes {
   void on_removed(std::function<void(const store::Key&)> call) { on_removed_ = std::move(call); }
 
  private:
-  using Change = std::function<Answer<json::object>(const json::object& current)>;
+  struct Change {
+    std::function<Answer<json::object>(const json::object& current)> make;
+    // What it makes of an object takes no more memory than that and what the client sent, but for
+    // so many copies of parts of them.
+    size_t copies = 0;
+    size_t sent_bytes = 0;  // parsed; of what is copied with it
+  };
 
-  Answer<Written> change(const ObjectRef& ref, const Change& make, const WriteOptions& options);
-  Answer<std::optional<Written>> try_change(const ObjectRef& ref, const Change& make,
+  Answer<Written> change(const ObjectRef& ref, const Change& wanted, const WriteOptions& options);
+  Answer<std::optional<Written>> try_change(const ObjectRef& ref, const Change& wanted,
                                             const WriteOptions& options);
   Answer<std::optional<Removed>> try_remove(const ObjectRef& ref, const DeleteOptions& options,
                                             bool waits);
@@ -83,8 +90,6 @@ class Writes {
   Written told_as(const ObjectRef& form, Written written);
   // The namespace, if objects may be created in it.
   Answer<Namespace> enter(const ObjectRef& ref, const std::string& name);
-  // Where what may be created depends on what else there is: one at a time.
-  std::unique_lock<std::mutex> turn_to_create(const api::Kind& kind, const json::object& object);
   // Whether what else there is lets it be created.
   Answer<> check_others(const ObjectRef& ref, const std::string& name, const json::object& object);
   // What had to hold before a creation must hold after it too, or it is taken back: of two that

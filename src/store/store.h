@@ -46,7 +46,7 @@ struct Scope {
   std::string ns = {};    // empty: all
   std::string name = {};  // empty: all
   // A store that does not have the resource, or does not let us see it, is one without objects of
-  // it, until it has (store/syncer.h).
+  // it, until it has. What was known of it before is kept (store/syncer.h).
   bool optional = false;
   bool contains(const Key& key) const {
     return key.resource == resource && (ns.empty() || key.ns == ns) &&

@@ -79,6 +79,7 @@ class Told {
     name(key);
     if (const auto object = names_.find(name_)) names_.release(*object);
   }
+  bool empty() const { return names_.size() == 0; }
   // Those whose places in `listed` are not true.
   std::vector<Key> keys_besides(const std::vector<bool>& listed) const {
     std::vector<Key> keys;
@@ -224,6 +225,7 @@ class Syncer::Source final : public Watcher {
   void run();
   bool begin();
   Result<> list();
+  void forget_besides(const std::vector<bool>& listed);
   Error watch();
   bool pause(const Error& error);
   bool wait_for_presence(const Error& error, bool is_believed);
@@ -243,7 +245,8 @@ class Syncer::Source final : public Watcher {
   Revision position_ = 0;  // told up to here; 0: list first
   bool in_sync_ = false;
   bool told_absent_ = false;
-  bool moved_ = false;  // the watch works: it has delivered something
+  bool began_list_ = false;  // the last list has told something
+  bool moved_ = false;       // the watch works: it has delivered something
 
   std::mutex mutex_;
   std::condition_variable wake_;
@@ -299,9 +302,13 @@ void Syncer::Source::run() {
 bool Syncer::Source::begin() {
   const bool is_last = outlet_.is_listed();
   const auto listed = list();
-  const bool is_absent = !listed && scope_.optional && tells_absence(listed.error());
-  if ((listed || (is_absent && is_last)) && !std::exchange(in_sync_, true))
+  const bool is_absent =
+      !listed && !began_list_ && scope_.optional && tells_absence(listed.error());
+  if ((listed || (is_absent && is_last)) && !std::exchange(in_sync_, true)) {
+    // What an earlier list told by the way is not all there was, and nobody has acted on it.
+    if (is_absent) forget_besides({});
     outlet_.posted_snapshot(!scope_.optional);
+  }
   if (is_absent) return wait_for_presence(listed.error(), is_last);
   if (!listed) return pause(listed.error());
   absence_.end();
@@ -314,6 +321,7 @@ bool Syncer::Source::begin() {
 Result<> Syncer::Source::list() {
   std::vector<bool> listed;  // by their places in told_
   List page;
+  began_list_ = false;
   do {
     if (!backlog_->wait_for_room()) return base::fail(ErrorCode::unavailable, "stopping");
     MARGAY_TRY(page, store_.list(scope_, {.limit = page_size_, .resume = page.resume}));
@@ -327,16 +335,21 @@ Result<> Syncer::Source::list() {
       tasks.push_back(read(key, std::move(entry)));
     }
     outlet_.post(std::move(tasks), backlog_);
+    began_list_ = true;
   } while (!page.resume.empty());
+  forget_besides(listed);
+  position_ = page.revision;
+  return {};
+}
 
+// `listed`: by their places in told_.
+void Syncer::Source::forget_besides(const std::vector<bool>& listed) {
   std::vector<Task> gone;
   for (const Key& key : told_.keys_besides(listed)) {
     told_.erase(key);
     gone.push_back(read(key, std::nullopt));
   }
   outlet_.post(std::move(gone));
-  position_ = page.revision;
-  return {};
 }
 
 // Returns why it ended; while stopping, anything.
@@ -369,8 +382,8 @@ bool Syncer::Source::wait_for_presence(const Error& error, bool is_believed) {
   std::unique_lock lock(mutex_);
   if (stopping_) return false;
   if (is_believed && !std::exchange(told_absent_, true))
-    spdlog::warn("syncing {}: {}; taken to be none, until it is there", describe(scope_),
-                 error.message);
+    spdlog::warn("syncing {}: {}; {}, until it is there", describe(scope_), error.message,
+                 told_.empty() ? "taken to be none" : "what was known of it is kept");
   wake_.wait_for(lock, wait, [&] { return stopping_ || (!is_believed && others_listed_); });
   return !stopping_;
 }

@@ -28,7 +28,9 @@ class SyncerSink {
   // but the object is done here; the rest is the task, which runs on the executor in that order.
   virtual Task on_change(const Key& key, std::optional<Entry> entry) = 0;
   // On the executor, once: everything that existed at the start has been told. That an optional
-  // scope is missing is believed of an answer to what was asked after all others had been listed.
+  // scope is missing is believed of an answer to what was asked after all others had been listed,
+  // not of one amid a list. From one that goes missing later nothing is removed: what it held may
+  // well be there.
   virtual void on_in_sync() = 0;
 };
 
