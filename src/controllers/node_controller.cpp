@@ -39,9 +39,18 @@ void NodeController::on_end(const base::Error& error) {
   is_watching_ = false;
 }
 
-Result<NodeController::Look> NodeController::look() {
+Result<ipam::CollectionPlan> NodeController::plan() {
   MARGAY_CHECK(watch_nodes());
-  MARGAY_TRY(auto plan, ipam::plan_collection(store_));
+  return ipam::plan_collection(store_);
+}
+
+Result<NodeController::Look> NodeController::look() {
+  auto planned = this->plan();
+  if (!planned) {
+    skip();
+    return base::fail(std::move(planned).error());
+  }
+  auto plan = *std::move(planned);
   for (const auto& node : plan.lingering)
     spdlog::info("node {} is gone from Kubernetes, and has pods there still", node);
   plan.orphans = suspects_.due(std::move(plan.orphans), clock_.now(), options_.leak_grace);

@@ -38,8 +38,12 @@ class NodeController final : private store::Watcher {
   };
   // Looks at everything and takes what may be. An error: nothing is known, and nothing was taken.
   base::Result<Look> look();
+  // There is no look this time. As after one that failed, the grace of what seems leaked begins
+  // anew: while the API server is away, kubelets do not hear which pods they are to take down.
+  void skip() { suspects_.forget(); }
 
  private:
+  base::Result<ipam::CollectionPlan> plan();
   base::Result<> watch_nodes();
   // The store's threads.
   void on_events(std::span<const store::Event> events) override;

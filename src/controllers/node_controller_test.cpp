@@ -63,6 +63,14 @@ TEST_F(NodeControllerTest, ALeakOnANodeThatIsThereWaitsForItsGrace) {
   EXPECT_EQ(look().suspects, 0U) << "nothing is remembered";
 }
 
+TEST_F(NodeControllerTest, TimeInWhichNobodyLookedIsNotOfTheGrace) {
+  cluster_.assign("web", "node1");
+  look();
+  controller_.skip();
+  EXPECT_EQ(look(20min).collected.addresses, 0U);
+  EXPECT_EQ(look(15min).collected.addresses, 1U);
+}
+
 TEST_F(NodeControllerTest, APodThatComesBackEndsTheSuspicion) {
   const std::string address = cluster_.assign("web", "node1");
   look();

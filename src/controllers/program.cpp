@@ -51,6 +51,7 @@ class Program {
   // The settings as they are now, and a look.
   milliseconds take_turn() {
     const auto settings = read_settings();
+    if (!settings || !settings->runs_node) controller_.skip();
     if (!settings) return failed(settings.error());
     apply(*settings);
     if (!settings->runs_node) return done(settings->reconcile_every);

@@ -84,7 +84,9 @@ Result<bool> read_enabled(const std::string& list, std::vector<std::string>& war
 std::optional<std::chrono::milliseconds> to_period(std::string_view text) {
   const auto length = api::formats::parse_duration(text);
   if (!length || length->count() <= 0) return std::nullopt;
-  return std::chrono::ceil<std::chrono::milliseconds>(*length);
+  // Whoever means "never" writes centuries, which no clock can add to now.
+  return std::min<std::chrono::milliseconds>(std::chrono::ceil<std::chrono::milliseconds>(*length),
+                                             std::chrono::days(1));
 }
 
 // What is asked for and has no effect, in the words of whoever asked.

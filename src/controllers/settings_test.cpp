@@ -48,6 +48,9 @@ TEST(ControllerSettings, TheConfigurationSaysWhatTheEnvironmentLeavesOpen) {
   EXPECT_TRUE(settings.health_checks);
   EXPECT_EQ(settings.log_level, "warning");
   EXPECT_EQ(settings.reconcile_every, 60s);
+
+  EXPECT_EQ(merge(read({"RECONCILER_PERIOD=2562047h"}).value(), std::nullopt).reconcile_every, 24h)
+      << "no clock can add centuries to now";
 }
 
 // As in Calico: a controller that the configuration does not name does not run.

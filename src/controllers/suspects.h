@@ -21,6 +21,8 @@ class Suspects {
   // shown is forgotten. No grace: nothing is due ever.
   std::vector<ipam::Holding> due(std::vector<ipam::Holding> orphans, base::Clock::Steady now,
                                  std::chrono::milliseconds grace);
+  // Nobody looked: what was seen before is first sight again.
+  void forget() { since_.clear(); }
   size_t size() const { return since_.size(); }
 
  private:

@@ -70,7 +70,12 @@ class Planner {
 
   Result<CollectionPlan> plan(store::Store& store) {
     MARGAY_CHECK(pods_.load(store));
-    for (const auto& holding : holdings_.held) by_node_[holding.holder.node].push_back(&holding);
+    for (const auto& holding : holdings_.held) {
+      by_node_[holding.holder.node].push_back(&holding);
+      if (!holding.holder.node.empty()) continue;
+      for (const auto& share : holding.shares)  // which may disagree
+        unreleasable_.insert(holder_of(share.attribute).node);
+    }
     for (const auto& share : holdings_.without_handle)
       unreleasable_.insert(holder_of(share.attribute).node);
     for (const auto& [node, blocks] : holdings_.claimed) by_node_[node];
@@ -123,7 +128,8 @@ class Planner {
   const Inhabitants inhabitants_;
   Pods pods_;
   std::map<std::string, Held> by_node_;
-  std::set<std::string> unreleasable_;  // nodes with something that has no handle
+  std::set<std::string>
+      unreleasable_;  // nodes with something of no handle, or of one in several names
   CollectionPlan plan_;
 };
 

@@ -61,11 +61,6 @@ TEST(Collection, AnAddressWithoutItsPodIsAnOrphan) {
          c.put_pod("web", R"("spec":{"nodeName":"node1","hostNetwork":true},
                              "status":{"podIP":"192.0.2.1"})");
        }},
-      {"a pod of that name has another address by its annotation alone",
-       [](Cluster& c) {
-         c.put_pod("web", R"("spec":{"nodeName":"node1"})",
-                   R"({"cni.projectcalico.org/podIP":"10.0.0.200/32"})");
-       }},
   };
   for (const auto& [name, given] : cases) {
     SCOPED_TRACE(name);
@@ -206,6 +201,23 @@ TEST(Collection, WhatSomebodyHasStays) {
                          R"({"apiVersion":"v1","kind":"Node","metadata":{"name":"node1"},
                              "status":{"conditions":[{"type":"Ready","status":"Unknown"}]}})");
        }},
+      {"its node is there, and its kubelet can take nothing down",
+       [](Cluster& c, const auto&) {
+         c.scratch().put("nodes", "", "node1",
+                         R"({"apiVersion":"v1","kind":"Node","metadata":{"name":"node1"},
+                             "status":{"conditions":[{"type":"Ready","status":"False"}]}})");
+       }},
+      {"a pod has no status yet, and the annotation of the pod that it was copied from",
+       [](Cluster& c, const auto&) {
+         c.put_pod("web", R"("spec":{"nodeName":"node1"})",
+                   R"({"cni.projectcalico.org/podIP":"10.0.0.200/32"})");
+       }},
+      {"a pod says it with the length of its network",
+       [](Cluster& c, const std::string& address) {
+         c.put_pod(
+             "web", R"("spec":{"nodeName":"node1"},"status":{"podIP":"192.0.2.1"})",
+             R"({"k8s.v1.cni.cncf.io/network-status":"[{\"ips\":[\")" + address + R"(/24\"]}]"})");
+       }},
   };
   for (const auto& [name, given] : cases) {
     SCOPED_TRACE(name);
@@ -252,6 +264,18 @@ TEST(Collection, WhatIsUnknownKeepsItsNodesTunnelAndBlocks) {
   EXPECT_EQ(cluster.collect_all().addresses, 1U) << "the pod's";
   EXPECT_TRUE(cluster.is_held("vxlan-tunnel-addr-node1"));
   EXPECT_EQ(check(cluster.store())->blocks, 2U) << "the empty one too";
+}
+
+// Two shares of one handle in the names of two nodes.
+TEST(Collection, WhatContradictsItselfKeepsTheTunnelsOfAllItsNodes) {
+  Cluster cluster;
+  cluster.assign({.owner = {"node1", "both", {{"node", "node1"}}}, .v4 = 1});
+  cluster.assign({.owner = {"node2", "both", {{"node", "node2"}}}, .v4 = 1});
+  cluster.assign_tunnel("node1");
+  cluster.assign_tunnel("node2");
+  EXPECT_EQ(cluster.collect_all().addresses, 0U);
+  EXPECT_TRUE(cluster.is_held("vxlan-tunnel-addr-node1"));
+  EXPECT_TRUE(cluster.is_held("vxlan-tunnel-addr-node2"));
 }
 
 TEST(Collection, WhatHasNoHandleStays) {

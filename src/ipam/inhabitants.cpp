@@ -59,13 +59,17 @@ bool is_silent(const store::Entry& node) {
   return std::ranges::any_of(api::list_at(*object, {"status", "conditions"}), [](const auto& each) {
     const auto* condition = each.if_object();
     return condition != nullptr && api::text_at(*condition, {"type"}) == "Ready" &&
-           api::text_at(*condition, {"status"}) == "Unknown";
+           api::text_at(*condition, {"status"}) != "True";
   });
 }
 
+// A prefix length may follow: it is of the network that the address is in.
+Result<IPAddress> address_in(std::string_view text) {
+  return IPAddress::parse(text.substr(0, text.find('/')));
+}
+
 void add_address(std::set<IPAddress>& addresses, std::string_view text) {
-  if (const auto address = IPAddress::parse(text.substr(0, text.find('/'))))
-    addresses.insert(*address);
+  if (const auto address = address_in(text)) addresses.insert(*address);
 }
 
 void add_listed(std::set<IPAddress>& addresses, const json::object& node, api::JsonPath list) {
@@ -112,9 +116,8 @@ class Told {
  public:
   void add(std::string_view text) {
     if (text.empty()) return;
-    const auto prefix = base::Prefix::parse(text);
-    if (prefix)
-      addresses_.insert(prefix->address());
+    if (const auto address = address_in(text))
+      addresses_.insert(*address);
     else
       is_readable_ = false;
   }
@@ -182,6 +185,9 @@ Result<NodeView> look_at_node(store::Store& store, const std::string& name) {
 PodUse use_by_pod(const store::Entry& entry, std::span<const IPAddress> addresses) {
   const auto pod = read_pod(entry);
   if (!pod) return PodUse::in_use;
+  // An annotation may have been copied from another pod's: before there is a status it says
+  // nothing.
+  if (pod->status.pod_ip.empty() && pod->status.pod_ips.empty()) return PodUse::in_use;
   const Told told = told_by(*pod);
   if (!told.is_readable() || told.addresses().empty()) return PodUse::in_use;
   const bool has_one = std::ranges::any_of(
@@ -205,9 +211,9 @@ Result<> Inhabitants::add_workload_endpoint(const store::Entry& entry) {
   if (!endpoint) return base::fail(endpoint.error().wrap(what));
   occupied_.insert(endpoint->spec.node);
   for (const auto& network : endpoint->spec.ip_networks) {
-    const auto prefix = base::Prefix::parse(network);
-    if (!prefix) return base::fail(prefix.error().wrap(what));
-    addresses_.insert(prefix->address());
+    const auto address = address_in(network);
+    if (!address) return base::fail(address.error().wrap(what));
+    addresses_.insert(*address);
   }
   return {};
 }

@@ -20,9 +20,9 @@ namespace margay::ipam {
 
 enum class NodeState : uint8_t {
   present,
-  silent,  // there, but its kubelet is not heard of (condition Ready is Unknown): what it has taken
-           // down, nobody knows
-  gone,    // Kubernetes does not have it
+  silent,   // there, but its condition Ready is not True (its kubelet is not heard of, or can take
+            // nothing down): what it has taken down, nobody knows
+  gone,     // Kubernetes does not have it
   unclear,  // its Calico Node cannot be read, or is of no Kubernetes node: not ours to judge
 };
 
