@@ -46,6 +46,17 @@ class Agent final : public dataplane::InterfaceSource::Listener {
     std::vector<Settings> stored_settings;  // what settings_from_store said at start
     policy::WorkloadInterfaces workload_interfaces;
     RouteSource route_source = RouteSource::calico_ipam;
+
+    // What the settings decide; the functions are the caller's to set.
+    static Options of(std::string node, const Parameters& parameters,
+                      std::vector<Settings> stored) {
+      return {.node = std::move(node),
+              .on_settings_changed = {},
+              .on_pools_changed = {},
+              .stored_settings = std::move(stored),
+              .workload_interfaces = {parameters.interface_prefixes},
+              .route_source = parameters.route_source};
+    }
   };
 
   Agent(base::EventLoop& loop, store::Store& store, Enforcer& enforcer, Health& health,

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/json.hpp>
 #include <cstdio>
@@ -17,6 +18,7 @@
 #include "node/data_plane_reports.h"
 #include "node/data_planes.h"
 #include "node/host_interfaces.h"
+#include "node/interface_exclusion.h"
 #include "node/node_program.h"
 #include "node/reading_dataplane.h"
 #include "node/remembered_settings.h"
@@ -85,36 +87,40 @@ class Check {
                       {.refresh = {{dataplane::StateKind::rules, k_read_again}}}, reports_, health_,
                       metrics_);
     enforcer.start();
-    const policy::WorkloadInterfaces workload_interfaces{parameters.interface_prefixes};
-    Agent agent(loop_, store_, enforcer, health_, metrics_,
-                {.node = name_,
-                 .on_settings_changed = [this] { end("FelixConfiguration has just changed"); },
-                 .on_pools_changed = [] {},
-                 .stored_settings = std::move(stored),
-                 .workload_interfaces = workload_interfaces});
+    auto options = Agent::Options::of(name_, parameters, std::move(stored));
+    options.on_settings_changed = [this] { end("FelixConfiguration has just changed"); };
+    options.on_pools_changed = [] {};
+    Agent agent(loop_, store_, enforcer, health_, metrics_, std::move(options));
+    AgentInterfaces heard(parameters.interface_exclude, enforcer, agent);
     HostInterfaces interfaces;
     dataplane::linux_host::InterfaceMonitor monitor;
     MARGAY_CHECK(monitor.start(interfaces));
     MARGAY_CHECK(interfaces.list(k_interfaces_timeout));
-    interfaces.add_listener(enforcer);
-    interfaces.add_listener(agent);
+    heard.listen_to(interfaces);
     MARGAY_CHECK(agent.start());
     boost::asio::steady_timer deadline(loop_.context(),
                                        std::chrono::seconds(options_.timeout_seconds));
     deadline.async_wait([this](const boost::system::error_code& error) {
-      if (!error) end("the datastore was not read in time");
+      if (!error && !first_read_) end("the datastore was not read in time");
     });
     loop_.run();
     return result_;
   }
 
  private:
-  void on_read(const Result<Differences>& read) {
-    result_ = read;
+  // What differs at each look so far has lasted.
+  void on_read(Result<Differences> read) {
+    if (read && result_ && first_read_)
+      std::erase_if(*read, [&](const auto& now) {
+        return std::ranges::none_of(*result_, [&](const auto& before) {
+          return before.kind == now.kind && before.item == now.item;
+        });
+      });
+    result_ = std::move(read);
     if (!first_read_) first_read_ = clock_.now();
     const bool is_settled =
         clock_.now() - *first_read_ >= std::chrono::seconds(options_.settle_seconds);
-    if (!read || read->empty() || is_settled) loop_.stop();
+    if (!result_ || result_->empty() || is_settled) loop_.stop();
   }
 
   void end(const char* why) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "dataplane/interface.h"
+#include "node/host_interfaces.h"
 
 namespace margay::node {
 
@@ -32,6 +33,26 @@ class InterfaceExclusion final : public dataplane::InterfaceSource::Listener {
   const std::unique_ptr<const Patterns> patterns_;
   const Of what_;
   dataplane::InterfaceSource::Listener& next_;
+};
+
+// What of the host's interfaces an agent's parts hear: the enforcer of each, the agent of those
+// that are not excluded. Whoever computes what an agent ought to have programmed hears the same.
+class AgentInterfaces {
+ public:
+  // As InterfaceExclusion; the listeners outlive this, and this the source.
+  AgentInterfaces(const std::vector<std::string>& patterns,
+                  dataplane::InterfaceSource::Listener& enforcer,
+                  dataplane::InterfaceSource::Listener& agent)
+      : to_enforcer_(patterns, InterfaceExclusion::Of::addresses, enforcer),
+        to_agent_(patterns, InterfaceExclusion::Of::interfaces, agent) {}
+
+  void listen_to(HostInterfaces& source) {
+    source.add_listener(to_enforcer_);
+    source.add_listener(to_agent_);
+  }
+
+ private:
+  InterfaceExclusion to_enforcer_, to_agent_;
 };
 
 }  // namespace margay::node

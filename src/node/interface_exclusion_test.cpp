@@ -5,6 +5,8 @@
 
 #include <map>
 
+#include "node/agent.h"
+#include "node/host_interfaces.h"
 #include "node/parameters.h"
 
 namespace margay::node {
@@ -69,6 +71,28 @@ TEST(InterfaceExclusion, WithoutPatternsIsNone) {
       InterfaceExclusion::Of::interfaces, known);
   exclusion.on_interfaces({link("kube-ipvs0")});
   EXPECT_THAT(known.interfaces, ElementsAre(Key("kube-ipvs0")));
+}
+
+// The agent's, and those of whoever checks what it has programmed.
+TEST(AgentInterfaces, TheEnforcerHearsOfEachAndTheAgentOfThoseThatAreNotExcluded) {
+  Known enforcer, agent;
+  AgentInterfaces heard({"^docker0$"}, enforcer, agent);
+  HostInterfaces host;
+  host.on_interfaces({link("eth0"), link("docker0")});
+  heard.listen_to(host);
+  EXPECT_THAT(enforcer.interfaces, UnorderedElementsAre(Key("eth0"), Key("docker0")));
+  EXPECT_THAT(enforcer.interfaces["docker0"].addresses, IsEmpty());
+  EXPECT_THAT(agent.interfaces, ElementsAre(Key("eth0")));
+}
+
+TEST(AgentOptions, AreThoseOfTheParameters) {
+  const auto resolved =
+      resolve({{{"InterfacePrefix", "eni,azv"}, {"RouteSource", "WorkloadIPs"}}}).value();
+  const auto options = Agent::Options::of("node", resolved.parameters, {{{"a", "b"}}});
+  EXPECT_EQ(options.node, "node");
+  EXPECT_EQ(options.route_source, RouteSource::workload_ips);
+  EXPECT_TRUE(options.workload_interfaces.contains("azv1"));
+  EXPECT_EQ(options.stored_settings, (std::vector<Settings>{{{"a", "b"}}}));
 }
 
 }  // namespace

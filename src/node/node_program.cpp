@@ -274,9 +274,6 @@ class NodeProgram {
   }
 
   Result<int> run_agent() {
-    using Of = InterfaceExclusion::Of;
-    to_enforcer_.emplace(parameters_.interface_exclude, Of::addresses, *enforcer_);
-    interfaces_.add_listener(*to_enforcer_);
     RetriedTask tunnel_addresses("tunnel address", [this] {
       return ensure_tunnel_addresses(
           *store_, name_, is_on_this_host,
@@ -284,20 +281,16 @@ class NodeProgram {
     });
     RetriedTask mtu("workload MTU", [this] { return keep_workload_mtu(); });
     start_key_task();
-    agent_ = std::make_unique<Agent>(
-        loop_, *store_, *enforcer_, health_, metrics_,
-        Agent::Options{.node = name_,
-                       .on_settings_changed = [this] { restart_because("FelixConfiguration"); },
-                       .on_pools_changed =
-                           [&] {
-                             tunnel_addresses.request();
-                             mtu.request();
-                           },
-                       .stored_settings = std::move(stored_),
-                       .workload_interfaces = {parameters_.interface_prefixes},
-                       .route_source = parameters_.route_source});
-    to_agent_.emplace(parameters_.interface_exclude, Of::interfaces, *agent_);
-    interfaces_.add_listener(*to_agent_);
+    auto options = Agent::Options::of(name_, parameters_, std::move(stored_));
+    options.on_settings_changed = [this] { restart_because("FelixConfiguration"); };
+    options.on_pools_changed = [&] {
+      tunnel_addresses.request();
+      mtu.request();
+    };
+    agent_ =
+        std::make_unique<Agent>(loop_, *store_, *enforcer_, health_, metrics_, std::move(options));
+    heard_.emplace(parameters_.interface_exclude, *enforcer_, *agent_);
+    heard_->listen_to(interfaces_);
     watch_addresses();
     MARGAY_CHECK(agent_->start());
     ServedEndpoint served_metrics(
@@ -367,7 +360,7 @@ class NodeProgram {
   std::unique_ptr<UplinkMtu> uplink_;
   std::unique_ptr<AddressWatch> address_watch_;
   std::unique_ptr<Agent> agent_;
-  std::optional<InterfaceExclusion> to_enforcer_, to_agent_;
+  std::optional<AgentInterfaces> heard_;
   HostInterfaces interfaces_;
   std::optional<dataplane::linux_host::InterfaceMonitor> monitor_;
 };

@@ -58,22 +58,24 @@ Parser integer(Member<T> member, int64_t least, int64_t most) {
   return made;
 }
 
-// Compared without letter case, stored as listed.
+// Compared without letter case, stored as listed. `zero`: what "none" means.
 template <typename T>
-Parser one_of(Member<T> member, std::vector<std::pair<std::string, T>> choices) {
-  return parser(member,
-                [member, choices = std::move(choices)](std::string_view value,
-                                                       Parameters& into) -> base::Result<> {
-                  std::string names;
-                  for (const auto& [name, meaning] : choices) {
-                    if (lower_case(name) == lower_case(value)) {
-                      into.*member = meaning;
-                      return {};
-                    }
-                    names += (names.empty() ? "" : ", ") + name;
-                  }
-                  return base::fail(base::ErrorCode::invalid, "must be one of " + names);
-                });
+Parser one_of(Member<T> member, std::vector<std::pair<std::string, T>> choices, T zero = {}) {
+  Parser made = parser(member,
+                       [member, choices = std::move(choices)](std::string_view value,
+                                                              Parameters& into) -> base::Result<> {
+                         std::string names;
+                         for (const auto& [name, meaning] : choices) {
+                           if (lower_case(name) == lower_case(value)) {
+                             into.*member = meaning;
+                             return {};
+                           }
+                           names += (names.empty() ? "" : ", ") + name;
+                         }
+                         return base::fail(base::ErrorCode::invalid, "must be one of " + names);
+                       });
+  made.set_zero = [member, zero = std::move(zero)](Parameters& into) { into.*member = zero; };
+  return made;
 }
 Parser one_of(Member<std::string> member, const std::vector<std::string>& names);
 

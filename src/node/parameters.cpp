@@ -85,8 +85,8 @@ std::vector<Parameter> parameters() {
        one_of<ServiceLoopPrevention>(&P::service_loop_prevention,
                                      {{"Drop", ServiceLoopPrevention::drop},
                                       {"Reject", ServiceLoopPrevention::reject},
-                                      {"Disabled", ServiceLoopPrevention::disabled}}),
-       !k_dangerous, k_non_zero},
+                                      {"Disabled", ServiceLoopPrevention::disabled}},
+                                     ServiceLoopPrevention::disabled)},
       {k_service_networks, parser(&P::service_networks, parse_service_networks)},
       {"LogPrefix", text(&P::log_prefix, dataplane::linux_host::check_log_prefix)},
       {"DisableConntrackInvalidCheck", boolean(&P::disable_conntrack_invalid_check)},
@@ -150,6 +150,13 @@ Result<> set_to(const Parameter& parameter, std::string_view value, Parameters& 
   return {};
 }
 
+// With either set Felix reads etcd, whatever DatastoreType is.
+bool selects_etcd(const std::string& name, std::string_view value) {
+  const std::string lower = lower_case(name);
+  return (lower == "etcdendpoints" || lower == "etcdaddr") &&
+         lower_case(base::trim(value)) != "none";
+}
+
 // Of values that are well formed.
 std::vector<std::string> remarks(const Parameters& parameters) {
   static const std::set<std::string> k_features{"SNATFullyRandom", "MASQFullyRandom",
@@ -182,6 +189,10 @@ base::Result<Resolved> resolve(const std::vector<Settings>& sources) {
       const auto parameter = std::ranges::find_if(
           table, [&](const Parameter& p) { return lower_case(p.name) == lower_case(name); });
       if (parameter == table.end()) {
+        if (selects_etcd(name, value))
+          return fail(ErrorCode::invalid, name +
+                                              ": as DatastoreType etcdv3: what policies are in "
+                                              "etcd would not hold");
         if (decided.insert(lower_case(name)).second)
           if (auto warning = warning_of_absent(name, base::trim(value)))
             resolved.warnings.push_back(*std::move(warning));

@@ -135,6 +135,8 @@ TEST(Parameters, WhatMustNotBeGuessedIsAnError) {
                                             {"IptablesMangleAllowAction", "DROP"},
                                             {"ExternalNodesCIDRList", "10.0.0.0/8,fd00::/8"},
                                             {"DatastoreType", "etcdv3"},
+                                            {"EtcdEndpoints", "https://192.0.2.1:2379"},
+                                            {"EtcdAddr", "192.0.2.1:2379"},
                                             {"DefaultEndpointToHostAction", "maybe"}}) {
     EXPECT_FALSE(resolve({{{name, value}}})) << name;
   }
@@ -206,6 +208,13 @@ TEST(Parameters, NoneIsTheZeroValueWhateverWeakerSourcesSay) {
   EXPECT_TRUE(resolved->warnings.empty());
 }
 
+TEST(Parameters, NoPreventionOfServiceLoopsIsAsDisabled) {
+  const auto resolved = resolve({{{"ServiceLoopPrevention", "none"}}});
+  ASSERT_TRUE(resolved);
+  EXPECT_EQ(resolved->parameters.service_loop_prevention, ServiceLoopPrevention::disabled);
+  EXPECT_TRUE(resolved->warnings.empty());
+}
+
 TEST(Parameters, NoneIsRefusedWhereZeroIsNoValue) {
   for (const char* name : {"InterfacePrefix", "IptablesMarkMask", "DefaultEndpointToHostAction",
                            "IptablesFilterAllowAction", "FelixHostname", "MaxIpsetSize",
@@ -228,9 +237,10 @@ TEST(Parameters, AnEmptyValueIsAsNoneAtAll) {
 }
 
 TEST(Settings, ComeFromTheEnvironmentAndFromAFile) {
-  const char* environment[] = {"PATH=/bin", "FELIX_VXLANPORT=1", "FELIX_LOGPREFIX=a=b", nullptr};
+  const char* environment[] = {"PATH=/bin", "FELIX_VXLANPORT=1", "FELIX_LOGPREFIX=a=b",
+                               "felix_InterfacePrefix=tap", nullptr};
   EXPECT_EQ(settings_from_environment(environment),
-            (Settings{{"VXLANPORT", "1"}, {"LOGPREFIX", "a=b"}}));
+            (Settings{{"VXLANPORT", "1"}, {"LOGPREFIX", "a=b"}, {"InterfacePrefix", "tap"}}));
 
   const auto path = std::filesystem::temp_directory_path() / "margay-parameters-test.cfg";
   std::ofstream(path) << "[global]\n# comment\n VXLANPort = 2 \n";

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/text.h"
+#include "node/parameter_values.h"
 
 namespace margay::node {
 
@@ -13,12 +14,12 @@ using base::ErrorCode;
 using base::fail;
 
 Settings settings_from_environment(const char* const* environment) {
-  constexpr std::string_view k_prefix = "FELIX_";
+  constexpr std::string_view k_prefix = "felix_";
   Settings settings;
   for (; *environment != nullptr; ++environment) {
     const std::string_view line = *environment;
     const size_t equals = line.find('=');
-    if (line.starts_with(k_prefix) && equals != line.npos) {
+    if (equals != line.npos && lower_case(line.substr(0, k_prefix.size())) == k_prefix) {
       settings.emplace(line.substr(k_prefix.size(), equals - k_prefix.size()),
                        line.substr(equals + 1));
     }

@@ -161,9 +161,8 @@ Result<> NodeRoutes::load() {
   Kernel kernel;
   for (const auto& route : routes) {
     const bool ours = is_ours(route, tunnels);
-    if (ours)
-      kernel.routes.emplace(route.destination, route);
-    else if (route.type == net::RouteType::unicast && route.protocol != RTPROT_KERNEL)
+    const bool is_known = ours && kernel.routes.emplace(route.destination, route).second;
+    if (!is_known && route.type == net::RouteType::unicast && route.protocol != RTPROT_KERNEL)
       kernel.others.push_back(route);
     // Another agent's before us may have led there.
     if (!adopted_ && leads_to_workload(route) && (ours || routes_.contains(route.destination)))
@@ -191,9 +190,10 @@ Result<std::set<int>> NodeRoutes::tunnel_links() {
 }
 
 bool NodeRoutes::is_ours(const Route& route, const std::set<int>& tunnels) const {
+  // Whatever its protocol: an agent under another deviceRouteProtocol made it.
+  if (route.via && tunnels.contains(route.link)) return true;
   if (route.protocol != config_.route_protocol) return false;
-  if (!is_shared(config_.route_protocol)) return true;
-  return routes_.contains(route.destination) || (route.via && tunnels.contains(route.link));
+  return !is_shared(config_.route_protocol) || routes_.contains(route.destination);
 }
 
 Result<> NodeRoutes::apply(const std::set<IPFamily>& families) {
@@ -276,13 +276,14 @@ Result<> NodeRoutes::apply_tunnels() {
 }
 
 Result<> NodeRoutes::remove_others() {
-  std::set<int> links;
-  if (config_.remove_external_routes) links = interfaces_.links();
+  std::set<int> workloads, tunnels;
+  if (config_.remove_external_routes) workloads = interfaces_.links();
   for (const auto* device : {&vxlan_v4_, &vxlan_v6_})
-    if (device->link()) links.insert(*device->link());
+    if (device->link()) tunnels.insert(*device->link());
   Result<> result;
   for (const auto& route : std::exchange(kernel_->others, {})) {
-    if (!links.contains(route.link) || routes_.contains(route.destination)) continue;
+    const bool is_external = workloads.contains(route.link) && !routes_.contains(route.destination);
+    if (!is_external && !tunnels.contains(route.link)) continue;
     spdlog::info("removing another program's route {} (protocol {})", route.to_string(),
                  route.protocol);
     keep_first(result, unless_missing(net::delete_route(socket_, route)));
@@ -341,7 +342,8 @@ Result<> NodeRoutes::write(const base::Prefix& destination, const Target& target
 }
 
 // A route to the destination is there that this agent has not made as it is now. What Calico's
-// programs made, as this one under another deviceRouteProtocol, is replaced; another's stays.
+// programs made, as this one under another deviceRouteProtocol, is replaced; another's stays. Who
+// drops what is for just a block of Calico's is an agent that the block was of.
 Result<> NodeRoutes::stand_beside(const Route& wanted) {
   MARGAY_TRY(const auto listed, net::list_routes(socket_, {.family = wanted.destination.family()}));
   const auto there = std::ranges::find_if(listed, [&](const Route& route) {
@@ -350,7 +352,8 @@ Result<> NodeRoutes::stand_beside(const Route& wanted) {
   if (there == listed.end())  // it has just gone
     return base::fail(base::ErrorCode::unavailable, "route " + wanted.to_string() + ": busy");
   constexpr uint8_t k_felix = 80;
-  const bool is_calicos = there->protocol == k_felix || there->protocol == RTPROT_BIRD;
+  const bool is_calicos = there->protocol == k_felix || there->protocol == RTPROT_BIRD ||
+                          there->type == net::RouteType::blackhole;
   if (carries_as(*there, wanted)) {
     if (is_calicos) kernel_->routes.insert_or_assign(wanted.destination, *there);
     return {};

@@ -57,6 +57,46 @@ TEST_F(TunnelRoutesTest, LeadToOtherNodes) {
   EXPECT_FALSE(net::get_link(*socket_, "vxlan.calico"));
 }
 
+// Felix's default is 3; and deviceRouteProtocol may be changed while the device stays.
+TEST_F(TunnelRoutesTest, AreTakenOverFromAnAgentUnderAnotherProtocol) {
+  begin_overlay({tunnel("other", "198.51.100.2", "10.65.1.1"),
+                 tunnel("third", "198.51.100.3", "10.65.2.1", "66:00:00:00:00:03"),
+                 block("10.65.9.0/26", "other", "198.51.100.2")});
+  for (const char* cidr : {"10.65.1.0/26", "10.65.2.0/26", "10.65.3.0/26"})
+    output({"ip", "route", "add", cidr, "via", "10.65.1.1", "dev", "vxlan.calico", "onlink",
+            "proto", "3"});
+  output({"ip", "route", "add", "10.65.9.0/26", "metric", "5", "via", "10.65.2.1", "dev",
+          "vxlan.calico", "onlink", "proto", "3"});
+  routes_->resync();
+  give({block("10.65.1.0/26", "other", "198.51.100.2"),
+        block("10.65.2.0/26", "third", "198.51.100.3")});
+  const auto all = [] { return output({"ip", "-4", "route"}); };
+  EXPECT_THAT(all(), HasSubstr("10.65.1.0/26 via 10.65.1.1"));
+  EXPECT_THAT(all(), HasSubstr("10.65.2.0/26 via 10.65.2.1"));
+  EXPECT_THAT(all(), Not(HasSubstr("10.65.3.0/26"))) << "nobody's block";
+  EXPECT_THAT(all(), Not(HasSubstr("metric 5"))) << "beside ours";
+  give({block("10.65.1.0/26", "third", "198.51.100.3")});
+  EXPECT_THAT(all(), HasSubstr("10.65.1.0/26 via 10.65.2.1"));
+  EXPECT_THAT(all(), Not(HasSubstr("via 10.65.1.1 dev vxlan.calico proto 3")));
+  give({policy::RouteRemove{net("10.65.1.0/26")}, policy::RouteRemove{net("10.65.2.0/26")}});
+  EXPECT_THAT(all(), Not(HasSubstr("10.65.1.0/26")));
+  EXPECT_THAT(all(), Not(HasSubstr("10.65.2.0/26")));
+}
+
+// It was this node's under a former deviceRouteProtocol.
+TEST_F(TunnelRoutesTest, TakeThePlaceOfABlackholeThatTheBlockHadHere) {
+  for (const char* cidr : {"10.65.1.0/26", "10.65.2.0/26"})
+    output({"ip", "route", "add", "blackhole", cidr, "proto", "77"});
+  begin_overlay({tunnel("other", "198.51.100.2", "10.65.1.1"),
+                 block("10.65.1.0/26", "other", "198.51.100.2"),
+                 policy::RouteUpdate{{.destination = net("10.65.2.0/26"),
+                                      .kind = ProgramRoute::Kind::local_block}}});
+  EXPECT_THAT(v4(), HasSubstr("10.65.1.0/26 via 10.65.1.1 dev vxlan.calico onlink"));
+  EXPECT_THAT(output({"ip", "-4", "route"}), Not(HasSubstr("blackhole 10.65.1.0/26")));
+  give({policy::RouteRemove{net("10.65.2.0/26")}});
+  EXPECT_THAT(output({"ip", "-4", "route"}), Not(HasSubstr("blackhole")));
+}
+
 // As it has when its pool is exchanged for another.
 TEST_F(TunnelRoutesTest, FollowANodeThatHasAnotherTunnelAddress) {
   begin_overlay({tunnel("other", "198.51.100.2", "10.65.1.1"),
