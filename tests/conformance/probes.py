@@ -47,6 +47,7 @@ class Attempt:
         return self.protocol == "sctp" or (self.protocol in ECHO and self.port != ECHO[self.protocol])
 
 
+_marks = itertools.count(0xC0DE0000)
 _counters = defaultdict(lambda: itertools.cycle(range(FIRST_PORT, FIRST_PORT + PORTS)))
 
 
@@ -159,10 +160,10 @@ class _Echo(_Flight):
 
 
 class _OneWay(_Flight):
-    """Heard with its mark by a socket that gets what the target's own stack gets."""
+    """Heard with a mark, which no other has, by a socket that gets what the target's own stack gets."""
 
     def start(self):
-        self.number = fresh(self.attempt.namespace)
+        self.number, self.mark = fresh(self.attempt.namespace), struct.pack("!I", next(_marks))
         self.sending = self.open(socket.SOCK_RAW, self.protocol)
         self.sending.bind((self.attempt.source, 0))
 
@@ -173,18 +174,15 @@ class _OneWay(_Flight):
         self.sending.sendto(self.message(), (self.attempt.target, 0))
 
     def read(self):
-        if self.mark() in self.listening.recv(2048):
+        if self.mark in self.listening.recv(2048):
             self.result = "allow"
 
 
 class _Init(_OneWay):
     protocol = SCTP
 
-    def mark(self):
-        return struct.pack("!I", 0xC0DE0000 + self.number)
-
-    def message(self):
-        chunk = struct.pack("!BBH", 1, 0, 20) + self.mark() + struct.pack("!IHHI", 65535, 1, 1, 1)
+    def message(self):  # the mark is the initiate tag
+        chunk = struct.pack("!BBH", 1, 0, 20) + self.mark + struct.pack("!IHHI", 65535, 1, 1, 1)
         ports = struct.pack("!HHI", self.number, self.attempt.port, 0)
         return ports + struct.pack("<I", crc32c(ports + bytes(4) + chunk)) + chunk
 
@@ -193,11 +191,8 @@ class _Error(_OneWay):
     """An ICMP error about a flow that nobody has."""
     protocol = packets.ICMP
 
-    def mark(self):
-        return struct.pack("!HH", self.number, 9) + b"conformance"
-
     def message(self):
-        about = packets.udp(self.attempt.target, "198.51.100.99", self.number, 9, self.mark())
+        about = packets.udp(self.attempt.target, "198.51.100.99", self.number, 9, self.mark)
         return packets.icmp(*self.attempt.port, bytes(4), packets.ipv4(self.attempt.target, "198.51.100.99", packets.UDP, about))
 
 
