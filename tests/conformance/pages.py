@@ -43,6 +43,8 @@ PAGES = {
         production/green -> production/blue  tcp 80    | + + + + + + + + + + + +
     """),
 
+    # In a namespace's policy a selector means that namespace's pods: a Prometheus of another one is not let in. And a list
+    # of what is denied isolates the pod it is about, as any policy does (step 4).
     "comms/secure-metrics": Case(
         steps=["", "hosts-open metrics-node1 metrics-node2",
                "hosts-open metrics-node1 metrics-node2 deny-node-metrics deny-typha-metrics",
@@ -82,6 +84,8 @@ PAGES = {
         node1        -> 203.0.113.7     tcp 80    | + + +
     """),
 
+    # What doNotTrack lets in belongs to no flow: neither does the answer to a connection that the node or its pods opened, and
+    # connection tracking calls what follows invalid. So the page's pair of policies ends all such connections.
     "external-ips-policy": Case(
         steps=["", "egress-external", "kept-out host-open guarded", "kept-out host-open guarded others-in listed-out"], table="""
         production/red   -> 203.0.113.7      udp 53    | + + + +
@@ -195,6 +199,7 @@ PAGES = {
         node1           -> 203.0.113.7     tcp 80     | + - + + +
     """),
 
+    # What a node sends to itself is policed by `*`, too.
     "kubernetes-nodes": Case(
         steps=["", "node1-auto-hep node2-auto-hep", "node1-auto-hep node2-auto-hep into-masters into-workers",
                "node1-auto-hep node2-auto-hep into-masters into-workers default",
@@ -270,6 +275,7 @@ PAGES = {
         engineering/web      -> engineering/api       tcp 80  | + + + +
     """),
 
+    # The page has no "deny-the-rest", and without it (step 1) nobody is kept out: before services there is no end of tier.
     "services-cluster-ips": Case(
         steps=["", "services-node1 services-node2 hosts-may-speak allow-cluster-ips allow-to-pods allow-to-hosts",
                "services-node1 services-node2 hosts-may-speak allow-cluster-ips allow-to-pods allow-to-hosts deny-the-rest",

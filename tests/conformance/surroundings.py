@@ -4,6 +4,7 @@ Everything is made in network namespaces of the lab's own name, so that `lab dow
 """
 
 import contextlib
+import pathlib
 import selectors
 import socket
 import threading
@@ -124,15 +125,16 @@ class Surroundings:
         self.servers.append(Server(self.name("maintenance"), "maintenance"))
 
     def _forwards(self, namespace):
-        run("ip", "netns", "exec", self.name(namespace), "sysctl", "-qw", "net.ipv4.ip_forward=1",
-            "net.ipv6.conf.all.forwarding=1")
+        with packets.inside(self.name(namespace)):
+            for setting in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
+                pathlib.Path("/proc/sys/net", setting).write_text("1")
 
     def route(self, destination, node):
         """The way from outside, as BGP would tell the routers of it."""
         via = NODES[node][1 if ":" in destination else 0]
         self.ip("underlay", f"{'-6 ' if ':' in destination else ''}route replace {destination} via {via}")
 
-    # ---- kube-proxy's place ---------------------------------------------------------------------------
+    # ---- kube-proxy's place, on both data planes by nftables, which takes no part in either's rules -----------
     def translate(self, services, addresses):
         """`services`: (node, address or "", port, pod, pod's port, masquerade); "": a port of the node's own address."""
         for node in NODES:
