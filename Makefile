@@ -27,10 +27,10 @@ build: deps ## build all programs
 	@cmake --preset $(PRESET) >/dev/null
 	@cmake --build --preset $(PRESET) -j $(JOBS)
 
-demo: deps ## the main job, on a lab cluster, with kubectl
+demo: deps ## the main job, on a lab cluster, with kubectl (DATAPLANE=nftables for that one)
 	@cmake --preset $(PRESET) >/dev/null
 	@cmake --build --preset $(PRESET) -j $(JOBS) --target margay
-	@tests/demo/demo --margay $(BUILD)/bin/margay
+	@tests/demo/demo --margay $(BUILD)/bin/margay --dataplane $(DATAPLANE)
 
 test: build ## everything that must hold on each change
 	@tests/run --build $(BUILD)
@@ -43,7 +43,7 @@ differential: deps ## a data plane's real verdicts against the reference evaluat
 	@cmake --build --preset $(PRESET) -j $(JOBS) --target $(DIFFERENTIAL)
 	@$(BUILD)/bin/$(DIFFERENTIAL) --dataplane $(DATAPLANE) --cases $(CASES) --packets $(PACKETS) --seed $(SEED)
 
-conformance: build ## the Kubernetes NetworkPolicy matrix, on a lab cluster
+conformance: build ## Kubernetes' NetworkPolicy scenarios, the recipes and Calico's pages, on both kernel data planes
 	@MARGAY=$(BUILD)/bin/margay /usr/bin/python3 -m pytest -q tests/conformance
 
 fault: build ## kill everything, many times, and look at what is left

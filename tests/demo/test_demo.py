@@ -1,4 +1,4 @@
-"""The demo holds with the oldest kubectl that is supported, which is Debian's, and with a current one."""
+"""The demo holds with the oldest kubectl that is supported, which is Debian's, and with a current one, on either data plane."""
 
 import os
 import pathlib
@@ -17,11 +17,13 @@ def kubectl_programs():
     return folder
 
 
-@pytest.mark.parametrize("kubectl", ["kubectl-1.20", "kubectl-current"])
-def test_demo(kubectl, kubectl_programs):
-    done = subprocess.run([ROOT / "tests" / "demo" / "demo"], capture_output=True, text=True, timeout=300, check=False,
+@pytest.mark.parametrize("kubectl, dataplane", [("kubectl-1.20", "iptables"), ("kubectl-current", "iptables"),
+                                                ("kubectl-current", "nftables")])
+def test_demo(kubectl, dataplane, kubectl_programs):
+    done = subprocess.run([ROOT / "tests" / "demo" / "demo", "--dataplane", dataplane], capture_output=True, text=True, timeout=300, check=False,
                           env=dict(os.environ, KUBECTL=str(kubectl_programs / kubectl)))
     assert done.returncode == 0, done.stdout + done.stderr
+    assert f"--dataplane {dataplane}" in done.stdout
     last = done.stdout.splitlines()[-1]
     passed = re.fullmatch(r"demo: (\d+) checks passed, 0 failed", last)
     assert passed and int(passed[1]) > 35, last

@@ -57,9 +57,9 @@ TUTORIALS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    with Cluster(nodes=2) as lab:
+@pytest.fixture(scope="module", params=["iptables", "nftables"])
+def cluster(request):
+    with Cluster(nodes=2, dataplane=request.param) as lab:
         yield lab
 
 
