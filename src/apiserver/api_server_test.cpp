@@ -3,39 +3,24 @@
 #include "apiserver/api_server.h"
 
 #include "apiserver/router_fixture.h"
+#include "store/testing/forwarding_store.h"
 
 namespace margay::apiserver {
 namespace {
 
 // On a full disk.
-class FullStore final : public store::Store {
+class FullStore final : public store::ForwardingStore {
  public:
-  explicit FullStore(std::unique_ptr<store::Store> store) : store_(std::move(store)) {}
+  explicit FullStore(std::unique_ptr<store::Store> store)
+      : ForwardingStore(*store), owned_(std::move(store)) {}
 
-  base::Result<store::Entry> get(const store::Key& key) override { return store_->get(key); }
-  base::Result<store::List> list(const store::Scope& scope,
-                                 const store::ListOptions& options) override {
-    return store_->list(scope, options);
-  }
   base::Result<store::Entry> create(const store::Key& key, std::string) override {
-    if (store_->get(key)) return base::fail(base::ErrorCode::already_exists, "it is there");
+    if (store_.get(key)) return base::fail(base::ErrorCode::already_exists, "it is there");
     return base::fail(base::ErrorCode::unavailable, "the store's disk is full");
-  }
-  base::Result<store::Entry> update(const store::Key& key, std::string value,
-                                    std::optional<store::Revision> expected) override {
-    return store_->update(key, std::move(value), expected);
-  }
-  base::Result<store::Entry> remove(const store::Key& key,
-                                    std::optional<store::Revision> expected) override {
-    return store_->remove(key, expected);
-  }
-  base::Result<std::unique_ptr<store::Watch>> watch(const store::Scope& scope, store::Revision from,
-                                                    store::Watcher& watcher) override {
-    return store_->watch(scope, from, watcher);
   }
 
  private:
-  std::unique_ptr<store::Store> store_;
+  const std::unique_ptr<store::Store> owned_;
 };
 
 TEST(ApiServer, ComesUpOnAFullDiskWhateverIsMissing) {

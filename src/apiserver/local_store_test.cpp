@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "apiserver/router_fixture.h"
+#include "store/testing/forwarding_store.h"
 
 namespace margay::apiserver {
 namespace {
@@ -13,32 +14,20 @@ namespace {
 using base::ErrorCode;
 
 // A store that counts what it is asked, and whose disk may be full.
-class CountingStore final : public store::Store {
+class CountingStore final : public store::ForwardingStore {
  public:
-  explicit CountingStore(std::unique_ptr<store::Store> store) : store_(std::move(store)) {}
+  explicit CountingStore(std::unique_ptr<store::Store> store)
+      : ForwardingStore(*store), owned_(std::move(store)) {}
 
-  base::Result<store::Entry> get(const store::Key& key) override { return store_->get(key); }
   base::Result<store::List> list(const store::Scope& scope,
                                  const store::ListOptions& options) override {
     ++lists;
-    return store_->list(scope, options);
+    return store_.list(scope, options);
   }
   base::Result<store::Entry> create(const store::Key& key, std::string value) override {
     if (is_full) return base::fail(ErrorCode::unavailable, "the disk is full");
     ++creations;
-    return store_->create(key, std::move(value));
-  }
-  base::Result<store::Entry> update(const store::Key& key, std::string value,
-                                    std::optional<store::Revision> expected) override {
-    return store_->update(key, std::move(value), expected);
-  }
-  base::Result<store::Entry> remove(const store::Key& key,
-                                    std::optional<store::Revision> expected) override {
-    return store_->remove(key, expected);
-  }
-  base::Result<std::unique_ptr<store::Watch>> watch(const store::Scope& scope, store::Revision from,
-                                                    store::Watcher& watcher) override {
-    return store_->watch(scope, from, watcher);
+    return store_.create(key, std::move(value));
   }
 
   bool is_full = false;
@@ -46,7 +35,7 @@ class CountingStore final : public store::Store {
   int creations = 0;
 
  private:
-  const std::unique_ptr<store::Store> store_;
+  const std::unique_ptr<store::Store> owned_;
 };
 
 class Local : public testing::Test {

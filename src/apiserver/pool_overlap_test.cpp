@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "apiserver/router_fixture.h"
+#include "store/testing/forwarding_store.h"
 
 namespace margay::apiserver {
 namespace {
@@ -11,31 +12,15 @@ namespace {
 using testing::HasSubstr;
 
 // Counts what is read of it.
-class CountingStore final : public store::Store {
+class CountingStore final : public store::ForwardingStore {
  public:
-  explicit CountingStore(store::Store& store) : store_(store) {}
+  explicit CountingStore(store::Store& store) : ForwardingStore(store) {}
 
-  base::Result<store::Entry> get(const store::Key& key) override { return store_.get(key); }
   base::Result<store::List> list(const store::Scope& scope,
                                  const store::ListOptions& options) override {
     auto list = store_.list(scope, options);
     if (list) read += list->entries.size();
     return list;
-  }
-  base::Result<store::Entry> create(const store::Key& key, std::string value) override {
-    return store_.create(key, std::move(value));
-  }
-  base::Result<store::Entry> update(const store::Key& key, std::string value,
-                                    std::optional<store::Revision> expected) override {
-    return store_.update(key, std::move(value), expected);
-  }
-  base::Result<store::Entry> remove(const store::Key& key,
-                                    std::optional<store::Revision> expected) override {
-    return store_.remove(key, expected);
-  }
-  base::Result<std::unique_ptr<store::Watch>> watch(const store::Scope& scope, store::Revision from,
-                                                    store::Watcher& watcher) override {
-    return store_.watch(scope, from, watcher);
   }
   base::Result<store::Changes> changes(const store::Scope& scope, store::Revision from,
                                        size_t bytes) override {
@@ -45,9 +30,6 @@ class CountingStore final : public store::Store {
   }
 
   size_t read = 0;
-
- private:
-  store::Store& store_;
 };
 
 class PoolOverlapTest : public RouterFixture {

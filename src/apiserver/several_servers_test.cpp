@@ -10,14 +10,15 @@
 #include <thread>
 
 #include "apiserver/router_fixture.h"
+#include "store/testing/forwarding_store.h"
 
 namespace margay::apiserver {
 namespace {
 
 // The same store, with something that happens just before an object is created or removed in it.
-class InterruptedStore final : public store::Store {
+class InterruptedStore final : public store::ForwardingStore {
  public:
-  explicit InterruptedStore(store::Store& store) : store_(store) {}
+  explicit InterruptedStore(store::Store& store) : ForwardingStore(store) {}
 
   void before_creation(std::function<void()> call) {
     const std::lock_guard lock(mutex_);
@@ -28,27 +29,14 @@ class InterruptedStore final : public store::Store {
     before_removal_ = std::move(call);
   }
 
-  base::Result<store::Entry> get(const store::Key& key) override { return store_.get(key); }
-  base::Result<store::List> list(const store::Scope& scope,
-                                 const store::ListOptions& options) override {
-    return store_.list(scope, options);
-  }
   base::Result<store::Entry> create(const store::Key& key, std::string value) override {
     if (const auto call = take(before_creation_)) call();
     return store_.create(key, std::move(value));
-  }
-  base::Result<store::Entry> update(const store::Key& key, std::string value,
-                                    std::optional<store::Revision> expected) override {
-    return store_.update(key, std::move(value), expected);
   }
   base::Result<store::Entry> remove(const store::Key& key,
                                     std::optional<store::Revision> expected) override {
     if (const auto call = take(before_removal_)) call();
     return store_.remove(key, expected);
-  }
-  base::Result<std::unique_ptr<store::Watch>> watch(const store::Scope& scope, store::Revision from,
-                                                    store::Watcher& watcher) override {
-    return store_.watch(scope, from, watcher);
   }
 
  private:
@@ -57,7 +45,6 @@ class InterruptedStore final : public store::Store {
     return std::exchange(call, {});
   }
 
-  store::Store& store_;
   std::mutex mutex_;
   std::function<void()> before_creation_;
   std::function<void()> before_removal_;

@@ -128,8 +128,7 @@ class Planner {
   const Inhabitants inhabitants_;
   Pods pods_;
   std::map<std::string, Held> by_node_;
-  std::set<std::string>
-      unreleasable_;  // nodes with something of no handle, or of one in several names
+  std::set<std::string> unreleasable_;  // nodes with what has no handle, or one in several names
   CollectionPlan plan_;
 };
 

@@ -16,6 +16,7 @@
 #include "ipam/names.h"
 #include "ipam/testing/cluster_fixture.h"
 #include "ipam/testing/faulty_store.h"
+#include "store/testing/forwarding_store.h"
 
 namespace margay::ipam {
 namespace {
@@ -31,10 +32,10 @@ using testing::Writes;
 constexpr const char* k_web = "k8s-pod-network.web";
 
 // Calls a function once, right after a list or before a write of one resource has been made.
-class InterruptedStore final : public store::Store {
+class InterruptedStore final : public store::ForwardingStore {
  public:
   using Interruption = std::function<void()>;
-  explicit InterruptedStore(store::Store& store) : store_(store) {}
+  explicit InterruptedStore(store::Store& store) : ForwardingStore(store) {}
 
   void after_list(std::string_view resource, Interruption interruption) {
     listed_ = {std::string(resource), std::move(interruption)};
@@ -43,7 +44,6 @@ class InterruptedStore final : public store::Store {
     written_ = {std::string(resource), std::move(interruption)};
   }
 
-  base::Result<store::Entry> get(const store::Key& key) override { return store_.get(key); }
   base::Result<store::List> list(const store::Scope& scope,
                                  const store::ListOptions& options) override {
     auto list = store_.list(scope, options);
@@ -64,10 +64,6 @@ class InterruptedStore final : public store::Store {
     interrupt(written_, key.resource);
     return store_.remove(key, expected);
   }
-  base::Result<std::unique_ptr<store::Watch>> watch(const store::Scope& scope, store::Revision from,
-                                                    store::Watcher& watcher) override {
-    return store_.watch(scope, from, watcher);
-  }
 
  private:
   struct Place {
@@ -78,7 +74,6 @@ class InterruptedStore final : public store::Store {
     if (place.interruption && place.resource == resource)
       std::exchange(place.interruption, nullptr)();
   }
-  store::Store& store_;
   Place listed_, written_;
 };
 
@@ -256,35 +251,19 @@ TEST(CollectionRace, ABlockThatANodeUsesAgainStaysItsOwn) {
 
 // ---- stores that do not tell everything ---------------------------------------------------------
 
-class PartialStore final : public store::Store {
+class PartialStore final : public store::ForwardingStore {
  public:
   // `lists`: what a list of a resource comes to.
   using Lists = std::function<base::Result<store::List>(
       const store::Scope&, base::Result<store::List>, bool is_first_page)>;
-  PartialStore(store::Store& store, Lists lists) : store_(store), lists_(std::move(lists)) {}
-  base::Result<store::Entry> get(const store::Key& key) override { return store_.get(key); }
+  PartialStore(store::Store& store, Lists lists)
+      : ForwardingStore(store), lists_(std::move(lists)) {}
   base::Result<store::List> list(const store::Scope& scope,
                                  const store::ListOptions& options) override {
     return lists_(scope, store_.list(scope, options), options.resume.empty());
   }
-  base::Result<store::Entry> create(const store::Key& key, std::string value) override {
-    return store_.create(key, std::move(value));
-  }
-  base::Result<store::Entry> update(const store::Key& key, std::string value,
-                                    std::optional<store::Revision> expected) override {
-    return store_.update(key, std::move(value), expected);
-  }
-  base::Result<store::Entry> remove(const store::Key& key,
-                                    std::optional<store::Revision> expected) override {
-    return store_.remove(key, expected);
-  }
-  base::Result<std::unique_ptr<store::Watch>> watch(const store::Scope& scope, store::Revision from,
-                                                    store::Watcher& watcher) override {
-    return store_.watch(scope, from, watcher);
-  }
 
  private:
-  store::Store& store_;
   Lists lists_;
 };
 

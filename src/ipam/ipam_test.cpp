@@ -11,6 +11,7 @@
 #include "ipam/names.h"
 #include "ipam/pools.h"
 #include "ipam/testing/scratch_store.h"
+#include "store/testing/forwarding_store.h"
 
 namespace margay::ipam {
 namespace {
@@ -37,9 +38,9 @@ std::vector<std::string> problems(store::Store& store) {
 }
 
 // What is asked of a store: commits, and objects that it must read.
-class CountingStore final : public store::Store {
+class CountingStore final : public store::ForwardingStore {
  public:
-  explicit CountingStore(store::Store& store) : store_(store) {}
+  explicit CountingStore(store::Store& store) : ForwardingStore(store) {}
   int commits = 0;
   size_t objects_read = 0;
 
@@ -71,13 +72,6 @@ class CountingStore final : public store::Store {
     ++commits;
     return store_.write(writes);
   }
-  base::Result<std::unique_ptr<store::Watch>> watch(const store::Scope& scope, store::Revision from,
-                                                    store::Watcher& watcher) override {
-    return store_.watch(scope, from, watcher);
-  }
-
- private:
-  store::Store& store_;
 };
 
 class IpamTest : public ::testing::Test {

@@ -294,11 +294,9 @@ std::set<PolicyKey> closed_policies(const Model& model, const ProgramState& stat
   // What is behind the first that does not fit has nothing anyway.
   for (const auto& [key, count] : places)
     if (used[key.ns].cost.fits(budget.of_a_namespace)) add(key);
-  const RulesCost share{.rules = share_of_each(used, &RulesCost::rules, budget),
-                        .sets = share_of_each(used, &RulesCost::sets, budget),
-                        .members = budget.of_a_namespace.members,
-                        .selectors = budget.of_a_namespace.selectors,
-                        .tests = budget.of_a_namespace.tests};
+  RulesCost share = budget.of_a_namespace;
+  share.rules = share_of_each(used, &RulesCost::rules, budget);
+  share.sets = share_of_each(used, &RulesCost::sets, budget);
   used.clear();
   std::set<PolicyKey> closed;
   for (const auto& [key, count] : places) {

@@ -131,6 +131,14 @@ std::vector<Requirement> requirements(const Expression& expression) {
   return all;
 }
 
+size_t count_tests(const Expression& expression) {
+  size_t count = 0;
+  for_each_test(expression, [&count](const Expression& test) {
+    count += std::max<size_t>(1, test.values.size());
+  });
+  return count;
+}
+
 bool test_value(const Expression& test, std::optional<Symbol> value, const SymbolTable& symbols) {
   if (!value) return test.negated;
   const auto passes = [&] {

@@ -65,6 +65,9 @@ void for_each_test(const Expression& expression, const Visit& visit) {
   }
 }
 
+// Each value that a test asks for counts.
+size_t count_tests(const Expression& expression);
+
 bool test_value(const Expression& test, std::optional<Symbol> value, const SymbolTable& symbols);
 
 // `lookup(Symbol key) -> std::optional<Symbol>`: the value the item has.

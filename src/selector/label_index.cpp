@@ -180,12 +180,8 @@ void LabelIndex::Impl::for_each_candidate_item(const ActiveSelector& selector,
 
 LabelIndex::Effort LabelIndex::Impl::effort(const Selector& selector) {
   const Expression expression = compile(selector.root(), symbols_);
-  Effort effort;
-  for_each_test(expression, [&effort](const Expression& test) {
-    effort.tests += std::max<size_t>(1, test.values.size());
-  });
   const auto rarest = rarest_requirement(expression);
-  effort.items = rarest ? count_items(*rarest) : items_.size();
+  const Effort effort{count_tests(expression), rarest ? count_items(*rarest) : items_.size()};
   release(expression, symbols_);
   return effort;
 }

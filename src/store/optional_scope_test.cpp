@@ -31,10 +31,15 @@ class EarlierStore final : public FlakyStore {
  public:
   EarlierStore(Store& store, ErrorCode says) : FlakyStore(store, {}, 1), says_(says) {}
   Result<List> list(const Scope& scope, const ListOptions& options) override {
-    if (scope.resource == "later" && !knows_later) return fail(says_, "no such resource");
+    if (scope.resource == "later" && !knows_later) {
+      ++refused;
+      refused.notify_all();
+      return fail(says_, "no such resource");
+    }
     return FlakyStore::list(scope, options);
   }
   std::atomic<bool> knows_later = false;
+  std::atomic<int> refused = 0;
 
  private:
   const ErrorCode says_;
@@ -104,7 +109,7 @@ TEST_F(OptionalScopeTest, WaitsForAnUnreachableResourceThatMayBeMissing) {
   EarlierStore store(*store_, ErrorCode::unavailable);
   const Syncer syncer(store, {{.resource = "later", .optional = true}}, sink_, queue_.executor(),
                       k_fast);
-  std::this_thread::sleep_for(20ms);
+  for (int times = 0; times < 3; times = store.refused) store.refused.wait(times);
   EXPECT_FALSE(sink_.in_sync);
   store.knows_later = true;
   ASSERT_TRUE(queue_.run_until([&] { return sink_.in_sync; }));

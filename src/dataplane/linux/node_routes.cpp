@@ -343,7 +343,8 @@ Result<> NodeRoutes::write(const base::Prefix& destination, const Target& target
 
 // A route to the destination is there that this agent has not made as it is now. What Calico's
 // programs made, as this one under another deviceRouteProtocol, is replaced; another's stays. Who
-// drops what is for just a block of Calico's is an agent that the block was of.
+// drops what is for just a block of Calico's is an agent that the block was of; for one address, an
+// operator.
 Result<> NodeRoutes::stand_beside(const Route& wanted) {
   MARGAY_TRY(const auto listed, net::list_routes(socket_, {.family = wanted.destination.family()}));
   const auto there = std::ranges::find_if(listed, [&](const Route& route) {
@@ -352,8 +353,9 @@ Result<> NodeRoutes::stand_beside(const Route& wanted) {
   if (there == listed.end())  // it has just gone
     return base::fail(base::ErrorCode::unavailable, "route " + wanted.to_string() + ": busy");
   constexpr uint8_t k_felix = 80;
-  const bool is_calicos = there->protocol == k_felix || there->protocol == RTPROT_BIRD ||
-                          there->type == net::RouteType::blackhole;
+  const bool is_calicos =
+      there->protocol == k_felix || there->protocol == RTPROT_BIRD ||
+      (there->type == net::RouteType::blackhole && !wanted.destination.is_single());
   if (carries_as(*there, wanted)) {
     if (is_calicos) kernel_->routes.insert_or_assign(wanted.destination, *there);
     return {};

@@ -6,11 +6,10 @@
 // Owns the devices "vxlan.calico" and "vxlan-v6.calico", and in the main table the routes of the
 // configured protocol and, of any, those by a gateway behind these devices. Besides, no route of
 // another's leads through a tunnel device or, unless the operator wants them to stay, to a
-// workload's interface, but for the kernel's own. Where the
-// protocol is one that others use too (the kernel's, `ip route`'s, a routing
-// daemon's), of those only the ones to destinations that it has routes to, and through its devices.
-// What needs an interface that is not there or not up waits for on_interface_change(). One thread;
-// the namespace in which create() was called.
+// workload's interface, but for the kernel's own. Where the protocol is one that others use too
+// (the kernel's, `ip route`'s, a routing daemon's), of those only the ones to destinations that it
+// has routes to, and through its devices. What needs an interface that is not there or not up waits
+// for on_interface_change(). One thread; the namespace in which create() was called.
 
 #include <map>
 #include <memory>

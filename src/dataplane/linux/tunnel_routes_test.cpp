@@ -97,6 +97,14 @@ TEST_F(TunnelRoutesTest, TakeThePlaceOfABlackholeThatTheBlockHadHere) {
   EXPECT_THAT(output({"ip", "-4", "route"}), Not(HasSubstr("blackhole")));
 }
 
+// Whoever keeps one workload from being reached has his reasons.
+TEST_F(TunnelRoutesTest, LeaveABlackholeForOneAddressAlone) {
+  output({"ip", "route", "add", "blackhole", "10.65.1.9/32", "proto", "77"});
+  begin_overlay({tunnel("other", "198.51.100.2", "10.65.1.1"),
+                 block("10.65.1.9/32", "other", "198.51.100.2")});
+  EXPECT_THAT(output({"ip", "-4", "route"}), HasSubstr("blackhole 10.65.1.9"));
+}
+
 // As it has when its pool is exchanged for another.
 TEST_F(TunnelRoutesTest, FollowANodeThatHasAnotherTunnelAddress) {
   begin_overlay({tunnel("other", "198.51.100.2", "10.65.1.1"),

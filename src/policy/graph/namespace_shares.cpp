@@ -103,12 +103,10 @@ RulesCost NamespaceShares::share() const {
     rules.push_back(ns.used.rules);
     sets.push_back(ns.used.sets);
   }
-  const auto& [of_a_namespace, of_a_node] = budget_;
-  return {.rules = fair_share(std::move(rules), of_a_namespace.rules, of_a_node.rules),
-          .sets = fair_share(std::move(sets), of_a_namespace.sets, of_a_node.sets),
-          .members = of_a_namespace.members,
-          .selectors = of_a_namespace.selectors,
-          .tests = of_a_namespace.tests};
+  RulesCost share = budget_.of_a_namespace;
+  share.rules = fair_share(std::move(rules), share.rules, budget_.of_a_node.rules);
+  share.sets = fair_share(std::move(sets), share.sets, budget_.of_a_node.sets);
+  return share;
 }
 
 void NamespaceShares::measure_anew_if_items_grew() {

@@ -18,6 +18,7 @@
 
 #include "store/sqlite/sqlite_store.h"
 #include "store/syncer.h"
+#include "store/testing/forwarding_store.h"
 #include "store/testing/temporary_folder.h"
 
 namespace margay::store::testing {
@@ -100,22 +101,11 @@ struct Faults {
 
 // A store that is real, behind a connection that is not reliable: calls fail, watches end after a
 // part of what they had to deliver.
-class FlakyStore : public Store {
+class FlakyStore : public ForwardingStore {
  public:
   FlakyStore(Store& store, Faults faults, uint64_t seed)
-      : store_(store), faults_(faults), random_(seed) {}
+      : ForwardingStore(store), faults_(faults), random_(seed) {}
 
-  base::Result<Entry> get(const Key& key) override { return store_.get(key); }
-  base::Result<Entry> create(const Key& key, std::string value) override {
-    return store_.create(key, std::move(value));
-  }
-  base::Result<Entry> update(const Key& key, std::string value,
-                             std::optional<Revision> expected) override {
-    return store_.update(key, std::move(value), expected);
-  }
-  base::Result<Entry> remove(const Key& key, std::optional<Revision> expected) override {
-    return store_.remove(key, expected);
-  }
   base::Result<List> list(const Scope& scope, const ListOptions& options) override {
     ++lists;
     if (happens(faults_.list_fails)) return base::fail(base::ErrorCode::unavailable, "list failed");
@@ -167,7 +157,6 @@ class FlakyStore : public Store {
     return {base::ErrorCode::unavailable, "cut", {}};
   }
 
-  Store& store_;
   const Faults faults_;
   std::mutex mutex_;
   std::mt19937_64 random_;
